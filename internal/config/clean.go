@@ -1,0 +1,48 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+)
+
+// comment matches what podman and docker leave behind a value of an env file: white space, "#" and
+// the rest of the line. systemd strips the white space before it, hence the second form.
+var comment = regexp.MustCompile(`(?s)(?:\s#|^#(?:\s|$)).*$`)
+
+// clean makes a map of an environment ("NAME=value" strings), with every name and value freed from
+// what the readers of env files leave on them. It is the only place where that is done.
+func clean(environ []string) map[string]string {
+	vars := make(map[string]string, len(environ))
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		vars[cleanName(name)] = cleanValue(value)
+	}
+	return vars
+}
+
+// cleanName undoes "A = x" and "export A=x" under podman, and a byte order mark on the first line.
+func cleanName(name string) string {
+	name = strings.Trim(name, "\ufeff \t")
+	return strings.TrimSpace(strings.TrimPrefix(name, "export "))
+}
+
+// cleanValue takes off outer white space (and the \r of CRLF), one pair of matching outer quotes
+// and, outside quotes, a comment.
+func cleanValue(raw string) string {
+	value := strings.TrimSpace(raw)
+	if value != "" && (value[0] == '"' || value[0] == '\'') {
+		quote := value[:1]
+		inside, rest, closed := strings.Cut(value[1:], quote)
+		if closed && withoutComment(rest) == "" {
+			return inside
+		}
+		if inside, ok := strings.CutSuffix(value[1:], quote); ok {
+			return inside
+		}
+	}
+	return withoutComment(raw)
+}
+
+func withoutComment(s string) string {
+	return strings.TrimSpace(comment.ReplaceAllString(s, ""))
+}

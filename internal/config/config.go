@@ -1,0 +1,82 @@
+// Package config reads the monitor's settings from environment variables: it finds the sites, cleans
+// values that the readers of env files have damaged, checks everything, and reports every mistake at once.
+//
+// A setting of [Probing] may be given for all sites (PROBE_TIMEOUT_SEC) or for one
+// (SITE_B_PROBE_TIMEOUT_SEC). What is empty counts as not given.
+package config
+
+import (
+	"crypto/x509"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// Config is everything the environment says, checked.
+type Config struct {
+	Serving
+	Defaults Probing  // what holds for a site that says nothing else
+	Sites    []Site   // at least two, in the order of their names
+	Warnings []string // what is allowed, but worth a line in the log
+}
+
+// Serving is how the monitor answers and logs.
+type Serving struct {
+	Port          Port      `env:"PORT" envDefault:"8000"`            // TCP port
+	ListenAddr    Address   `env:"LISTEN_ADDR"`                       // host:port; without it 0.0.0.0:$PORT
+	AnswerTimeout Timeout   `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"` // longest wait for a first result; below the 3 s of KEDA's client
+	LogLevel      LogLevel  `env:"LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
+	LogFormat     LogFormat `env:"LOG_FORMAT" envDefault:"text"`      // text or json
+}
+
+// Probing is how a site is probed.
+type Probing struct {
+	Method          Method       `env:"PROBE_METHOD" envDefault:"GET"`              // GET, HEAD, OPTIONS, POST (empty body)
+	Timeout         Timeout      `env:"PROBE_TIMEOUT_SEC" envDefault:"3"`           // one deadline over the whole probe
+	VerifyTLS       Switch       `env:"VERIFY_TLS" envDefault:"true"`               // whether a certificate must be valid
+	AcceptStatus    StatusRegexp `env:"ACCEPT_STATUS_REGEX" envDefault:"^2\\d\\d$"` // the statuses that are up
+	FollowRedirects Redirects    `env:"FOLLOW_REDIRECTS"`                           // always, same-host, never; without it GET follows and the others do not
+	CacheTTL        Seconds      `env:"CACHE_TTL_SEC" envDefault:"5"`               // from one probe's start to the next; 0: each request probes
+	HeaderKey       HeaderName   `env:"EXTRA_HEADER_KEY"`                           // a header that every probe sends
+	HeaderVal       Secret       `env:"EXTRA_HEADER_VAL"`                           // and its value
+	RequestsCA      string       `env:"REQUESTS_CA_BUNDLE"`                         // PEM file, or directory of them, trusted beside the system's roots
+	CABundle        string       `env:"CA_BUNDLE"`                                  // the plain name of the same
+}
+
+// alternatives are settings that stand for each other: a site that gives one inherits none of its group.
+var alternatives = [][]string{{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"}}
+
+// Site is one site, and how it is probed.
+type Site struct {
+	Name      string // site-a for SITE_A_HEALTH_URL, site-eu-west for SITE_EU_WEST_HEALTH_URL
+	HealthURL URL    `env:"HEALTH_URL"`
+	Probing
+	RootCAs *x509.CertPool // the system's roots and the CA bundle; nil without a bundle
+}
+
+// Load reads all settings from "NAME=value" strings. Its error has a line for every mistake.
+func Load(environ []string) (Config, error) {
+	l := newLoader(environ)
+	var cfg Config
+	l.parse(&cfg.Serving, "")
+	l.parse(&cfg.Defaults, "")
+	for _, prefix := range l.sitePrefixes() {
+		cfg.Sites = append(cfg.Sites, l.site(prefix))
+	}
+	slices.SortFunc(cfg.Sites, func(a, b Site) int { return strings.Compare(a.Name, b.Name) })
+	l.checkSites(cfg.Sites)
+	l.checkProxies(environ)
+	l.fillAddress(&cfg.Serving)
+	l.warnAbout(cfg)
+	cfg.Warnings = l.warnings
+	return cfg, errors.Join(l.problems...)
+}
+
+// LoadServing reads only what says where the monitor listens, for a caller that asks another monitor.
+func LoadServing(environ []string) (Serving, error) {
+	l := newLoader(environ)
+	var s Serving
+	l.parse(&s, "")
+	l.fillAddress(&s)
+	return s, errors.Join(l.problems...)
+}

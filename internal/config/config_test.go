@@ -1,0 +1,318 @@
+package config_test
+
+import (
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/config"
+)
+
+// twoSites is the least that loads.
+func twoSites(more ...string) []string {
+	return append([]string{"SITE_A_HEALTH_URL=https://a.example.com/healthz", "SITE_B_HEALTH_URL=https://b.example.com/healthz"}, more...)
+}
+
+func load(t *testing.T, environ ...string) config.Config {
+	t.Helper()
+	cfg, err := config.Load(environ)
+	if err != nil {
+		t.Fatalf("Load(%q): %v", environ, err)
+	}
+	return cfg
+}
+
+// problems are the lines of Load's error.
+func problems(environ ...string) []string {
+	_, err := config.Load(environ)
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	cfg := load(t, twoSites()...)
+	var lines []string
+	for _, s := range cfg.Settings() {
+		lines = append(lines, s.Name+"="+s.Value)
+	}
+	want := []string{
+		"PORT=8000", "LISTEN_ADDR=0.0.0.0:8000", "ANSWER_TIMEOUT_SEC=2", "LOG_LEVEL=info", "LOG_FORMAT=text",
+		"PROBE_METHOD=GET", "PROBE_TIMEOUT_SEC=3", "VERIFY_TLS=true", `ACCEPT_STATUS_REGEX=^2\d\d$`, "FOLLOW_REDIRECTS=",
+		"CACHE_TTL_SEC=5", "EXTRA_HEADER_KEY=", "EXTRA_HEADER_VAL=", "REQUESTS_CA_BUNDLE=", "CA_BUNDLE=",
+		"SITE_A_HEALTH_URL=https://a.example.com/healthz", "SITE_B_HEALTH_URL=https://b.example.com/healthz",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("settings\n got %q\nwant %q", lines, want)
+	}
+	if cfg.Warnings != nil {
+		t.Errorf("warnings %q, want none", cfg.Warnings)
+	}
+}
+
+// TestDamagedEnvFile is the predecessor's env file as podman hands it over: comments, quotes, CRLF.
+func TestDamagedEnvFile(t *testing.T) {
+	t.Parallel()
+	cfg := load(t,
+		"\ufeffSITE_A_HEALTH_URL=https://a.example.com/healthz\r",
+		"SITE_B_HEALTH_URL = \"https://b.example.com/healthz\"",
+		"PROBE_METHOD=GET           # GET or HEAD",
+		`EXTRA_HEADER_VAL="Bearer x"`,
+		"export EXTRA_HEADER_KEY=authorization",
+		"PROBE_TIMEOUT_SEC='2.5'  # seconds\r",
+		`ACCEPT_STATUS_REGEX=^2\d\d$`,
+		"CA_BUNDLE=           # path to a PEM file",
+		"PORT=tcp://10.96.0.1:8000",
+	)
+	site := cfg.Sites[1]
+	for _, c := range []struct{ what, got, want string }{
+		{"method", string(site.Method), "GET"},
+		{"header", string(site.HeaderKey) + ": " + site.HeaderVal.Reveal(), "Authorization: Bearer x"},
+		{"timeout", time.Duration(site.Timeout).String(), "2.5s"},
+		{"url", site.HealthURL.Reveal().String(), "https://b.example.com/healthz"},
+		{"bundle", site.CABundle, ""},
+		{"address", string(cfg.ListenAddr), "0.0.0.0:8000"},
+		{"warning", strings.Join(cfg.Warnings, "|"), "PORT looks like a Kubernetes service link and is ignored; the default holds"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: got %q, want %q", c.what, c.got, c.want)
+		}
+	}
+}
+
+func TestCleanedValues(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"Bearer x":               "Bearer x",
+		"  Bearer x \r":          "Bearer x",
+		`"Bearer x"`:             "Bearer x",
+		`'Bearer x'`:             "Bearer x",
+		`" x "`:                  " x ",
+		`"Bearer x" # token`:     "Bearer x",
+		`"Bearer # x"`:           "Bearer # x",
+		`"a" # "b"`:              "a",
+		`"say "hi""`:             `say "hi"`,
+		`"open`:                  `"open`,
+		`it's`:                   `it's`,
+		"Bearer x\t#token":       "Bearer x",
+		"Bearer#x":               "Bearer#x",
+		"#x":                     "#x",
+		`x "y" # z`:              `x "y"`,
+		`"`:                      `"`,
+		"\u00a0Bearer x\u00a0\r": "Bearer x",
+	} {
+		cfg := load(t, twoSites("EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL="+raw)...)
+		if got := cfg.Defaults.HeaderVal.Reveal(); got != want {
+			t.Errorf("%q: got %q, want %q", raw, got, want)
+		}
+	}
+	for _, empty := range []string{"", "   ", "# none", "  # none", `""`, "''  # none", "#"} {
+		if cfg := load(t, twoSites("EXTRA_HEADER_VAL="+empty)...); cfg.Defaults.HeaderVal != "" {
+			t.Errorf("%q: got %q, want nothing", empty, cfg.Defaults.HeaderVal.Reveal())
+		}
+	}
+}
+
+func TestAcceptedValues(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		"PROBE_METHOD=head", "PROBE_METHOD=OPTIONS", "PROBE_METHOD=post",
+		"VERIFY_TLS=True", "VERIFY_TLS=1", "VERIFY_TLS=YES", "VERIFY_TLS=on",
+		"PROBE_TIMEOUT_SEC=0.001", "CACHE_TTL_SEC=0.5", "CACHE_TTL_SEC=86400",
+		"ACCEPT_STATUS_REGEX=2", "ACCEPT_STATUS_REGEX=^(2[0-9]{2}|401)$", `ACCEPT_STATUS_REGEX=\w`, "ACCEPT_STATUS_REGEX=.",
+		"FOLLOW_REDIRECTS=Same-Host", "LOG_LEVEL=WARN", "LOG_FORMAT=JSON", "PORT=0", "LISTEN_ADDR=[::]:8000", "LISTEN_ADDR=:9000",
+		"SITE_B_PROBE_TIMEOUT_SEC=1", "SITE_EU_WEST_HEALTH_URL=http://c:8080", "SITE_C_VERIFY_TLS=",
+		"SITE_A_SERVICE_HOST=10.0.0.1", "SITE_A_SERVICE_PORT_HTTP=80", "SITE_A_PORT=tcp://10.0.0.1:80", "SITE_A_PORT_80_TCP_ADDR=10.0.0.1",
+		"HTTP_PROXY=http://user:pw@proxy:3128", "https_proxy=proxy:3128", "NO_PROXY=.example.com,10.0.0.0/8",
+	} {
+		if got := problems(twoSites(line)...); got != nil {
+			t.Errorf("%s: %q, want it accepted", line, got)
+		}
+	}
+}
+
+func TestRefusedValues(t *testing.T) {
+	t.Parallel()
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const (
+		seconds  = "want seconds as a plain number"
+		url      = "want a URL such as https://site.example.com/healthz"
+		bundle   = "want a PEM file with a certificate, or a directory of such files"
+		noStatus = "can never match an HTTP status; if you wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$"
+		unquoted = "value not shown: write it without quotes, comments and blanks around it"
+	)
+	for _, c := range []struct{ line, start, end string }{
+		{"PROBE_METHOD=PUT", `PROBE_METHOD="PUT": `, "want GET, HEAD, OPTIONS, POST"},
+		{"VERIFY_TLS=maybe", `VERIFY_TLS="maybe": `, "want true or false"},
+		{"PROBE_TIMEOUT_SEC=3s", `PROBE_TIMEOUT_SEC="3s": ` + seconds, "such as 3 or 0.5"},
+		{"PROBE_TIMEOUT_SEC=0", `PROBE_TIMEOUT_SEC="0": ` + seconds, ""},
+		{"PROBE_TIMEOUT_SEC=-1", `PROBE_TIMEOUT_SEC="-1": ` + seconds, ""},
+		{"PROBE_TIMEOUT_SEC=NaN", `PROBE_TIMEOUT_SEC="NaN": ` + seconds, ""},
+		{"PROBE_TIMEOUT_SEC=Inf", `PROBE_TIMEOUT_SEC="Inf": ` + seconds, ""},
+		{"CACHE_TTL_SEC=1e-9", `CACHE_TTL_SEC="1e-9": ` + seconds, "such as 5 or 0.5"},
+		{"CACHE_TTL_SEC=86401", `CACHE_TTL_SEC="86401": ` + seconds, ""},
+		{"CACHE_TTL_SEC=1e400", `CACHE_TTL_SEC="1e400": ` + seconds, ""},
+		{"SITE_B_CACHE_TTL_SEC=x", `SITE_B_CACHE_TTL_SEC="x": ` + seconds, ""},
+		{"ANSWER_TIMEOUT_SEC=0", `ANSWER_TIMEOUT_SEC="0": ` + seconds, ""},
+		{"ACCEPT_STATUS_REGEX=^2dd$", `ACCEPT_STATUS_REGEX="^2dd$": `, noStatus},
+		{"ACCEPT_STATUS_REGEX=^(2dd|401)$", `ACCEPT_STATUS_REGEX="^(2dd|401)$": `, noStatus},
+		{"ACCEPT_STATUS_REGEX=^9[0-9][0-9]$", `ACCEPT_STATUS_REGEX="^9[0-9][0-9]$": `, noStatus},
+		{"ACCEPT_STATUS_REGEX=2)|(3", `ACCEPT_STATUS_REGEX="2)|(3": `, "not a regular expression (unexpected )); want one such as ^2[0-9][0-9]$"},
+		{"ACCEPT_STATUS_REGEX=^(?!5)", `ACCEPT_STATUS_REGEX="^(?!5)": `, "not a regular expression (invalid or unsupported Perl syntax); want one such as ^2[0-9][0-9]$"},
+		{"FOLLOW_REDIRECTS=yes", `FOLLOW_REDIRECTS="yes": `, "want always, same-host, never"},
+		{"LOG_LEVEL=verbose", `LOG_LEVEL="verbose": `, "want debug, info, warn, error"},
+		{"LOG_FORMAT=xml", `LOG_FORMAT="xml": `, "want text, json"},
+		{"PORT=99999", `PORT="99999": `, "want a port number, such as 8000"},
+		{"LISTEN_ADDR=127.0.0.1", `LISTEN_ADDR="127.0.0.1": `, "want host:port, such as 127.0.0.1:8000 or [::]:8000"},
+		{"LISTEN_ADDR=127.0.0.1:http", `LISTEN_ADDR="127.0.0.1:http": `, ""},
+		{"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_KEY is set but EXTRA_HEADER_VAL is not: set both or neither", ""},
+		{"EXTRA_HEADER_VAL=geheim", "EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
+		{"SITE_B_EXTRA_HEADER_VAL=geheim", "SITE_B_EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
+		{"EXTRA_HEADER_VAL=a\nb", "EXTRA_HEADER_VAL=value not shown: has a control character in it", ""},
+		{"EXTRA_HEADER_KEY=X Token", `EXTRA_HEADER_KEY="X Token": `, "want the name of a request header, such as Authorization"},
+		{"EXTRA_HEADER_KEY=content-length", `EXTRA_HEADER_KEY="content-length": `, ""},
+		{"CA_BUNDLE=/nowhere/ca.pem", `CA_BUNDLE="/nowhere/ca.pem": no such file or directory; `, bundle},
+		{"REQUESTS_CA_BUNDLE=" + empty, `REQUESTS_CA_BUNDLE="` + empty + `": holds no certificate; `, bundle},
+		{"CA_BUNDLE=" + filepath.Dir(empty), `CA_BUNDLE="` + filepath.Dir(empty) + `": holds no certificate; `, bundle},
+		{"SITE_C_HEALTH_URL=c.example.com/healthz", `SITE_C_HEALTH_URL="c.example.com/healthz": `, url},
+		{"SITE_C_HEALTH_URL=ftp://c.example.com", `SITE_C_HEALTH_URL="ftp://c.example.com": `, url},
+		{"SITE_C_HEALTH_URL=https:///healthz", `SITE_C_HEALTH_URL="https:///healthz": `, url},
+		{"SITE_C_HEALTH_URL=http://c:99999/", `SITE_C_HEALTH_URL="http://c:99999/": `, url},
+		{"SITE_C_HEALTH_URL=http://u:geheim#@c/", "SITE_C_HEALTH_URL=value not shown, it may hold a password: ", url},
+		{"SITE_C_HEALTH_URL=c/?token=geheim", "SITE_C_HEALTH_URL=value not shown, it may hold a password: ", url},
+		{"SITE_C_VERIFY_TLS=no", "SITE_C_VERIFY_TLS: there is no site-c; set SITE_C_HEALTH_URL, too", ""},
+		{"SITE_B_HEALTH_ULR=x", "SITE_B_HEALTH_ULR: no such setting; did you mean SITE_B_HEALTH_URL?", ""},
+		{"SITE_EU_WEST_VERIFY_TSL=x", "SITE_EU_WEST_VERIFY_TSL: no such setting; did you mean SITE_EU_WEST_VERIFY_TLS?", ""},
+		{"SITE_b_PROBE_METHOD=GET", "SITE_b_PROBE_METHOD: no such setting; did you mean SITE_B_PROBE_METHOD?", ""},
+		{"SITE_HEALTH_URL=x", "SITE_HEALTH_URL: no such setting; did you mean SITE_A_HEALTH_URL?", ""},
+		{`HTTP_PROXY="http://u:geheim@proxy"`, "HTTP_PROXY: " + unquoted, ""},
+		{"https_proxy=http://proxy:3128 # ours", "https_proxy: " + unquoted, ""},
+		{"NO_PROXY='.example.com'", "NO_PROXY: " + unquoted, ""},
+		{"HTTPS_PROXY=ftp://u:geheim@proxy", "HTTPS_PROXY: value not shown: want a URL such as http://proxy.example.com:3128", ""},
+	} {
+		got := problems(twoSites(c.line)...)
+		if len(got) != 1 || !strings.HasPrefix(got[0], c.start) || !strings.HasSuffix(got[0], c.end) {
+			t.Errorf("%s:\n got %q\nwant %q … %q", c.line, got, c.start, c.end)
+		}
+		if strings.Contains(strings.Join(got, ""), "geheim") {
+			t.Errorf("%s: the secret is in %q", c.line, got)
+		}
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	t.Parallel()
+	got := problems("SITE_A_HEALTH_URL=https://a.example.com", "PORT=http", "PROBE_TIMEOUT_SEC=x", "SITE_A_PROBE_METHOD=x", "LOG_LEVEL=x")
+	var names []string
+	for _, line := range got {
+		name, _, _ := strings.Cut(line, "=")
+		names = append(names, name)
+	}
+	want := []string{"PORT", "LOG_LEVEL", "PROBE_TIMEOUT_SEC", "SITE_A_PROBE_METHOD",
+		"site-a is the only site: want at least two, such as SITE_A_HEALTH_URL and SITE_B_HEALTH_URL"}
+	if !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+	if got := problems(); len(got) != 1 || !strings.HasPrefix(got[0], "SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set") {
+		t.Errorf("empty environment: %q", got)
+	}
+}
+
+func TestOneSiteOnItsOwn(t *testing.T) {
+	t.Parallel()
+	cfg := load(t, twoSites("PROBE_TIMEOUT_SEC=2", "SITE_B_PROBE_TIMEOUT_SEC=1", "SITE_B_VERIFY_TLS=off",
+		"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=one", "SITE_B_EXTRA_HEADER_VAL=two")...)
+	a, b := cfg.Sites[0], cfg.Sites[1]
+	if a.Timeout != config.Timeout(2*time.Second) || b.Timeout != config.Timeout(time.Second) {
+		t.Errorf("timeouts %v and %v, want 2 and 1", a.Timeout, b.Timeout)
+	}
+	if !a.VerifyTLS || b.VerifyTLS {
+		t.Errorf("VERIFY_TLS %v and %v, want true and false", a.VerifyTLS, b.VerifyTLS)
+	}
+	if a.HeaderVal.Reveal() != "one" || b.HeaderVal.Reveal() != "two" {
+		t.Errorf("headers %q and %q, want one and two", a.HeaderVal.Reveal(), b.HeaderVal.Reveal())
+	}
+	var own []string
+	for _, s := range cfg.Settings() {
+		if strings.HasPrefix(s.Name, "SITE_B_") {
+			own = append(own, s.Name+"="+s.Value)
+		}
+	}
+	want := []string{"SITE_B_HEALTH_URL=https://b.example.com/healthz", "SITE_B_PROBE_TIMEOUT_SEC=1", "SITE_B_VERIFY_TLS=false", "SITE_B_EXTRA_HEADER_VAL=***"}
+	if !slices.Equal(own, want) {
+		t.Errorf("site-b's own settings %q, want %q", own, want)
+	}
+}
+
+func TestStatusRegexpMatchesFromTheStart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern, status string
+		want            bool
+	}{
+		{"2", "200", true}, {"2", "302", false}, {`^2\d\d$`, "204", true}, {`^2\d\d$`, "2045", false},
+		{"200|301", "301", true}, {"200|301", "1301", false},
+	} {
+		cfg := load(t, twoSites("ACCEPT_STATUS_REGEX="+c.pattern)...)
+		if got := cfg.Defaults.AcceptStatus.Regexp().MatchString(c.status); got != c.want {
+			t.Errorf("%s on %s: %v, want %v", c.pattern, c.status, got, c.want)
+		}
+	}
+}
+
+func TestCABundle(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	bundle := filepath.Join(dir, "ca.pem")
+	writeCA(t, bundle, "Test CA")
+	if err := os.WriteFile(filepath.Join(dir, "README"), []byte("not a certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	system, _ := x509.SystemCertPool()
+	for _, line := range []string{"CA_BUNDLE=" + bundle, "REQUESTS_CA_BUNDLE=" + dir} {
+		cfg := load(t, twoSites(line)...)
+		if cfg.Sites[0].RootCAs == nil || cfg.Sites[0].RootCAs.Equal(system) {
+			t.Errorf("%s: the certificate was not added to the system's", line)
+		}
+		if cfg.Sites[0].RootCAs != cfg.Sites[1].RootCAs {
+			t.Errorf("%s: loaded once for each site", line)
+		}
+	}
+	load(t, twoSites("CA_BUNDLE="+bundle, "REQUESTS_CA_BUNDLE="+bundle)...)
+	got := problems(twoSites("CA_BUNDLE="+bundle, "REQUESTS_CA_BUNDLE="+dir)...)
+	want := `REQUESTS_CA_BUNDLE="` + dir + `" and CA_BUNDLE="` + bundle + `": both name the CA bundle: keep one of them`
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("two different bundles: %q, want %q", got, want)
+	}
+	cfg := load(t, twoSites("REQUESTS_CA_BUNDLE="+dir, "SITE_B_CA_BUNDLE="+bundle)...)
+	if b := cfg.Sites[1].Probing; b.CABundle != bundle || b.RequestsCA != "" {
+		t.Errorf("site-b: CA_BUNDLE %q and REQUESTS_CA_BUNDLE %q, want its own alone", b.CABundle, b.RequestsCA)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		lines []string
+		want  string
+	}{
+		{[]string{"VERIFY_TLS=false"}, "VERIFY_TLS is off for site-a, site-b: whoever stands in between can play a healthy site"},
+		{[]string{"SITE_B_VERIFY_TLS=false"}, "VERIFY_TLS is off for site-b: whoever stands in between can play a healthy site"},
+		{[]string{"ANSWER_TIMEOUT_SEC=3"}, "ANSWER_TIMEOUT_SEC=3 is too long: KEDA gives up after 3 s"},
+		{[]string{"SITE_B_CACHE_TTL_SEC=0"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to PROBE_TIMEOUT_SEC=3; KEDA gives up after 3 s"},
+		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},
+	} {
+		if got := strings.Join(load(t, twoSites(c.lines...)...).Warnings, "|"); got != c.want {
+			t.Errorf("%q:\n got %q\nwant %q", c.lines, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package config
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// loader carries what all steps of one reading share.
+type loader struct {
+	vars     map[string]string
+	problems []error
+	warnings []string
+	pools    map[string]*x509.CertPool // by path: many sites share one bundle
+}
+
+func newLoader(environ []string) *loader {
+	vars := clean(environ)
+	l := &loader{vars: vars, pools: map[string]*x509.CertPool{}}
+	if strings.HasPrefix(vars["PORT"], "tcp://") {
+		delete(vars, "PORT")
+		l.warn("PORT looks like a Kubernetes service link and is ignored; the default holds")
+	}
+	return l
+}
+
+// report keeps a mistake, once: one in a setting for all sites is found again at each of them.
+func (l *loader) report(format string, args ...any) {
+	problem := fmt.Errorf(format, args...)
+	if !slices.ContainsFunc(l.problems, func(p error) bool { return p.Error() == problem.Error() }) {
+		l.problems = append(l.problems, problem)
+	}
+}
+
+func (l *loader) warn(format string, args ...any) {
+	l.warnings = append(l.warnings, fmt.Sprintf(format, args...))
+}
+
+// parse fills a struct of settings from the variables with this prefix, and from those without a
+// prefix where there is none.
+func (l *loader) parse(into any, prefix string) {
+	scoped := make(map[string]string)
+	for _, key := range keys(into) {
+		scoped[prefix+key] = l.vars[l.source(prefix, key)]
+	}
+	var all env.AggregateError
+	errors.As(env.ParseWithOptions(into, env.Options{Environment: scoped, Prefix: prefix}), &all)
+	for _, err := range all.Errors {
+		var bad env.ParseError
+		if !errors.As(err, &bad) {
+			panic(err) // the struct's tags are wrong, not the environment
+		}
+		l.report("%s=%w", l.source(prefix, keyOf(into, bad.Name)), bad.Err)
+	}
+}
+
+// source names the variable that a setting comes from: the site's own, or the one for all sites.
+func (l *loader) source(prefix, key string) string {
+	for _, group := range alternatives {
+		if slices.Contains(group, key) && slices.ContainsFunc(group, func(k string) bool { return l.vars[prefix+k] != "" }) {
+			return prefix + key
+		}
+	}
+	if l.vars[prefix+key] != "" {
+		return prefix + key
+	}
+	return key
+}
+
+// keys lists the settings of a struct, without prefix.
+func keys(of any) []string {
+	params, err := env.GetFieldParamsWithOptions(of, env.Options{Environment: map[string]string{}})
+	if err != nil {
+		panic(err) // the struct's tags are wrong
+	}
+	var keys []string
+	for _, p := range params {
+		keys = append(keys, p.OwnKey)
+	}
+	return keys
+}
+
+// keyOf gives the setting that a struct's field holds: env names the field in its errors.
+func keyOf(of any, field string) string {
+	f, _ := reflect.TypeOf(of).Elem().FieldByName(field)
+	return f.Tag.Get("env")
+}
+
+// site reads one site's settings and checks those that depend on each other.
+func (l *loader) site(prefix string) Site {
+	s := Site{Name: siteName(prefix)}
+	l.parse(&s, prefix)
+	key, val := l.source(prefix, "EXTRA_HEADER_KEY"), l.source(prefix, "EXTRA_HEADER_VAL")
+	switch {
+	case s.HeaderKey != "" && s.HeaderVal == "":
+		l.report("%s is set but %s is not: set both or neither", key, val)
+	case s.HeaderKey == "" && s.HeaderVal != "":
+		l.report("%s is set but %s is not: set both or neither", val, key)
+	}
+	s.RootCAs = l.rootCAs(prefix, s.Probing)
+	return s
+}
+
+// rootCAs loads the CA bundle, under whichever of its two names it was given.
+func (l *loader) rootCAs(prefix string, p Probing) *x509.CertPool {
+	name, path := l.source(prefix, "CA_BUNDLE"), p.CABundle
+	if path == "" {
+		name, path = l.source(prefix, "REQUESTS_CA_BUNDLE"), p.RequestsCA
+	}
+	if path == "" {
+		return nil
+	}
+	if p.RequestsCA != "" && p.RequestsCA != path {
+		l.report("%s=%q and %s=%q: both name the CA bundle: keep one of them",
+			l.source(prefix, "REQUESTS_CA_BUNDLE"), p.RequestsCA, name, path)
+		return nil
+	}
+	if _, loaded := l.pools[path]; !loaded {
+		pool, err := loadCAs(path)
+		if err != nil {
+			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files", name, path, err)
+		}
+		l.pools[path] = pool
+	}
+	return l.pools[path]
+}
+
+// loadCAs adds the certificates of a file, or of every file in a directory, to the system's roots.
+func loadCAs(path string) (*x509.CertPool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Unwrap(err) // without the path, which the caller names
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	files := []string{path}
+	if info.IsDir() {
+		files, _ = filepath.Glob(filepath.Join(path, "*"))
+	}
+	found := false
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		found = pool.AppendCertsFromPEM(pem) || found
+	}
+	if !found {
+		return nil, errors.New("holds no certificate")
+	}
+	return pool, nil
+}
+
+// checkProxies refuses what net/http, which reads these variables itself and uncleaned, would pass
+// over in silence to go without a proxy.
+func (l *loader) checkProxies(environ []string) {
+	for _, entry := range environ {
+		name, raw, _ := strings.Cut(entry, "=")
+		switch upper := strings.ToUpper(name); {
+		case upper != "HTTP_PROXY" && upper != "HTTPS_PROXY" && upper != "NO_PROXY":
+		case raw != cleanValue(raw):
+			l.report("%s: value not shown: write it without quotes, comments and blanks around it", name)
+		case raw != "" && upper != "NO_PROXY" && !isProxy(raw):
+			l.report("%s: value not shown: want a URL such as http://proxy.example.com:3128", name)
+		}
+	}
+}
+
+// isProxy takes what net/http takes: a URL, or host:port.
+func isProxy(value string) bool {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" {
+		u, err = url.Parse("http://" + value)
+	}
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
+}
+
+func (l *loader) fillAddress(s *Serving) {
+	if s.ListenAddr == "" {
+		s.ListenAddr = Address("0.0.0.0:" + s.Port.String())
+	}
+}
+
+// kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
+const kedaTimeout = Timeout(3 * time.Second)
+
+// warnAbout tells of settings that are allowed and dangerous.
+func (l *loader) warnAbout(cfg Config) {
+	var unverified []string
+	for _, s := range cfg.Sites {
+		if !s.VerifyTLS {
+			unverified = append(unverified, s.Name)
+		}
+		if s.CacheTTL == 0 && s.Timeout >= kedaTimeout {
+			l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to PROBE_TIMEOUT_SEC=%s; KEDA gives up after 3 s", s.Name, s.Timeout)
+		}
+	}
+	if unverified != nil {
+		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site", strings.Join(unverified, ", "))
+	}
+	if cfg.AnswerTimeout >= kedaTimeout {
+		l.warn("ANSWER_TIMEOUT_SEC=%s is too long: KEDA gives up after 3 s", cfg.AnswerTimeout)
+	}
+}
