@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"failover-monitor/internal/config"
+	"failover-monitor/internal/fakesite"
 )
 
 // twoSites is the least that loads.
@@ -273,7 +274,9 @@ func TestCABundle(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	bundle := filepath.Join(dir, "ca.pem")
-	writeCA(t, bundle, "Test CA")
+	if err := os.WriteFile(bundle, fakesite.NewCA("Test CA").PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "README"), []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}

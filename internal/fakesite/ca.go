@@ -1,0 +1,68 @@
+package fakesite
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"time"
+)
+
+// CA is a certificate authority of a test's own.
+type CA struct {
+	PEM  []byte // its certificate, as a CA bundle has it
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// NewCA makes an authority that is valid from a year ago for two years.
+func NewCA(name string) *CA {
+	ca := &CA{cert: &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}}
+	ca.key = newKey()
+	der := sign(ca.cert, ca.cert, ca.key, ca.key)
+	ca.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return ca
+}
+
+// Issue makes a server certificate for names, DNS or IP, that was valid for a month before notAfter.
+func (ca *CA) Issue(notAfter time.Time, names ...string) tls.Certificate {
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]},
+		NotBefore: notAfter.AddDate(0, -1, 0), NotAfter: notAfter,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	key := newKey()
+	return tls.Certificate{Certificate: [][]byte{sign(template, ca.cert, key, ca.key)}, PrivateKey: key}
+}
+
+func newKey() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err) // the system has no randomness
+	}
+	return key
+}
+
+func sign(template, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) []byte {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
+	if err != nil {
+		panic(err) // the template is wrong
+	}
+	return der
+}

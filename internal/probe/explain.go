@@ -1,0 +1,134 @@
+package probe
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// failure is a fault that we find ourselves, where the HTTP client would see none.
+type failure struct {
+	reason Reason
+	detail string
+}
+
+func (f failure) Error() string { return f.detail }
+
+// bodyError is a body that could not be read to its end.
+type bodyError struct{ cause error }
+
+func (e bodyError) Error() string { return e.cause.Error() }
+func (e bodyError) Unwrap() error { return e.cause }
+
+// explain gives the one reason why a probe failed, and the reason in words. The words are our own
+// wherever an error quotes what the peer sent: a peer can send back a secret that we sent to it.
+func explain(err error, at *steps, timeout time.Duration) (Reason, string) {
+	var (
+		own    failure
+		lookup *net.DNSError
+		netErr net.Error
+		body   bodyError
+		late   = errors.Is(err, context.DeadlineExceeded)
+	)
+	switch {
+	case errors.As(err, &own):
+		return own.reason, own.detail
+	case errors.As(err, &lookup) && !late:
+		return ReasonDNS, lookup.Error()
+	case late, errors.As(err, &netErr) && netErr.Timeout():
+		return ReasonTimeout, fmt.Sprintf("no good answer within %v, still %s", timeout, at)
+	case errors.As(err, &body):
+		return ReasonProtocol, "the body breaks off or is malformed"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return ReasonRefused, "connection refused, " + at.String()
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return ReasonReset, "connection reset, " + at.String()
+	}
+	if reason, detail := explainTLS(err, at); reason != "" {
+		return reason, detail
+	}
+	if at.is(connecting) {
+		return ReasonUnreachable, rootCause(err).Error() + ", " + at.String()
+	}
+	return explainHTTP(err)
+}
+
+// explainTLS knows the errors of certificates and handshakes.
+func explainTLS(err error, at *steps) (Reason, string) {
+	var (
+		invalid x509.CertificateInvalidError
+		unknown x509.UnknownAuthorityError
+		name    x509.HostnameError
+		op      *net.OpError
+	)
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		if time.Now().Before(invalid.Cert.NotBefore) {
+			return ReasonTLSExpired, "certificate is not valid before " + invalid.Cert.NotBefore.Format(time.DateOnly)
+		}
+		return ReasonTLSExpired, "certificate expired on " + invalid.Cert.NotAfter.Format(time.DateOnly)
+	case errors.As(err, &unknown):
+		return ReasonTLSUnknown, fmt.Sprintf("certificate is signed by an unknown authority, %q", unknown.Cert.Issuer.CommonName)
+	case errors.As(err, &name):
+		return ReasonTLSName, strings.TrimPrefix(name.Error(), "x509: ")
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return ReasonTLS, "plain HTTP is spoken where TLS is expected"
+	case errors.As(err, &op) && op.Op == "remote error": // an alert, with TLS 1.3 after the handshake
+		return ReasonTLS, "TLS handshake failed: " + op.Error()
+	case at.is(handshaking):
+		return ReasonTLS, "TLS handshake failed: " + withoutURL(err).Error()
+	}
+	return "", ""
+}
+
+// explainHTTP is for what is left once there was a connection: an answer that is not HTTP.
+func explainHTTP(err error) (Reason, string) {
+	says := func(part string) bool { return strings.Contains(err.Error(), part) } // net/http has no types for these
+	switch {
+	case says("failed to parse Location header"):
+		return ReasonRedirect, "redirects to what is no URL"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), says("server closed idle connection"):
+		return ReasonProtocol, "connection closed without a whole answer"
+	case says("headers exceeded"):
+		return ReasonProtocol, fmt.Sprintf("more than %d bytes of headers", maxHeader)
+	}
+	return ReasonProtocol, "the answer is not HTTP/1.1"
+}
+
+// isOwnFault is whether the monitor's machine lacks something that no site can be blamed for: file
+// descriptors, memory, a port or address to connect from.
+func isOwnFault(err error) bool {
+	var lookup *net.DNSError // it keeps its cause as text alone
+	errors.As(err, &lookup)
+	return slices.ContainsFunc([]syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
+	}, func(lack syscall.Errno) bool {
+		return errors.Is(err, lack) || lookup != nil && strings.HasSuffix(lookup.Err, lack.Error())
+	})
+}
+
+// withoutURL takes the URL off an error of http.Client: its query is a secret.
+func withoutURL(err error) error {
+	var named *url.Error
+	if errors.As(err, &named) {
+		return named.Err
+	}
+	return err
+}
+
+// rootCause is the innermost error, such as "no route to host".
+func rootCause(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err
+}
