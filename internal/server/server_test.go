@@ -1,0 +1,181 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
+	"failover-monitor/internal/server"
+)
+
+// verdicts starts a monitor of site-a, site-b, … that are each up, down, or unknown for good. A first
+// caller waits for the first results.
+func verdicts(t *testing.T, each ...monitor.Verdict) *monitor.Monitor {
+	t.Helper()
+	var sites []monitor.Site
+	for i, verdict := range each {
+		sites = append(sites, monitor.Site{
+			Name: fmt.Sprintf("site-%c", 'a'+i), Interval: time.Hour, Timeout: time.Hour, Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
+			Probe: func(ctx context.Context) (probe.Result, error) {
+				if verdict == monitor.Unknown {
+					<-ctx.Done()
+				}
+				return probe.Result{Up: verdict == monitor.Up}, ctx.Err()
+			},
+		})
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m := monitor.New(sites, 200*time.Millisecond, slog.New(slog.DiscardHandler))
+	m.Start(ctx)
+	t.Cleanup(func() { cancel(); m.Wait() })
+	return m
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	twoKnown := verdicts(t, monitor.Up, monitor.Down)
+	oneUnknown := verdicts(t, monitor.Unknown, monitor.Up)
+	const (
+		asJSON   = "application/json"
+		asText   = "text/plain; charset=utf-8"
+		notThere = `; there are /healthz and, for each site, /metric/{site}","sites":["site-a","site-b"]}` + "\n"
+	)
+	for _, c := range []struct {
+		m            *monitor.Monitor
+		method, path string
+		status       int
+		contentType  string
+		body         string
+	}{
+		{twoKnown, "GET", "/metric/site-a", 200, asJSON, "{\"value\":1}\n"},
+		{twoKnown, "GET", "/metric/site-b", 200, asJSON, "{\"value\":0}\n"},
+		{twoKnown, "GET", "/metric/site-b?x=y", 200, asJSON, "{\"value\":0}\n"},
+		{twoKnown, "GET", "/healthz", 200, asText, "ok\n"},
+		{twoKnown, "GET", "/metric/site-c", 404, asJSON, `{"error":"nothing at \"/metric/site-c\"` + notThere},
+		{twoKnown, "GET", "/metric/", 404, asJSON, `{"error":"nothing at \"/metric/\"` + notThere},
+		{twoKnown, "GET", "/metric/site-a/", 404, asJSON, `{"error":"nothing at \"/metric/site-a/\"` + notThere},
+		{twoKnown, "GET", "/nothing", 404, asJSON, `{"error":"nothing at \"/nothing\"` + notThere},
+		{twoKnown, "POST", "/metric/site-a", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "DELETE", "/nothing", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{oneUnknown, "GET", "/metric/site-a", 200, asJSON, "{\"value\":0}\n"},
+		{oneUnknown, "GET", "/metric/site-b", 503, asJSON, "{\"error\":\"site-a is not known: no probe of it has ended yet\"}\n"},
+		{oneUnknown, "GET", "/healthz", 200, asText, "ok\n"},
+	} {
+		for _, method := range []string{c.method, "HEAD"} {
+			if c.method != "GET" && method == "HEAD" {
+				continue
+			}
+			s := httptest.NewServer(server.New(c.m, slog.New(slog.DiscardHandler)).Handler)
+			req, _ := http.NewRequest(method, s.URL+c.path, nil)
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			s.Close()
+			want := c.body
+			if method == "HEAD" {
+				want = ""
+			}
+			what := method + " " + c.path
+			if resp.StatusCode != c.status || string(body) != want {
+				t.Errorf("%s: got %d %q, want %d %q", what, resp.StatusCode, body, c.status, want)
+			}
+			if resp.ContentLength != int64(len(c.body)) {
+				t.Errorf("%s: Content-Length %d, want %d", what, resp.ContentLength, len(c.body))
+			}
+			for header, want := range map[string]string{
+				"Content-Type": c.contentType, "Cache-Control": "no-store",
+				"Retry-After": map[int]string{503: "1"}[c.status], "Allow": map[int]string{405: "GET, HEAD"}[c.status],
+			} {
+				if got := resp.Header.Get(header); got != want {
+					t.Errorf("%s: %s: %q, want %q", what, header, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestNumbers has more sites than two: the value is a number, not a flag.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	each := []monitor.Verdict{monitor.Up}
+	for range 11 {
+		each = append(each, monitor.Down)
+	}
+	m := verdicts(t, each...)
+	recorded := httptest.NewRecorder()
+	server.New(m, slog.New(slog.DiscardHandler)).Handler.ServeHTTP(recorded, httptest.NewRequest("GET", "/metric/site-a", nil))
+	if got := recorded.Body.String(); got != "{\"value\":11}\n" {
+		t.Errorf("got %q, want 11", got)
+	}
+}
+
+// TestSlowClient sends a request that never ends: it is cut off, and others are answered meanwhile.
+func TestSlowClient(t *testing.T) {
+	t.Parallel()
+	srv := server.New(verdicts(t, monitor.Up, monitor.Up), slog.New(slog.DiscardHandler))
+	if srv.ReadTimeout > 5*time.Second || srv.ReadTimeout == 0 || srv.WriteTimeout == 0 || srv.IdleTimeout <= 90*time.Second || srv.MaxHeaderBytes == 0 {
+		t.Errorf("limits %v %v %v %v", srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout, srv.MaxHeaderBytes)
+	}
+	srv.ReadTimeout = 100 * time.Millisecond
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go srv.Serve(listener)
+	t.Cleanup(func() { srv.Close() })
+	slow, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	io.WriteString(slow, "GET /metric/site-a HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+	resp, err := http.Get("http://" + listener.Addr().String() + "/metric/site-a")
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("beside a slow client: %v", err)
+	}
+	resp.Body.Close()
+	slow.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if line, err := bufio.NewReader(slow).ReadString('\n'); err == nil && !strings.Contains(line, "408") && !strings.Contains(line, "400") {
+		t.Errorf("the slow client got %q, want to be cut off", line)
+	} else if ne, ok := err.(net.Error); ok && ne.Timeout() {
+		t.Error("the slow client is still connected")
+	}
+}
+
+// BenchmarkMetric is a poll without the network. It must allocate nothing of its own.
+func BenchmarkMetric(b *testing.B) {
+	ctx, cancel := context.WithCancel(context.Background())
+	up := func(context.Context) (probe.Result, error) { return probe.Result{Up: true}, nil }
+	site := monitor.Site{Interval: time.Hour, Timeout: time.Second, Probe: up, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}
+	a, peer := site, site
+	a.Name, peer.Name = "site-a", "site-b"
+	m := monitor.New([]monitor.Site{a, peer}, time.Second, slog.New(slog.DiscardHandler))
+	m.Start(ctx)
+	defer m.Wait()
+	defer cancel()
+	handler := server.New(m, slog.New(slog.DiscardHandler)).Handler
+	req := httptest.NewRequest("GET", "/metric/site-a", nil)
+	w := &discard{header: make(http.Header)}
+	for b.Loop() {
+		handler.ServeHTTP(w, req)
+	}
+}
+
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header       { return d.header }
+func (*discard) WriteHeader(int)             {}
+func (*discard) Write(b []byte) (int, error) { return len(b), nil }
