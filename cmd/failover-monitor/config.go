@@ -1,0 +1,23 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"failover-monitor/internal/config"
+)
+
+// printConfig prints the settings as an env file, and what follows from them as comments.
+func printConfig(_ context.Context, p process, cfg config.Config) int {
+	for _, s := range cfg.Settings() {
+		fmt.Fprintf(p.stdout, "%s=%s\n", s.Name, s.Value)
+	}
+	fmt.Fprintln(p.stdout, "\n# The longest from a site's death to an answer that tells it (CACHE_TTL_SEC + the time of a failing probe):")
+	for _, s := range newSites(cfg) {
+		fmt.Fprintf(p.stdout, "# %s: %v when it hangs, %v when it refuses connections\n", s.Name, s.WorstCase(s.Timeout), s.WorstCase(0))
+	}
+	for _, warning := range cfg.Warnings {
+		fmt.Fprintf(p.stdout, "# warning: %s\n", warning)
+	}
+	return exitOK
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"text/template"
+	"time"
+
+	"failover-monitor/internal/config"
+	"failover-monitor/internal/fakesite"
+)
+
+// What the demo says at its start. The monitor's log follows.
+var demoText = template.Must(template.New("demo").Parse(`
+Two sites and the monitor run on this machine now, for you to break. Ctrl-C ends them.
+In another terminal:
+
+  curl -s {{.Monitor}}/metric/site-a     what KEDA of site A is told: 0, its peer is up
+
+  curl -s {{.Control}}/site-b/hang       break site B: it accepts and never answers,
+  curl -s {{.Control}}/site-b/500        or it answers 500,
+  curl -s {{.Control}}/site-b/refuse     or nobody listens there any more
+
+  curl -s {{.Monitor}}/metric/site-a     within 2 seconds it is 1, and site A scales up
+
+  curl -s {{.Control}}/site-b/heal       make site B well again
+
+Site A breaks in the same ways. Below is the monitor's log.
+
+`))
+
+// ills are the ways to break a site of the demo, and to heal it.
+var ills = map[string]func(*fakesite.Site) error{
+	"hang":   func(s *fakesite.Site) error { return s.Become(fakesite.Hang) },
+	"500":    func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusInternalServerError)) },
+	"refuse": func(s *fakesite.Site) error { s.Refuse(); return nil },
+	"heal":   func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusOK)) },
+}
+
+// demo runs the monitor at PORT on loopback, and at the next three ports two sites and a server to
+// break them by.
+func demo(ctx context.Context, p process) int {
+	serving, err := config.LoadServing(p.environ)
+	if err != nil {
+		return p.fail(exitUsage, err)
+	}
+	if err := runDemo(ctx, p, serving); err != nil {
+		return p.fail(exitFailed, fmt.Errorf("%w\nthe demo wants four free ports in a row; for others: PORT=18000 failover-monitor demo", err))
+	}
+	return exitOK
+}
+
+func runDemo(ctx context.Context, p process, serving config.Serving) error {
+	address := func(behind config.Port) string { return "127.0.0.1:" + (serving.Port + behind).String() }
+	listener, err := net.Listen("tcp", address(0))
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	sites := make(map[string]*fakesite.Site)
+	for i, name := range []string{"site-a", "site-b"} {
+		site, err := fakesite.Start(address(config.Port(1+i)), fakesite.Answer(http.StatusOK))
+		if err != nil {
+			return err
+		}
+		defer site.Close()
+		sites[name] = site
+	}
+	controlListener, err := net.Listen("tcp", address(3))
+	if err != nil {
+		return err
+	}
+	control := &http.Server{Handler: controlHandler(sites), ReadHeaderTimeout: 5 * time.Second}
+	go control.Serve(controlListener)
+	defer control.Close()
+
+	cfg, err := config.Load([]string{
+		"SITE_A_HEALTH_URL=http://" + sites["site-a"].Address(), "SITE_B_HEALTH_URL=http://" + sites["site-b"].Address(),
+		"CACHE_TTL_SEC=1", "PROBE_TIMEOUT_SEC=1",
+	})
+	if err != nil {
+		return err
+	}
+	if err := demoText.Execute(p.stdout, map[string]string{"Monitor": address(0), "Control": address(3)}); err != nil {
+		return err
+	}
+	return runMonitor(ctx, cfg, listener, newLogger(serving, p.stderr))
+}
+
+// controlHandler breaks and heals sites: /site-b/hang.
+func controlHandler(sites map[string]*fakesite.Site) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{site}/{ill}", func(w http.ResponseWriter, r *http.Request) {
+		site, change := sites[r.PathValue("site")], ills[r.PathValue("ill")]
+		if site == nil || change == nil {
+			http.Error(w, "want /site-a/ or /site-b/, and behind it hang, 500, refuse or heal", http.StatusNotFound)
+			return
+		}
+		if err := change(site); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintf(w, "%s: %s\n", r.PathValue("site"), r.PathValue("ill"))
+	})
+	return mux
+}

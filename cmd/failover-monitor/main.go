@@ -1,0 +1,29 @@
+// Failover-monitor watches two or more sites from outside and tells each site's KEDA how many of the
+// others are down, so that it scales up before users notice.
+//
+//	failover-monitor [serve]      probe the sites and answer KEDA until SIGTERM or SIGINT
+//	failover-monitor check        probe every site once and print what was found
+//	failover-monitor config       print the settings in effect, without secrets
+//	failover-monitor healthcheck  ask the monitor that runs with the same settings whether it is well
+//	failover-monitor demo         run the monitor on two built-in sites, to break and heal with curl
+//	failover-monitor version
+//	failover-monitor help
+//
+// All settings are environment variables; env.example and the README explain them. The exit code
+// is 0 when all is well, 1 when something is not (a site is down, a port is taken), and 2 when the
+// settings or the arguments are wrong.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"failover-monitor/internal/config"
+)
+
+// version is set when a release is built: -ldflags "-X main.version=…".
+var version = "dev"
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // something is not well
+	exitUsage  = 2 // the settings or the arguments are wrong
+)
+
+const usage = `Usage: failover-monitor [command]
+
+  serve        probe the sites and answer KEDA until SIGTERM or SIGINT (the default)
+  check        probe every site once and print what was found
+  config       print the settings in effect, without secrets
+  healthcheck  ask the monitor that runs with the same settings whether it is well
+  demo         run the monitor on two built-in sites, to break and heal with curl
+  version      print the version
+  help         print this
+
+All settings are environment variables; env.example explains them.
+Exit code: 0 all is well, 1 something is not, 2 wrong settings or arguments.
+`
+
+// process is what a command has of its process.
+type process struct {
+	environ        []string
+	stdout, stderr io.Writer
+}
+
+// run is the whole program: it does what args say, and returns the exit code.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	p := process{environ, stdout, stderr}
+	command := "serve"
+	if len(args) > 0 {
+		command = args[0]
+	}
+	if len(args) > 1 {
+		fmt.Fprintf(stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s", strings.Join(args, " "), usage)
+		return exitUsage
+	}
+	switch command {
+	case "serve":
+		return p.withConfig(ctx, serve)
+	case "check":
+		return p.withConfig(ctx, check)
+	case "config":
+		return p.withConfig(ctx, printConfig)
+	case "healthcheck":
+		return healthcheck(ctx, p)
+	case "demo":
+		return demo(ctx, p)
+	case "version", "--version", "-v":
+		fmt.Fprintf(stdout, "failover-monitor %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return exitOK
+	case "help", "--help", "-h":
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "failover-monitor: %q: no such command\n\n%s", command, usage)
+	return exitUsage
+}
+
+// withConfig runs a command that needs all settings to be right.
+func (p process) withConfig(ctx context.Context, command func(context.Context, process, config.Config) int) int {
+	cfg, err := config.Load(p.environ)
+	if err != nil {
+		return p.fail(exitUsage, err)
+	}
+	return command(ctx, p, cfg)
+}
+
+// fail prints an error, a line for each of its lines.
+func (p process) fail(code int, err error) int {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(p.stderr, "failover-monitor: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	return code
+}
