@@ -35,6 +35,18 @@ func NewCA(name string) *CA {
 
 // Issue makes a server certificate for names, DNS or IP, that was valid for a month before notAfter.
 func (ca *CA) Issue(notAfter time.Time, names ...string) tls.Certificate {
+	key := newKey()
+	return tls.Certificate{Certificate: [][]byte{sign(leaf(notAfter, names), ca.cert, key, ca.key)}, PrivateKey: key}
+}
+
+// SelfSigned makes a server certificate that no authority has signed, and its PEM.
+func SelfSigned(notAfter time.Time, names ...string) (tls.Certificate, []byte) {
+	key, template := newKey(), leaf(notAfter, names)
+	der := sign(template, template, key, key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func leaf(notAfter time.Time, names []string) *x509.Certificate {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]},
 		NotBefore: notAfter.AddDate(0, -1, 0), NotAfter: notAfter,
@@ -47,8 +59,7 @@ func (ca *CA) Issue(notAfter time.Time, names ...string) tls.Certificate {
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	key := newKey()
-	return tls.Certificate{Certificate: [][]byte{sign(template, ca.cert, key, ca.key)}, PrivateKey: key}
+	return template
 }
 
 func newKey() *ecdsa.PrivateKey {

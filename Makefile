@@ -1,0 +1,48 @@
+# The commands of this project; "make help" lists them.
+
+# From the tag or commit that is built.
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+CONTAINER  ?= podman
+IMAGE      ?= localhost/failover-monitor
+# The settings of "make run": a copy of env.example, filled in.
+ENV_FILE   ?= .env
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+.PHONY: help build run demo test lint bench image clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build ./failover-monitor, one static binary
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o failover-monitor ./cmd/failover-monitor
+
+run: build ## run the monitor with the settings of ENV_FILE (.env)
+	@while IFS= read -r line; do case $$line in ''|'#'*) ;; *=*) export "$$line";; esac; done < $(ENV_FILE); exec ./failover-monitor
+
+demo: build ## run the monitor on two built-in sites, to break and heal with curl
+	@./failover-monitor demo
+
+test: ## run all unit and black-box tests, with the race detector if there is a C compiler
+	@if command -v "$$(go env CC)" >/dev/null; then \
+		CGO_ENABLED=1 go test -race -shuffle=on -count=1 -parallel=8 ./...; \
+	else \
+		echo "no C compiler ($$(go env CC)): testing without the race detector"; \
+		CGO_ENABLED=0 go test -shuffle=on -count=1 -parallel=8 ./...; \
+	fi
+
+lint: ## check formatting, vet, staticcheck and go.mod
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	go vet ./...
+	$(STATICCHECK) -checks all ./...
+	go mod tidy -diff
+	go mod verify
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+image: ## build the container image
+	$(CONTAINER) build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest --file Containerfile .
+
+clean: ## remove what was built
+	rm -f failover-monitor

@@ -1,0 +1,151 @@
+package blackbox
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+// visits are the connections that a site has seen.
+type visits struct {
+	mu    sync.Mutex
+	began []time.Time
+	now   int
+	most  int // at once
+}
+
+// around notes each connection to a behaviour.
+func (v *visits) around(behave fakesite.Behaviour) fakesite.Behaviour {
+	return func(conn net.Conn) {
+		v.mu.Lock()
+		v.began = append(v.began, time.Now())
+		v.now++
+		v.most = max(v.most, v.now)
+		v.mu.Unlock()
+		behave(conn)
+		v.mu.Lock()
+		v.now--
+		v.mu.Unlock()
+	}
+}
+
+// poll is one answer to a poller.
+type poll struct {
+	site  string
+	asked time.Time
+	took  time.Duration
+	body  string // or the error
+}
+
+// TestDisaster is what the monitor is for: a peer goes from healthy to one that accepts and never
+// answers, while 64 pollers with KEDA's timeout of 3 s ask for 30 s. It has the machine to itself, as
+// far as this package goes: it is not parallel.
+func TestDisaster(t *testing.T) {
+	const (
+		pollers  = 64
+		duration = 30 * time.Second
+		cacheTTL = 5 * time.Second // the defaults
+		timeout  = 3 * time.Second
+	)
+	var visitsA, visitsB visits
+	siteB, err := fakesite.Start("127.0.0.1:0", visitsB.around(fakesite.Answer(200)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(siteB.Close)
+	m := start(t, sites(site(t, visitsA.around(fakesite.Answer(200))), siteB.Address())...)
+	m.verdict(t, "site-a", "up")
+	m.verdict(t, "site-b", "up")
+	if err := siteB.Become(visitsB.around(fakesite.Hang)); err != nil {
+		t.Fatal(err)
+	}
+	hung := time.Now()
+
+	transport := &http.Transport{MaxIdleConnsPerHost: pollers}
+	client := http.Client{Timeout: 3 * time.Second, Transport: transport}
+	var (
+		mu    sync.Mutex
+		polls []poll
+		group sync.WaitGroup
+	)
+	for range pollers {
+		group.Go(func() {
+			for n := 0; time.Since(hung) < duration; n++ {
+				p := ask(&client, m.url, []string{"site-a", "site-b"}[n%2])
+				mu.Lock()
+				polls = append(polls, p)
+				mu.Unlock()
+				time.Sleep(50 * time.Millisecond)
+			}
+		})
+	}
+	group.Wait()
+
+	slices.SortFunc(polls, func(a, b poll) int { return a.asked.Compare(b.asked) })
+	var turned, surely time.Duration // first asked for, and answered
+	latencies := make([]time.Duration, 0, len(polls))
+	for _, p := range polls {
+		latencies = append(latencies, p.took)
+		at := p.asked.Sub(hung)
+		switch {
+		case p.site == "site-a" && p.body == "{\"value\":1}\n":
+			if turned == 0 {
+				turned, surely = at, at+p.took
+			}
+		case p.body == "{\"value\":0}\n" && (p.site == "site-b" || turned == 0 || at < surely):
+		default:
+			t.Errorf("%s, %v after: %q", p.site, at, p.body)
+		}
+	}
+	slices.Sort(latencies)
+	p99, slowest := latencies[len(latencies)*99/100], latencies[len(latencies)-1]
+	t.Logf("%d polls; p50 %v, p99 %v, slowest %v; the value turned after %v", len(polls), latencies[len(latencies)/2], p99, slowest, turned)
+	if p99 > 50*time.Millisecond {
+		t.Errorf("p99 of the answers is %v, want 50ms or less", p99)
+	}
+	if limit := cacheTTL + timeout + time.Second; turned == 0 || turned > limit {
+		t.Errorf("the value turned after %v, want at most %v", turned, limit)
+	}
+	for name, v := range map[string]*visits{"site-a": &visitsA, "site-b": &visitsB} {
+		checkVisits(t, name, v, cacheTTL)
+	}
+}
+
+func ask(client *http.Client, url, site string) (p poll) {
+	p = poll{site: site, asked: time.Now()}
+	defer func() { p.took = time.Since(p.asked) }()
+	resp, err := client.Get(url + "/metric/" + site)
+	if err != nil {
+		p.body = err.Error()
+		return p
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if p.body = string(body); err != nil || resp.StatusCode != http.StatusOK {
+		p.body = fmt.Sprintf("%d %q %v", resp.StatusCode, body, err)
+	}
+	return p
+}
+
+// checkVisits wants one probe for each interval, and never two at once.
+func checkVisits(t *testing.T, name string, v *visits, interval time.Duration) {
+	t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.most != 1 || len(v.began) < 6 {
+		t.Errorf("%s saw %d probes, up to %d at once; want at least 6, one at a time", name, len(v.began), v.most)
+	}
+	const late = 500 * time.Millisecond // a probe that a busy machine delays comes nearer to the next
+	for i := 1; i < len(v.began); i++ {
+		if gap := v.began[i].Sub(v.began[i-1]); gap < interval-late {
+			t.Errorf("%s saw two probes within %v, want %v", name, gap, interval)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package blackbox
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"failover-monitor/internal/fakesite"
+)
+
+// TestStop stops the monitor while a probe hangs, with a caller waiting for it and a connection that
+// says nothing.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30", "ANSWER_TIMEOUT_SEC=20")...)
+			m.verdict(t, "site-a", "up")
+			waiting := make(chan string, 1)
+			go func() {
+				resp, err := http.Get(m.url + "/metric/site-a")
+				if err != nil {
+					waiting <- err.Error()
+					return
+				}
+				resp.Body.Close()
+				waiting <- resp.Status
+			}()
+			silent, err := net.Dial("tcp", strings.TrimPrefix(m.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer silent.Close()
+			time.Sleep(300 * time.Millisecond)
+			code, took := m.stop(t, signal)
+			if code != 0 || took > 2*time.Second {
+				t.Errorf("exit code %d after %v, want 0 within 2 s", code, took)
+			}
+			if got := <-waiting; got != "503 Service Unavailable" {
+				t.Errorf("who waited got %q, want a 503", got)
+			}
+			if log := m.log(); strings.Contains(log, `"to":"down"`) || !strings.Contains(log, signal.String()+" signal received") {
+				t.Errorf("want no outage, and the cause, in the log:\n%s", log)
+			}
+		})
+	}
+}
+
+func TestBusyPort(t *testing.T) {
+	t.Parallel()
+	_, address := bound(t)
+	code, _, stderr := command(t, sites(healthy(t), healthy(t), "LISTEN_ADDR="+address))
+	want := "failover-monitor: listen tcp " + address + ": bind: address already in use\n"
+	if code != 1 || !strings.HasSuffix(stderr, want) {
+		t.Errorf("exit code %d, %q; want 1, …%q", code, stderr, want)
+	}
+}
+
+// TestUnknown has a peer of which nothing is known: 503, never a number.
+func TestUnknown(t *testing.T) {
+	t.Parallel()
+	m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30", "ANSWER_TIMEOUT_SEC=0.2")...)
+	m.verdict(t, "site-a", "up")
+	if status, body := m.get(t, "/metric/site-a"); status != 503 || body != "{\"error\":\"site-b is not known: no probe of it has ended yet\"}\n" {
+		t.Errorf("got %d %q", status, body)
+	}
+	m.wantValue(t, "site-b", "0")
+}
+
+// TestOnDemand is CACHE_TTL_SEC=0: each poll has the peer probed.
+func TestOnDemand(t *testing.T) {
+	t.Parallel()
+	var seen requests
+	m := start(t, sites(healthy(t), web(t, seen.handler), "CACHE_TTL_SEC=0")...)
+	for n := range 3 {
+		if got := len(seen.all()); got != n {
+			t.Errorf("%d probes before poll %d", got, n+1)
+		}
+		m.wantValue(t, "site-a", "0")
+	}
+}
+
+// TestOutOfFiles leaves the monitor no file descriptor to probe with: no site is to blame.
+func TestOutOfFiles(t *testing.T) {
+	t.Parallel()
+	m := start(t, sites(healthy(t), healthy(t), "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=0.5")...)
+	m.verdict(t, "site-a", "up")
+	m.verdict(t, "site-b", "up")
+	limitFiles(t, m.cmd.Process.Pid, 3)
+	line := m.waitFor(t, func(l logLine) bool { return l.Msg == "probe without a result" && l.Site == "site-b" })
+	if line.Level != "WARN" || !strings.Contains(m.log(), "too many open files") {
+		t.Errorf("got %+v", line)
+	}
+	limitFiles(t, m.cmd.Process.Pid, 1024)
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "probes have results again" && l.Site == "site-b" })
+	m.wantValue(t, "site-a", "0")
+	if strings.Contains(m.log(), `"to":"down"`) {
+		t.Errorf("a site was blamed:\n%s", m.log())
+	}
+}
+
+// limitFiles sets how many files a process may open from now on.
+func limitFiles(t *testing.T, pid int, n uint64) {
+	t.Helper()
+	limit := syscall.Rlimit{Cur: n, Max: 1024}
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	if errno != 0 {
+		t.Fatalf("prlimit: %v", errno)
+	}
+}
+
+// TestNothingSecret looks for secrets in all that the monitor says, with sites that send them back.
+func TestNothingSecret(t *testing.T) {
+	t.Parallel()
+	echo := site(t, func(conn net.Conn) {
+		request := make([]byte, 4096)
+		n, _ := conn.Read(request)
+		conn.Write(request[:n])
+	})
+	environ := []string{"SITE_A_HEALTH_URL=http://geheim:geheim@" + echo + "/?geheim", "SITE_B_HEALTH_URL=http://geheim:geheim@" + healthy(t) + "/?geheim",
+		"SITE_C_HEALTH_URL=http://geheim:geheim@no..such.host/?geheim", "SITE_D_HEALTH_URL=https://geheim:geheim@" + echo + "/?geheim",
+		"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=geheim", "LOG_LEVEL=debug"}
+	m := start(t, environ...)
+	for _, s := range []string{"site-a", "site-c", "site-d"} {
+		m.verdict(t, s, "down")
+	}
+	m.verdict(t, "site-b", "up")
+	said := ""
+	for _, path := range []string{"/metric/site-a", "/metric/site-b", "/healthz", "/", "/nothing"} {
+		_, body := m.get(t, path)
+		said += body
+	}
+	_, check, checkErr := command(t, environ, "check")
+	_, config, configErr := command(t, environ, "config")
+	m.stop(t, syscall.SIGTERM)
+	said += m.log() + check + checkErr + config + configErr
+	for _, secret := range []string{"geheim", "Z2VoZWltOmdlaGVpbQ"} { // the second is basic auth
+		if i := strings.Index(said, secret); i >= 0 {
+			t.Errorf("%q: …%s…", secret, said[max(0, i-200):min(len(said), i+200)])
+		}
+	}
+}
+
+// fourFreePorts finds ports for the demo.
+func fourFreePorts(t *testing.T) int {
+	t.Helper()
+next:
+	for port := 20000; port < 30000; port += 4 {
+		for i := range 4 {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
+			if err != nil {
+				continue next
+			}
+			l.Close()
+		}
+		return port
+	}
+	t.Fatal("no four free ports")
+	return 0
+}
+
+// startDemo runs the demo until the function that it returns is called.
+func startDemo(t *testing.T, port int) (stop func() (code int)) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := exec.Command(binary, "demo")
+	cmd.Env, cmd.Stdout = []string{noExitSleep, "PORT=" + strconv.Itoa(port)}, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port+3))
+		if err == nil {
+			conn.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the demo does not start")
+		}
+	}
+	return func() int {
+		cmd.Process.Signal(syscall.SIGINT)
+		cmd.Wait()
+		for _, line := range []string{fmt.Sprintf("curl -s 127.0.0.1:%d/metric/site-a ", port), fmt.Sprintf("curl -s 127.0.0.1:%d/site-b/hang ", port+3)} {
+			if !strings.Contains(out.String(), line) {
+				t.Errorf("%q is not in\n%s", line, out.String())
+			}
+		}
+		return cmd.ProcessState.ExitCode()
+	}
+}

@@ -1,0 +1,111 @@
+package blackbox
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+// The world outside: what the monitor probes.
+
+// site starts a site that behaves like that, and gives its host:port.
+func site(t *testing.T, behave fakesite.Behaviour) string {
+	t.Helper()
+	s, err := fakesite.Start("127.0.0.1:0", behave)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s.Address()
+}
+
+func healthy(t *testing.T) string { return site(t, fakesite.Answer(http.StatusOK)) }
+
+// web starts a site of a handler.
+func web(t *testing.T, handler http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(handler)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// redirect starts a site that sends everybody to a URL.
+func redirect(t *testing.T, to string) string {
+	return web(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusMovedPermanently) })
+}
+
+// bound is an address that is taken and does not listen: connections are refused.
+func bound(t *testing.T) (fd int, address string) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd, (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
+}
+
+// synDropped is an address where connecting gets no answer at all: the kernel drops what comes to a
+// listener whose queue is full.
+func synDropped(t *testing.T) string {
+	t.Helper()
+	fd, address := bound(t)
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		conn, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Fatal("the queue does not fill up")
+	return ""
+}
+
+// file writes a file of the test's own.
+func file(t *testing.T, name string, content []byte) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// requests are what a site was asked, and how.
+type requests struct {
+	mu   sync.Mutex
+	seen []http.Header
+}
+
+// handler notes a request and answers 200.
+func (r *requests) handler(_ http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	header := req.Header.Clone()
+	header.Set("Host", req.Host)
+	r.seen = append(r.seen, header)
+}
+
+func (r *requests) all() []http.Header {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen
+}
