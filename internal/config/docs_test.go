@@ -1,0 +1,100 @@
+package config_test
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"failover-monitor/internal/config"
+)
+
+// TestEveryVariableInThreePlaces keeps the config structs, env.example and the README's table equal.
+func TestEveryVariableInThreePlaces(t *testing.T) {
+	t.Parallel()
+	want := []string{"SITE_<X>_HEALTH_URL"}
+	for _, of := range []any{config.Serving{}, config.Probing{}} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(of)) {
+			want = append(want, field.Tag.Get("env"))
+		}
+	}
+	slices.Sort(want)
+
+	var example []string
+	for _, line := range exampleLines(t) {
+		name, _, _ := strings.Cut(line, "=")
+		example = append(example, regexp.MustCompile(`^SITE_[AB]_`).ReplaceAllString(name, "SITE_<X>_"))
+	}
+	slices.Sort(example)
+	if example = slices.Compact(example); !slices.Equal(example, want) {
+		t.Errorf("env.example has\n%q, the structs\n%q", example, want)
+	}
+
+	var table []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Z][^|]*) \\|").FindAllStringSubmatch(read(t, "README.md"), -1) {
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			if !strings.HasPrefix(name[1], "GET ") {
+				table = append(table, name[1])
+			}
+		}
+	}
+	slices.Sort(table)
+	if !slices.Equal(table, want) {
+		t.Errorf("the README's table has\n%q, the structs\n%q", table, want)
+	}
+}
+
+// TestEnvExample reads env.example as it stands, and with every commented line made a setting: both
+// must load, and a line that shows a default must show the right one.
+func TestEnvExample(t *testing.T) {
+	t.Parallel()
+	text := read(t, "env.example")
+	var active []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			active = append(active, line)
+		}
+	}
+	plain := load(t, active...)
+	if regexp.MustCompile(`(?m)^#?[A-Z_]+=.*(["'\\]|[ \t]#)|^export|\r`).MatchString(text) {
+		t.Error("a line has a quote, a backslash, a comment behind its value, or export")
+	}
+	for _, line := range exampleLines(t) {
+		name, value, _ := strings.Cut(line, "=")
+		if strings.HasSuffix(name, "CA_BUNDLE") { // no such file here
+			continue
+		}
+		lines := append(slices.Clone(active), line)
+		if strings.HasPrefix(name, "EXTRA_HEADER_") {
+			lines = append(active, "EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL=Bearer change-me", line)
+		}
+		load(t, lines...)
+		for _, s := range plain.Settings() {
+			isExample := s.Value == "" || name == "LISTEN_ADDR" || name == "ACCEPT_STATUS_REGEX"
+			if s.Name == name && !isExample && s.Value != value {
+				t.Errorf("%s: env.example shows %q, the default is %q", name, value, s.Value)
+			}
+		}
+	}
+}
+
+// exampleLines are the settings of env.example, those in comments, too.
+func exampleLines(t *testing.T) []string {
+	t.Helper()
+	var lines []string
+	for _, match := range regexp.MustCompile(`(?m)^#?([A-Z][A-Z_]*=.*)$`).FindAllStringSubmatch(read(t, "env.example"), -1) {
+		lines = append(lines, match[1])
+	}
+	return lines
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
