@@ -113,6 +113,7 @@ func TestReasons(t *testing.T) {
 		"slow bad body": {url: "http://" + site(t, fakesite.Drip(strings.Replace(ok, "200", "500", 1), "x", 50*time.Millisecond)), reason: probe.ReasonStatus, detail: "status 500", status: 500},
 		"endless body":  {url: "http://" + site(t, fakesite.Drip("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 4096), 0)), status: 200},
 		"endless head":  {url: "http://" + site(t, fakesite.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0)), reason: probe.ReasonProtocol, detail: "more than 262144 bytes of headers"},
+		"much head":     {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("x", 300<<10)+"\r\n\r\n")), reason: probe.ReasonProtocol, detail: "more than 262144 bytes of headers"},
 		"cut body":      {url: "http://" + site(t, fakesite.Respond(ok+"x")), reason: probe.ReasonProtocol, detail: "the body breaks off or is malformed", status: 200},
 		"bad chunk":     {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), reason: probe.ReasonProtocol, detail: "the body breaks off or is malformed", status: 200},
 		"bad gzip":      {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\nthis is no gzip data")), reason: probe.ReasonProtocol, detail: "the body breaks off or is malformed", status: 200},
@@ -336,6 +337,18 @@ func TestOneConnectionForEachProbe(t *testing.T) {
 		if _, err := prober.Probe(t.Context()); err != nil || connections.Load() != want+1 {
 			t.Errorf("%d connections, %v; want %d", connections.Load(), err, want+1)
 		}
+	}
+}
+
+func TestAsksToClose(t *testing.T) {
+	t.Parallel()
+	url := handler(t, func(w http.ResponseWriter, r *http.Request) {
+		if !r.Close {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+	if got := run(t, target(t, url)); !got.Up {
+		t.Error("the request does not say Connection: close")
 	}
 }
 

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestSameOrigin(t *testing.T) {
@@ -54,6 +56,38 @@ func TestOwnFault(t *testing.T) {
 	} {
 		if got := isOwnFault(c.err); got != c.want {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)
+		}
+	}
+}
+
+// TestExplain has the errors that loopback cannot cause at will.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	get := func(err error) error { return &url.Error{Op: "Get", URL: "http://x/?geheim", Err: err} }
+	dial := func(errno syscall.Errno) error {
+		return get(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)})
+	}
+	for _, c := range []struct {
+		err    error
+		doing  step
+		reason Reason
+		detail string
+	}{
+		{get(&net.DNSError{Err: "server misbehaving", Name: "x", Server: "10.0.0.53:53"}), lookingUp, ReasonDNS, "lookup x on 10.0.0.53:53: server misbehaving"},
+		{get(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), lookingUp, ReasonDNS, "lookup x: i/o timeout"},
+		{get(&net.DNSError{UnwrapErr: context.DeadlineExceeded, Err: "i/o timeout", Name: "x", IsTimeout: true}), lookingUp, ReasonTimeout, "no good answer within 3s, still looking up the name"},
+		{dial(syscall.EHOSTUNREACH), connecting, ReasonUnreachable, "no route to host, connecting to 10.0.0.1:80"},
+		{dial(syscall.EACCES), connecting, ReasonUnreachable, "permission denied, connecting to 10.0.0.1:80"},
+		{dial(syscall.ETIMEDOUT), connecting, ReasonTimeout, "no good answer within 3s, still connecting to 10.0.0.1:80"},
+		{get(syscall.EPIPE), waiting, ReasonReset, "connection reset, waiting for an answer from 10.0.0.1:80"},
+		{get(syscall.ECONNRESET), handshaking, ReasonReset, "connection reset, in the TLS handshake with 10.0.0.1:80"},
+		{bodyError{syscall.ECONNRESET}, readingBody, ReasonProtocol, "the body breaks off or is malformed"},
+		{bodyError{context.DeadlineExceeded}, readingBody, ReasonTimeout, "no good answer within 3s, still reading the body from 10.0.0.1:80"},
+		{get(errors.New("something new with geheim in it")), waiting, ReasonProtocol, "the answer is not HTTP/1.1"},
+	} {
+		at := &steps{doing: c.doing, found: Result{Address: "10.0.0.1:80"}}
+		if reason, detail := explain(c.err, at, 3*time.Second); reason != c.reason || detail != c.detail {
+			t.Errorf("%v:\n got %s %q\nwant %s %q", c.err, reason, detail, c.reason, c.detail)
 		}
 	}
 }
