@@ -64,19 +64,12 @@ func run(t *testing.T, target probe.Target) probe.Result {
 // refusing is an address that is taken, and where nobody listens.
 func refusing(t *testing.T) string {
 	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	socket, address, err := fakesite.Bound()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
+	t.Cleanup(func() { syscall.Close(socket) })
+	return address
 }
 
 // goAway is what an HTTP/2 peer says that wants no more requests: an empty SETTINGS frame and GOAWAY.

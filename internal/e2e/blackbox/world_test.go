@@ -43,29 +43,22 @@ func redirect(t *testing.T, to string) string {
 }
 
 // bound is an address that is taken and does not listen: connections are refused.
-func bound(t *testing.T) (fd int, address string) {
+func bound(t *testing.T) (socket int, address string) {
 	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	socket, address, err := fakesite.Bound()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fd, (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
+	t.Cleanup(func() { syscall.Close(socket) })
+	return socket, address
 }
 
 // synDropped is an address where connecting gets no answer at all: the kernel drops what comes to a
 // listener whose queue is full.
 func synDropped(t *testing.T) string {
 	t.Helper()
-	fd, address := bound(t)
-	if err := syscall.Listen(fd, 0); err != nil {
+	socket, address := bound(t)
+	if err := syscall.Listen(socket, 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 10 {
