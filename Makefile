@@ -18,13 +18,16 @@ build: ## build ./failover-monitor, one static binary
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o failover-monitor ./cmd/failover-monitor
 
 run: build ## run the monitor with the settings of ENV_FILE (.env)
-	@while IFS= read -r line; do case $$line in ''|'#'*) ;; *=*) export "$$line";; esac; done < $(ENV_FILE); exec ./failover-monitor
+	@test -f $(ENV_FILE) || { echo "no $(ENV_FILE): cp env.example $(ENV_FILE) and set your two health URLs"; exit 1; }
+	@set --; while IFS= read -r line || [ -n "$$line" ]; do case $$line in ''|'#'*) ;; *=*) set -- "$$@" "$$line";; esac; done < $(ENV_FILE); \
+		exec env "$$@" ./failover-monitor
 
 demo: build ## run the monitor on two built-in sites, to break and heal with curl
 	@./failover-monitor demo
 
 test: ## run all unit and black-box tests, with the race detector if there is a C compiler
 	@if command -v "$$(go env CC)" >/dev/null; then \
+		echo "testing with the race detector"; \
 		CGO_ENABLED=1 go test -race -shuffle=on -count=1 -parallel=8 ./...; \
 	else \
 		echo "no C compiler ($$(go env CC)): testing without the race detector"; \

@@ -17,15 +17,15 @@ var demoText = template.Must(template.New("demo").Parse(`
 Two sites and the monitor run on this machine now, for you to break. Ctrl-C ends them.
 In another terminal:
 
-  curl -s {{.Monitor}}/metric/site-a     what KEDA of site A is told: 0, its peer is up
+  curl -s {{.Monitor}}/metric/site-a     # what site A's KEDA is told: 0, its peer is up
 
-  curl -s {{.Control}}/site-b/hang       break site B: it accepts and never answers,
-  curl -s {{.Control}}/site-b/500        or it answers 500,
-  curl -s {{.Control}}/site-b/refuse     or nobody listens there any more
+  curl -s {{.Control}}/site-b/hang       # break site B: it accepts and never answers,
+  curl -s {{.Control}}/site-b/500        # or it answers 500,
+  curl -s {{.Control}}/site-b/refuse     # or nobody listens there any more
 
-  curl -s {{.Monitor}}/metric/site-a     within 2 seconds it is 1, and site A scales up
+  curl -s {{.Monitor}}/metric/site-a     # within 2 seconds it is 1, and site A scales up
 
-  curl -s {{.Control}}/site-b/heal       make site B well again
+  curl -s {{.Control}}/site-b/heal       # make site B well again
 
 Site A breaks in the same ways. Below is the monitor's log.
 
@@ -46,11 +46,17 @@ func demo(ctx context.Context, p process) int {
 	if err != nil {
 		return p.fail(exitUsage, err)
 	}
+	if serving.Port == 0 || serving.Port > 65535-demoPorts+1 {
+		return p.fail(exitUsage, fmt.Errorf("PORT=%v: the demo wants %d ports from there on, such as PORT=18000", serving.Port, demoPorts))
+	}
 	if err := runDemo(ctx, p, serving); err != nil {
-		return p.fail(exitFailed, fmt.Errorf("%w\nthe demo wants four free ports in a row; for others: PORT=18000 failover-monitor demo", err))
+		return p.fail(exitFailed, fmt.Errorf("%w\nthe demo wants %d free ports in a row; for others: PORT=18000 failover-monitor demo", err, demoPorts))
 	}
 	return exitOK
 }
+
+// demoPorts are the monitor's, the two sites', and the one to break them by.
+const demoPorts = 4
 
 func runDemo(ctx context.Context, p process, serving config.Serving) error {
 	address := func(behind config.Port) string { return "127.0.0.1:" + (serving.Port + behind).String() }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,7 +35,7 @@ func serve(ctx context.Context, p process, cfg config.Config) int {
 	}
 	listener, err := net.Listen("tcp", string(cfg.ListenAddr))
 	if err != nil {
-		return p.fail(exitFailed, err)
+		return p.fail(exitFailed, fmt.Errorf("%w; PORT or LISTEN_ADDR sets another address", err))
 	}
 	if err := runMonitor(ctx, cfg, listener, log); err != nil {
 		return p.fail(exitFailed, err)

@@ -67,9 +67,13 @@ func Load(environ []string) (Config, error) {
 	l.checkSites(cfg.Sites)
 	l.checkProxies(environ)
 	l.fillAddress(&cfg.Serving)
+	if len(l.problems) > 0 {
+		return Config{}, errors.Join(l.problems...)
+	}
 	l.warnAbout(cfg)
+	l.warnOfTypos()
 	cfg.Warnings = l.warnings
-	return cfg, errors.Join(l.problems...)
+	return cfg, nil
 }
 
 // LoadServing reads only what says where the monitor listens, for a caller that asks another monitor.

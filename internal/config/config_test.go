@@ -147,12 +147,13 @@ func TestRefusedValues(t *testing.T) {
 	const (
 		seconds  = "want seconds as a plain number"
 		url      = "want a URL such as https://site.example.com/healthz"
-		bundle   = "want a PEM file with a certificate, or a directory of such files"
-		noStatus = "can never match an HTTP status; if you wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$"
+		bundle   = "want a PEM file with a certificate, or a directory of such files, that the monitor can see and read"
+		systemd  = "asks for a \"d\" in an HTTP status; if you wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$"
+		noStatus = "asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$"
 		unquoted = "value not shown: write it without quotes, comments and blanks around it"
 	)
 	for _, c := range []struct{ line, start, end string }{
-		{"PROBE_METHOD=PUT", `PROBE_METHOD="PUT": `, "want GET, HEAD, OPTIONS, POST"},
+		{"PROBE_METHOD=PUT", `PROBE_METHOD="PUT": `, "want one of GET, HEAD, OPTIONS, POST"},
 		{"VERIFY_TLS=maybe", `VERIFY_TLS="maybe": `, "want true or false"},
 		{"PROBE_TIMEOUT_SEC=3s", `PROBE_TIMEOUT_SEC="3s": ` + seconds, "such as 3 or 0.5"},
 		{"PROBE_TIMEOUT_SEC=0", `PROBE_TIMEOUT_SEC="0": ` + seconds, ""},
@@ -164,22 +165,23 @@ func TestRefusedValues(t *testing.T) {
 		{"CACHE_TTL_SEC=1e400", `CACHE_TTL_SEC="1e400": ` + seconds, ""},
 		{"SITE_B_CACHE_TTL_SEC=x", `SITE_B_CACHE_TTL_SEC="x": ` + seconds, ""},
 		{"ANSWER_TIMEOUT_SEC=0", `ANSWER_TIMEOUT_SEC="0": ` + seconds, ""},
-		{"ACCEPT_STATUS_REGEX=^2dd$", `ACCEPT_STATUS_REGEX="^2dd$": `, noStatus},
-		{"ACCEPT_STATUS_REGEX=^(2dd|401)$", `ACCEPT_STATUS_REGEX="^(2dd|401)$": `, noStatus},
+		{"ACCEPT_STATUS_REGEX=^2dd$", `ACCEPT_STATUS_REGEX="^2dd$": `, systemd},
+		{"ACCEPT_STATUS_REGEX=^(2dd|401)$", `ACCEPT_STATUS_REGEX="^(2dd|401)$": `, systemd},
 		{"ACCEPT_STATUS_REGEX=^9[0-9][0-9]$", `ACCEPT_STATUS_REGEX="^9[0-9][0-9]$": `, noStatus},
 		{"ACCEPT_STATUS_REGEX=2)|(3", `ACCEPT_STATUS_REGEX="2)|(3": `, "not a regular expression (unexpected )); want one such as ^2[0-9][0-9]$"},
 		{"ACCEPT_STATUS_REGEX=^(?!5)", `ACCEPT_STATUS_REGEX="^(?!5)": `, "not a regular expression (invalid or unsupported Perl syntax); want one such as ^2[0-9][0-9]$"},
-		{"FOLLOW_REDIRECTS=yes", `FOLLOW_REDIRECTS="yes": `, "want always, same-host, never"},
-		{"LOG_LEVEL=verbose", `LOG_LEVEL="verbose": `, "want debug, info, warn, error"},
-		{"LOG_FORMAT=xml", `LOG_FORMAT="xml": `, "want text, json"},
+		{"FOLLOW_REDIRECTS=yes", `FOLLOW_REDIRECTS="yes": `, "want one of always, same-host, never"},
+		{"LOG_LEVEL=verbose", `LOG_LEVEL="verbose": `, "want one of debug, info, warn, error"},
+		{"LOG_FORMAT=xml", `LOG_FORMAT="xml": `, "want one of text, json"},
 		{"PORT=99999", `PORT="99999": `, "want a port number, such as 8000"},
 		{"LISTEN_ADDR=127.0.0.1", `LISTEN_ADDR="127.0.0.1": `, "want host:port, such as 127.0.0.1:8000 or [::]:8000"},
 		{"LISTEN_ADDR=127.0.0.1:http", `LISTEN_ADDR="127.0.0.1:http": `, ""},
 		{"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_KEY is set but EXTRA_HEADER_VAL is not: set both or neither", ""},
 		{"EXTRA_HEADER_VAL=geheim", "EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
 		{"SITE_B_EXTRA_HEADER_VAL=geheim", "SITE_B_EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
-		{"EXTRA_HEADER_VAL=a\nb", "EXTRA_HEADER_VAL=value not shown: has a control character in it", ""},
-		{"EXTRA_HEADER_KEY=X Token", `EXTRA_HEADER_KEY="X Token": `, "want the name of a request header, such as Authorization"},
+		{"ACCEPT_STATUS_REGEX=200|OK", `ACCEPT_STATUS_REGEX="200|OK": `, noStatus},
+		{"EXTRA_HEADER_VAL=a\nb", "EXTRA_HEADER_VAL: value not shown: has a control character in it", ""},
+		{"EXTRA_HEADER_KEY=Bearer geheim", "EXTRA_HEADER_KEY: value not shown, it may be the secret itself: ", "want the name of a request header, such as Authorization"},
 		{"EXTRA_HEADER_KEY=content-length", `EXTRA_HEADER_KEY="content-length": `, ""},
 		{"CA_BUNDLE=/nowhere/ca.pem", `CA_BUNDLE="/nowhere/ca.pem": no such file or directory; `, bundle},
 		{"REQUESTS_CA_BUNDLE=" + empty, `REQUESTS_CA_BUNDLE="` + empty + `": holds no certificate; `, bundle},
@@ -188,13 +190,16 @@ func TestRefusedValues(t *testing.T) {
 		{"SITE_C_HEALTH_URL=ftp://c.example.com", `SITE_C_HEALTH_URL="ftp://c.example.com": `, url},
 		{"SITE_C_HEALTH_URL=https:///healthz", `SITE_C_HEALTH_URL="https:///healthz": `, url},
 		{"SITE_C_HEALTH_URL=http://c:99999/", `SITE_C_HEALTH_URL="http://c:99999/": `, url},
-		{"SITE_C_HEALTH_URL=http://u:geheim#@c/", "SITE_C_HEALTH_URL=value not shown, it may hold a password: ", url},
-		{"SITE_C_HEALTH_URL=c/?token=geheim", "SITE_C_HEALTH_URL=value not shown, it may hold a password: ", url},
+		{"SITE_C_HEALTH_URL=http://u:geheim#@c/", "SITE_C_HEALTH_URL: value not shown, it may hold a password: ", url},
+		{"SITE_C_HEALTH_URL=c/?token=geheim", "SITE_C_HEALTH_URL: value not shown, it may hold a password: ", url},
 		{"SITE_C_VERIFY_TLS=no", "SITE_C_VERIFY_TLS: there is no site-c; set SITE_C_HEALTH_URL, too", ""},
 		{"SITE_B_HEALTH_ULR=x", "SITE_B_HEALTH_ULR: no such setting; did you mean SITE_B_HEALTH_URL?", ""},
 		{"SITE_EU_WEST_VERIFY_TSL=x", "SITE_EU_WEST_VERIFY_TSL: no such setting; did you mean SITE_EU_WEST_VERIFY_TLS?", ""},
 		{"SITE_b_PROBE_METHOD=GET", "SITE_b_PROBE_METHOD: no such setting; did you mean SITE_B_PROBE_METHOD?", ""},
 		{"SITE_HEALTH_URL=x", "SITE_HEALTH_URL: no such setting; did you mean SITE_A_HEALTH_URL?", ""},
+		{"SITE_B_URL=x", "SITE_B_URL: no such setting; every variable that begins with SITE_ must be a setting of the monitor", ""},
+		{"SITE_TOKEN=x", "SITE_TOKEN: no such setting; every variable that begins with SITE_ must be a setting of the monitor", ""},
+		{"SITE_B_LOG_LEVEL=x", "SITE_B_LOG_LEVEL: no such setting; did you mean LOG_LEVEL, which is one for all sites?", ""},
 		{`HTTP_PROXY="http://u:geheim@proxy"`, "HTTP_PROXY: " + unquoted, ""},
 		{"https_proxy=http://proxy:3128 # ours", "https_proxy: " + unquoted, ""},
 		{"NO_PROXY='.example.com'", "NO_PROXY: " + unquoted, ""},
@@ -310,6 +315,9 @@ func TestWarnings(t *testing.T) {
 	}{
 		{[]string{"VERIFY_TLS=false"}, "VERIFY_TLS is off for site-a, site-b: whoever stands in between can play a healthy site"},
 		{[]string{"SITE_B_VERIFY_TLS=false"}, "VERIFY_TLS is off for site-b: whoever stands in between can play a healthy site"},
+		{[]string{"PROBE_TIMEOUT=3", "CACHE_TLL_SEC=9", "log_level=debug", "LOGNAME=root", "PORTS=1"}, "CACHE_TLL_SEC is no setting and is ignored; did you mean CACHE_TTL_SEC?|" +
+			"PROBE_TIMEOUT is no setting and is ignored; did you mean PROBE_TIMEOUT_SEC?|log_level is no setting and is ignored; did you mean LOG_LEVEL?"},
+		{[]string{"SITE_B_HEALTH_URL=https://a.example.com/healthz"}, "site-a and site-b have the same health URL: they can only be down together"},
 		{[]string{"ANSWER_TIMEOUT_SEC=3"}, "ANSWER_TIMEOUT_SEC=3 is too long: KEDA gives up after 3 s"},
 		{[]string{"SITE_B_CACHE_TTL_SEC=0"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to PROBE_TIMEOUT_SEC=3; KEDA gives up after 3 s"},
 		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},

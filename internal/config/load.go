@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -41,6 +42,15 @@ func (l *loader) report(format string, args ...any) {
 	}
 }
 
+// refuse reports what is wrong with the value of a variable.
+func (l *loader) refuse(name string, why error) {
+	separator := ": "
+	if strings.HasPrefix(why.Error(), `"`) {
+		separator = "="
+	}
+	l.report("%s%s%w", name, separator, why)
+}
+
 func (l *loader) warn(format string, args ...any) {
 	l.warnings = append(l.warnings, fmt.Sprintf(format, args...))
 }
@@ -59,7 +69,7 @@ func (l *loader) parse(into any, prefix string) {
 		if !errors.As(err, &bad) {
 			panic(err) // the struct's tags are wrong, not the environment
 		}
-		l.report("%s=%w", l.source(prefix, keyOf(into, bad.Name)), bad.Err)
+		l.refuse(l.source(prefix, keyOf(into, bad.Name)), bad.Err)
 	}
 }
 
@@ -127,7 +137,7 @@ func (l *loader) rootCAs(prefix string, p Probing) *x509.CertPool {
 	if _, loaded := l.pools[path]; !loaded {
 		pool, err := loadCAs(path)
 		if err != nil {
-			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files", name, path, err)
+			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files, that the monitor can see and read", name, path, err)
 		}
 		l.pools[path] = pool
 	}
@@ -195,13 +205,36 @@ func (l *loader) fillAddress(s *Serving) {
 	}
 }
 
+// warnOfTypos looks for names that are almost a setting's. They may be another program's, and are no
+// reason not to start.
+func (l *loader) warnOfTypos() {
+	known := append(keys(&Serving{}), keys(&Probing{})...)
+	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
+		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
+			continue
+		}
+		for _, key := range known {
+			if strings.HasPrefix(key, name+"_") || len(name) < 2*len(key) && distance(strings.ToUpper(name), key) <= 2 {
+				l.warn("%s is no setting and is ignored; did you mean %s?", name, key)
+				break
+			}
+		}
+	}
+}
+
 // kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
 const kedaTimeout = Timeout(3 * time.Second)
 
 // warnAbout tells of settings that are allowed and dangerous.
 func (l *loader) warnAbout(cfg Config) {
 	var unverified []string
+	seen := make(map[string]string)
 	for _, s := range cfg.Sites {
+		address := s.HealthURL.Reveal().String()
+		if other := seen[address]; other != "" {
+			l.warn("%s and %s have the same health URL: they can only be down together", other, s.Name)
+		}
+		seen[address] = s.Name
 		if !s.VerifyTLS {
 			unverified = append(unverified, s.Name)
 		}

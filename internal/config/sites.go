@@ -33,7 +33,7 @@ func (l *loader) sitePrefixes() []string {
 		}
 		switch prefix, key := splitVariable(name); key {
 		case "":
-			l.report("%s: no such setting; did you mean %s?", name, nearest(name))
+			l.report("%s: no such setting; %s", name, didYouMean(name))
 		case healthURL:
 			prefixes = append(prefixes, prefix)
 		default:
@@ -69,10 +69,16 @@ func splitVariable(name string) (prefix, key string) {
 	return prefix, key
 }
 
-// nearest is the variable most like a mistyped one, over every way to part that into site and setting.
-func nearest(name string) string {
+// didYouMean asks for the variable most like a mistyped one, over every way to part that into site
+// and setting, if any is alike.
+func didYouMean(name string) string {
 	name = strings.ToUpper(name)
-	best, least := "SITE_A_"+healthURL, len(name)
+	for _, key := range keys(&Serving{}) {
+		if strings.HasSuffix(name, "_"+key) {
+			return "did you mean " + key + ", which is one for all sites?"
+		}
+	}
+	best, least := "", len(healthURL) // letters to change
 	for i := len(name) - 1; i >= 0; i-- {
 		if name[i] != '_' {
 			continue
@@ -82,12 +88,15 @@ func nearest(name string) string {
 			if len(rest)-len(key) >= least { // cannot be nearer
 				continue
 			}
-			if d := distance(rest, key); d < least {
+			if d := distance(rest, key); d < least && d <= len(key)/2 {
 				best, least = sitePrefix(name[:i])+key, d
 			}
 		}
 	}
-	return best
+	if best == "" {
+		return "every variable that begins with SITE_ must be a setting of the monitor"
+	}
+	return "did you mean " + best + "?"
 }
 
 // sitePrefix takes what stands before a setting for a site, SITE_A where it cannot be one.

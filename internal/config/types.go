@@ -17,8 +17,8 @@ import (
 	"unicode"
 )
 
-// The types of this file read one value each. Their errors quote it and say what to write instead;
-// the variable's name is put before that by [parse].
+// The types of this file read one value each. Their errors begin with the value in quotes, unless it
+// is a secret, and say what to write instead. The loader puts the variable's name before that.
 
 // Seconds is a length of time, written as a number of seconds: "5", "0.5".
 type Seconds time.Duration
@@ -104,7 +104,7 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 
 func oneOf[T ~string](into *T, word string, allowed ...string) error {
 	if !slices.Contains(allowed, word) {
-		return fmt.Errorf("%q: want %s", word, strings.Join(allowed, ", "))
+		return fmt.Errorf("%q: want one of %s", word, strings.Join(allowed, ", "))
 	}
 	*into = T(word)
 	return nil
@@ -160,9 +160,13 @@ type HeaderName string
 // UnmarshalText reads a token (RFC 9110, section 5.1). The headers that frame a message are refused:
 // Go's client sets them itself, and would leave ours out in silence.
 func (h *HeaderName) UnmarshalText(text []byte) error {
+	const want = "want the name of a request header, such as Authorization"
 	name := http.CanonicalHeaderKey(string(text))
-	if !headerName.Match(text) || slices.Contains([]string{"Content-Length", "Transfer-Encoding", "Trailer", "Connection"}, name) {
-		return fmt.Errorf("%q: want the name of a request header, such as Authorization", text)
+	switch {
+	case !headerName.Match(text):
+		return errors.New("value not shown, it may be the secret itself: " + want)
+	case slices.Contains([]string{"Content-Length", "Transfer-Encoding", "Trailer", "Connection"}, name):
+		return fmt.Errorf("%q: cannot be set; %s", text, want)
 	}
 	*h = HeaderName(name)
 	return nil
@@ -260,9 +264,9 @@ type StatusRegexp struct {
 }
 
 // UnmarshalText reads a regular expression. It is matched against the status as text, from its first
-// character, as Python's re.match does. One that can match no status is refused, and so is one
-// with a letter in it: `^2\d\d$` has become `^2dd$` by the time systemd hands it over, and would
-// leave every site down for ever.
+// character, as Python's re.match does. One that can match no status is refused, and so is one with
+// a character in it that no status has: `^2\d\d$` has become `^2dd$` by the time systemd hands it
+// over, and would leave every site down for ever.
 func (r *StatusRegexp) UnmarshalText(text []byte) error {
 	tree, err := syntax.Parse(string(text), syntax.Perl)
 	if err != nil {
@@ -274,9 +278,11 @@ func (r *StatusRegexp) UnmarshalText(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("%q: too deeply nested; want one such as ^2[0-9][0-9]$", text)
 	}
-	if strayLiteral(tree) || !matchesAny(anchored) {
-		return fmt.Errorf(`%q: can never match an HTTP status; if you wrote \d, systemd's EnvironmentFile took `+
-			`the backslash away: write ^2[0-9][0-9]$`, text)
+	switch {
+	case strayLiteral(tree) && bytes.ContainsRune(text, 'd'):
+		return fmt.Errorf(`%q: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, text)
+	case strayLiteral(tree), !matchesAny(anchored):
+		return fmt.Errorf("%q: asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$", text)
 	}
 	r.text, r.anchored = string(text), anchored
 	return nil

@@ -147,4 +147,4 @@ type UnknownError struct {
 	Why  string
 }
 
-func (e *UnknownError) Error() string { return e.Site + " is not known: " + e.Why }
+func (e *UnknownError) Error() string { return "no verdict on " + e.Site + ": " + e.Why }

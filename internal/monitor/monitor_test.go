@@ -247,7 +247,7 @@ func TestCallersBeforeTheFirstResult(t *testing.T) {
 		waited time.Duration
 	}{
 		{"wait for it", time.Second, "0", time.Second},
-		{"but no longer than the answer timeout", 2500 * time.Millisecond, "site-b is not known: no probe of it has ended yet", 2 * time.Second},
+		{"but no longer than the answer timeout", 2500 * time.Millisecond, "no verdict on site-b: its first probe has not ended yet", 2 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -295,7 +295,7 @@ func TestStuckProber(t *testing.T) {
 		if err := m.Alive(); err == nil || err.Error() != "site-b: its probe loop is stuck, 500ms late" {
 			t.Errorf("a stuck probe: %v", err)
 		}
-		want := "site-b is not known: the last result is 11.5s old and counts for 9s; last known: up" // it waits 2 s for a new one
+		want := "no verdict on site-b: its last result is 11.5s old, and expired after 9s; last known: up" // it waits 2 s for a new one
 		wantAnswer(t, m, "site-a", want)
 		wantAnswer(t, m, "site-b", "0")
 		at(12 * time.Second)
@@ -316,6 +316,9 @@ func TestStuckProber(t *testing.T) {
 		wantAnswer(t, m, "site-a", "0")
 		if err := m.Alive(); err != nil {
 			t.Errorf("well again: %v", err)
+		}
+		if logged := log.String(); !strings.Contains(logged, "verdict known again") {
+			t.Errorf("the log does not say that all is well again:\n%s", logged)
 		}
 	})
 }
@@ -362,12 +365,12 @@ func TestStopLetsCallersGo(t *testing.T) {
 			m.Start(ctx)
 			asked := time.Now()
 			var caller sync.WaitGroup
-			caller.Go(func() { wantAnswer(t, m, "site-a", "site-b is not known: no probe of it has ended yet") })
+			caller.Go(func() { wantAnswer(t, m, "site-a", "no verdict on site-b: its first probe has not ended yet") })
 			time.Sleep(time.Second)
 			cancel()
 			m.Wait()
 			caller.Wait()
-			wantAnswer(t, m, "site-a", "site-b is not known: no probe of it has ended yet")
+			wantAnswer(t, m, "site-a", "no verdict on site-b: its first probe has not ended yet")
 			if waited := time.Since(asked); waited != time.Second {
 				t.Errorf("interval %v: callers were let go after %v, want 1s", interval, waited)
 			}
@@ -385,7 +388,7 @@ func TestFaultOfTheMonitor(t *testing.T) {
 		time.Sleep(7 * time.Second)
 		wantAnswer(t, m, "site-a", "0")
 		time.Sleep(2 * time.Second)
-		wantAnswer(t, m, "site-a", "site-b is not known: the last result is 10s old and counts for 9s; last known: up; too many open files")
+		wantAnswer(t, m, "site-a", "no verdict on site-b: its last result is 10s old, and expired after 9s; last known: up; too many open files")
 		if err := m.Alive(); err != nil {
 			t.Errorf("the loop is well: %v", err)
 		}
@@ -459,7 +462,7 @@ func TestLogOfAVerdict(t *testing.T) {
 		_ = log.String()
 		b.set(func(f *fake) { f.takes = time.Hour })
 		time.Sleep(20 * time.Second)
-		want := "level=INFO msg=verdict site=site-b from=up to=down probes=1 reason=timeout detail=hangs address=\"\" took=3s\n"
+		want := "level=INFO msg=\"site is down\" site=site-b from=up to=down probes=1 reason=timeout detail=hangs address=\"\" took=3s\n"
 		if got := log.String(); got != want {
 			t.Errorf("got  %swant %s", got, want)
 		}

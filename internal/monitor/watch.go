@@ -145,7 +145,7 @@ func (w *watch) end() {
 // record makes of a result a verdict, and of a verdict that turns a line in the log.
 func (w *watch) record(result probe.Result, err error) {
 	w.mu.Lock()
-	before, faultBefore := w.state, w.fault
+	before, faultBefore, wasStale := w.state, w.fault, w.warned && err == nil
 	w.fault = err
 	if err == nil {
 		w.state = before.Step(result.Up, w.Thresholds)
@@ -165,8 +165,11 @@ func (w *watch) record(result probe.Result, err error) {
 		return
 	}
 	w.log.Debug("probe", append([]any{"up", result.Up}, found(result)...)...)
+	if wasStale {
+		w.log.Info("verdict known again", "verdict", after.Verdict)
+	}
 	if after.Verdict != before.Verdict {
-		w.log.Info("verdict", append([]any{"from", before.Verdict, "to", after.Verdict, "probes", before.Streak + 1}, found(result)...)...)
+		w.log.Info("site is "+after.Verdict.String(), append([]any{"from", before.Verdict, "to", after.Verdict, "probes", before.Streak + 1}, found(result)...)...)
 	}
 }
 
@@ -216,9 +219,9 @@ func (w *watch) unknown() *UnknownError {
 	w.warned = w.warned || had
 	w.mu.Unlock()
 
-	why := "no probe of it has ended yet"
+	why := "its first probe has not ended yet"
 	if had {
-		why = fmt.Sprintf("the last result is %v old and counts for %v; last known: %v",
+		why = fmt.Sprintf("its last result is %v old, and expired after %v; last known: %v",
 			time.Since(h.at).Round(100*time.Millisecond), w.Lifetime(), h.verdict)
 	}
 	if fault != nil {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -69,6 +70,7 @@ func explainTLS(err error, at *steps) (Reason, string) {
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
 		op      *net.OpError
+		noTLS   tls.RecordHeaderError
 	)
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
@@ -80,8 +82,8 @@ func explainTLS(err error, at *steps) (Reason, string) {
 		return ReasonTLSUnknown, fmt.Sprintf("certificate is signed by an unknown authority, %q", unknown.Cert.Issuer.CommonName)
 	case errors.As(err, &name):
 		return ReasonTLSName, strings.TrimPrefix(name.Error(), "x509: ")
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return ReasonTLS, "plain HTTP is spoken where TLS is expected"
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &noTLS):
+		return ReasonTLS, "the URL says https, and no TLS is spoken there"
 	case errors.As(err, &op) && op.Op == "remote error": // an alert, with TLS 1.3 after the handshake
 		return ReasonTLS, "TLS handshake failed: " + op.Error()
 	case at.is(handshaking):

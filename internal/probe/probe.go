@@ -103,6 +103,8 @@ func (p *Prober) exchange(ctx context.Context, at *steps) error {
 		return err
 	}
 	p.authorize(req)
+	proxy, _ := http.ProxyFromEnvironment(req)
+	at.locked(func() { at.proxied = proxy != nil })
 	jar, _ := cookiejar.New(nil) // for this probe alone: a redirect that sets a cookie and asks for it works
 	client := http.Client{Transport: p.transport, Jar: jar, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		at.redirected(next.URL)

@@ -29,6 +29,7 @@ type steps struct {
 	found      Result
 	doing      step
 	since      time.Time
+	proxied    bool   // whether the address is a proxy's
 	redirectTo string // host and port of the last redirect, empty before the first
 }
 
@@ -113,6 +114,9 @@ func (s *steps) String() (doing string) {
 		doing = string(s.doing)
 		if s.doing != lookingUp && s.doing != "" {
 			doing += " " + s.found.Address
+		}
+		if s.proxied {
+			doing += " (a proxy)"
 		}
 	})
 	return doing

@@ -59,7 +59,7 @@ func TestBusyPort(t *testing.T) {
 	t.Parallel()
 	_, address := bound(t)
 	code, _, stderr := command(t, sites(healthy(t), healthy(t), "LISTEN_ADDR="+address))
-	want := "failover-monitor: listen tcp " + address + ": bind: address already in use\n"
+	want := "failover-monitor: listen tcp " + address + ": bind: address already in use; PORT or LISTEN_ADDR sets another address\n"
 	if code != 1 || !strings.HasSuffix(stderr, want) {
 		t.Errorf("exit code %d, %q; want 1, …%q", code, stderr, want)
 	}
@@ -70,7 +70,7 @@ func TestUnknown(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30", "ANSWER_TIMEOUT_SEC=0.2")...)
 	m.verdict(t, "site-a", "up")
-	if status, body := m.get(t, "/metric/site-a"); status != 503 || body != "{\"error\":\"site-b is not known: no probe of it has ended yet\"}\n" {
+	if status, body := m.get(t, "/metric/site-a"); status != 503 || body != "{\"error\":\"no verdict on site-b: its first probe has not ended yet\"}\n" {
 		t.Errorf("got %d %q", status, body)
 	}
 	m.wantValue(t, "site-b", "0")

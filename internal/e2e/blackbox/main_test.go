@@ -152,7 +152,7 @@ func (m *monitor) waitFor(t *testing.T, like func(logLine) bool) logLine {
 // verdict waits until the log says that a site has become up or down.
 func (m *monitor) verdict(t *testing.T, site, to string) logLine {
 	t.Helper()
-	return m.waitFor(t, func(l logLine) bool { return l.Msg == "verdict" && l.Site == site && l.To == to })
+	return m.waitFor(t, func(l logLine) bool { return l.Msg == "site is "+to && l.Site == site && l.To == to })
 }
 
 // get asks the monitor as KEDA does, with KEDA's timeout.

@@ -186,6 +186,8 @@ func TestProxy(t *testing.T) {
 			}
 			if line := m.verdict(t, "site-a", verdict); line.Reason != c.reason {
 				t.Errorf("reason %q (%s), want %q", line.Reason, line.Detail, c.reason)
+			} else if strings.Contains(line.Detail, "proxy") != (c.reason != "") {
+				t.Errorf("detail %q, want it to name the proxy", line.Detail)
 			}
 			if strings.Contains(m.log(), "geheim") {
 				t.Errorf("the proxy's password is in the log:\n%s", m.log())
