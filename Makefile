@@ -8,6 +8,9 @@ IMAGE      ?= localhost/failover-monitor
 ENV_FILE   ?= .env
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+# Only the race detector needs C.
+export CGO_ENABLED = 0
+
 .DEFAULT_GOAL := help
 .PHONY: help build run demo test lint bench image clean
 
@@ -15,7 +18,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./failover-monitor, one static binary
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o failover-monitor ./cmd/failover-monitor
+	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o failover-monitor ./cmd/failover-monitor
 
 run: build ## run the monitor with the settings of ENV_FILE (.env)
 	@test -f $(ENV_FILE) || { echo "no $(ENV_FILE): cp env.example $(ENV_FILE) and set your two health URLs"; exit 1; }
@@ -31,7 +34,7 @@ test: ## run all unit and black-box tests, with the race detector if there is a 
 		CGO_ENABLED=1 go test -race -shuffle=on -count=1 -parallel=8 ./...; \
 	else \
 		echo "no C compiler ($$(go env CC)): testing without the race detector"; \
-		CGO_ENABLED=0 go test -shuffle=on -count=1 -parallel=8 ./...; \
+		go test -shuffle=on -count=1 -parallel=8 ./...; \
 	fi
 
 lint: ## check formatting, vet, staticcheck and go.mod

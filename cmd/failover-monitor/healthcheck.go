@@ -12,7 +12,7 @@ import (
 	"failover-monitor/internal/config"
 )
 
-// healthcheckTimeout is below the shortest that container engines and Kubernetes commonly give a check.
+// healthcheckTimeout is KEDA's patience, 3 s, and a little less: a monitor that is slower is not well.
 const healthcheckTimeout = 2 * time.Second
 
 // healthcheck asks the /healthz of the monitor that listens where the settings say. An image from

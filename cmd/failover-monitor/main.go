@@ -16,13 +16,24 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
+// stopLimit is how long stopping may take, whatever hangs: a probe, a reader of our log.
+const stopLimit = 1900 * time.Millisecond
+
 func main() {
+	log.SetOutput(io.Discard) // net/http's client has no other logger, and would print what peers send
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() {
+		time.Sleep(stopLimit)
+		os.Exit(exitOK)
+	})
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

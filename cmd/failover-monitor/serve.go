@@ -14,11 +14,8 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// Together these are how long stopping may take, well within the 2 s that are promised.
-const (
-	shutdownTimeout = time.Second            // for answers that are being given
-	probesTimeout   = 500 * time.Millisecond // for probes to be cut off
-)
+// shutdownTimeout is for the answers that are being given when the monitor stops.
+const shutdownTimeout = time.Second
 
 // serve logs how it is set up and runs the monitor.
 func serve(ctx context.Context, p process, cfg config.Config) int {
@@ -70,7 +67,7 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 	}
 	stopLoops()
 	shutdown(srv)
-	waitFor(m, log)
+	m.Wait()
 	return err
 }
 
@@ -80,16 +77,5 @@ func shutdown(srv *http.Server) {
 	defer cancel()
 	if errors.Is(srv.Shutdown(ctx), context.DeadlineExceeded) {
 		srv.Close()
-	}
-}
-
-// waitFor waits for the loops to end. A probe that does not end is left behind: the process is about to.
-func waitFor(m *monitor.Monitor, log *slog.Logger) {
-	ended := make(chan struct{})
-	go func() { m.Wait(); close(ended) }()
-	select {
-	case <-ended:
-	case <-time.After(probesTimeout):
-		log.Warn("a probe does not end; stopping all the same")
 	}
 }

@@ -33,7 +33,7 @@ func newProber(s config.Site) *probe.Prober {
 		URL:             s.HealthURL.Reveal(),
 		Method:          string(s.Method),
 		Timeout:         time.Duration(s.Timeout),
-		Accept:          s.AcceptStatus.Regexp(),
+		Accept:          s.AcceptStatus.Match,
 		FollowRedirects: probe.Redirects(s.FollowRedirects),
 		HeaderKey:       string(s.HeaderKey),
 		HeaderVal:       s.HeaderVal.Reveal(),

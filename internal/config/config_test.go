@@ -129,7 +129,7 @@ func TestAcceptedValues(t *testing.T) {
 		"ACCEPT_STATUS_REGEX=2", "ACCEPT_STATUS_REGEX=^(2[0-9]{2}|401)$", `ACCEPT_STATUS_REGEX=\w`, "ACCEPT_STATUS_REGEX=.",
 		"FOLLOW_REDIRECTS=Same-Host", "LOG_LEVEL=WARN", "LOG_FORMAT=JSON", "PORT=0", "LISTEN_ADDR=[::]:8000", "LISTEN_ADDR=:9000",
 		"SITE_B_PROBE_TIMEOUT_SEC=1", "SITE_EU_WEST_HEALTH_URL=http://c:8080", "SITE_C_VERIFY_TLS=",
-		"SITE_A_SERVICE_HOST=10.0.0.1", "SITE_A_SERVICE_PORT_HTTP=80", "SITE_A_PORT=tcp://10.0.0.1:80", "SITE_A_PORT_80_TCP_ADDR=10.0.0.1",
+		"SITE_A_SERVICE_HOST=10.0.0.1", "SITE_A_SERVICE_PORT_HTTP=80", "SITE_A_PORT=tcp://10.0.0.1:80", "SITE_A_PORT_80_TCP_ADDR=10.0.0.1", "SITE_A_SERVICE_PORT_HEALTH_URL=http://c",
 		"HTTP_PROXY=http://user:pw@proxy:3128", "https_proxy=proxy:3128", "NO_PROXY=.example.com,10.0.0.0/8",
 	} {
 		if got := problems(twoSites(line)...); got != nil {
@@ -150,7 +150,7 @@ func TestRefusedValues(t *testing.T) {
 		bundle   = "want a PEM file with a certificate, or a directory of such files, that the monitor can see and read"
 		systemd  = "asks for a \"d\" in an HTTP status; if you wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$"
 		noStatus = "asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$"
-		unquoted = "value not shown: write it without quotes, comments and blanks around it"
+		unquoted = "=value without export, quotes, comments and blanks"
 	)
 	for _, c := range []struct{ line, start, end string }{
 		{"PROBE_METHOD=PUT", `PROBE_METHOD="PUT": `, "want one of GET, HEAD, OPTIONS, POST"},
@@ -180,9 +180,9 @@ func TestRefusedValues(t *testing.T) {
 		{"EXTRA_HEADER_VAL=geheim", "EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
 		{"SITE_B_EXTRA_HEADER_VAL=geheim", "SITE_B_EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
 		{"ACCEPT_STATUS_REGEX=200|OK", `ACCEPT_STATUS_REGEX="200|OK": `, noStatus},
-		{"EXTRA_HEADER_VAL=a\nb", "EXTRA_HEADER_VAL: value not shown: has a control character in it", ""},
-		{"EXTRA_HEADER_KEY=Bearer geheim", "EXTRA_HEADER_KEY: value not shown, it may be the secret itself: ", "want the name of a request header, such as Authorization"},
-		{"EXTRA_HEADER_KEY=content-length", `EXTRA_HEADER_KEY="content-length": `, ""},
+		{"EXTRA_HEADER_KEY=x\x00EXTRA_HEADER_VAL=a\nb", "EXTRA_HEADER_VAL: value not shown: has a control character in it", ""},
+		{"EXTRA_HEADER_KEY=Bearer geheim\x00EXTRA_HEADER_VAL=x", "EXTRA_HEADER_KEY: value not shown, it may be the secret itself: ", "want the name of a request header, such as Authorization"},
+		{"EXTRA_HEADER_KEY=content-length\x00EXTRA_HEADER_VAL=x", `EXTRA_HEADER_KEY="content-length": `, ""},
 		{"CA_BUNDLE=/nowhere/ca.pem", `CA_BUNDLE="/nowhere/ca.pem": no such file or directory; `, bundle},
 		{"REQUESTS_CA_BUNDLE=" + empty, `REQUESTS_CA_BUNDLE="` + empty + `": holds no certificate; `, bundle},
 		{"CA_BUNDLE=" + filepath.Dir(empty), `CA_BUNDLE="` + filepath.Dir(empty) + `": holds no certificate; `, bundle},
@@ -200,12 +200,18 @@ func TestRefusedValues(t *testing.T) {
 		{"SITE_B_URL=x", "SITE_B_URL: no such setting; every variable that begins with SITE_ must be a setting of the monitor", ""},
 		{"SITE_TOKEN=x", "SITE_TOKEN: no such setting; every variable that begins with SITE_ must be a setting of the monitor", ""},
 		{"SITE_B_LOG_LEVEL=x", "SITE_B_LOG_LEVEL: no such setting; did you mean LOG_LEVEL, which is one for all sites?", ""},
-		{`HTTP_PROXY="http://u:geheim@proxy"`, "HTTP_PROXY: " + unquoted, ""},
-		{"https_proxy=http://proxy:3128 # ours", "https_proxy: " + unquoted, ""},
-		{"NO_PROXY='.example.com'", "NO_PROXY: " + unquoted, ""},
+		{`HTTP_PROXY="http://u:geheim@proxy"`, "HTTP_PROXY: value not shown: write HTTP_PROXY" + unquoted, ""},
+		{"https_proxy=http://proxy:3128 # ours", "https_proxy: value not shown: write https_proxy" + unquoted, ""},
+		{"NO_PROXY='.example.com'", "NO_PROXY: value not shown: write NO_PROXY" + unquoted, ""},
+		{"export HTTP_PROXY=http://proxy:3128", "HTTP_PROXY: value not shown: write HTTP_PROXY" + unquoted, ""},
+		{"HTTP_PROXY=http://u:geh/eim@proxy:3128", "HTTP_PROXY: value not shown: want a URL", ""},
+		{"HTTP_PROXY=http://proxy:31x8", "HTTP_PROXY: value not shown: want a URL", ""},
+		{"HTTP_PROXY=http:/proxy:3128", "HTTP_PROXY: value not shown: want a URL", ""},
+		{"EXTRA_HEADER_KEY=a b\x00EXTRA_HEADER_VAL=geheim", "EXTRA_HEADER_KEY: value not shown", ""},
+		{"EXTRA_HEADER_KEY=Host\x00EXTRA_HEADER_VAL=https://app", "EXTRA_HEADER_VAL: value not shown: for EXTRA_HEADER_KEY=Host want a host", ""},
 		{"HTTPS_PROXY=ftp://u:geheim@proxy", "HTTPS_PROXY: value not shown: want a URL such as http://proxy.example.com:3128", ""},
 	} {
-		got := problems(twoSites(c.line)...)
+		got := problems(twoSites(strings.Split(c.line, "\x00")...)...)
 		if len(got) != 1 || !strings.HasPrefix(got[0], c.start) || !strings.HasSuffix(got[0], c.end) {
 			t.Errorf("%s:\n got %q\nwant %q … %q", c.line, got, c.start, c.end)
 		}
@@ -262,15 +268,16 @@ func TestOneSiteOnItsOwn(t *testing.T) {
 func TestStatusRegexpMatchesFromTheStart(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		pattern, status string
-		want            bool
+		pattern string
+		status  int
+		want    bool
 	}{
-		{"2", "200", true}, {"2", "302", false}, {`^2\d\d$`, "204", true}, {`^2\d\d$`, "2045", false},
-		{"200|301", "301", true}, {"200|301", "1301", false},
+		{"2", 200, true}, {"2", 302, false}, {`^2\d\d$`, 204, true}, {`^2\d\d$`, 2045, false},
+		{"200|301", 301, true}, {"200|301", 1301, false}, {`\Q200`, 200, true}, {"4|3", 234, false},
 	} {
 		cfg := load(t, twoSites("ACCEPT_STATUS_REGEX="+c.pattern)...)
-		if got := cfg.Defaults.AcceptStatus.Regexp().MatchString(c.status); got != c.want {
-			t.Errorf("%s on %s: %v, want %v", c.pattern, c.status, got, c.want)
+		if got := cfg.Defaults.AcceptStatus.Match(c.status); got != c.want {
+			t.Errorf("%s on %d: %v, want %v", c.pattern, c.status, got, c.want)
 		}
 	}
 }
@@ -278,6 +285,10 @@ func TestStatusRegexpMatchesFromTheStart(t *testing.T) {
 func TestCABundle(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	dir = filepath.Join(dir, "ca[1]") // no pattern
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	bundle := filepath.Join(dir, "ca.pem")
 	if err := os.WriteFile(bundle, fakesite.NewCA("Test CA").PEM, 0o600); err != nil {
 		t.Fatal(err)
@@ -318,6 +329,7 @@ func TestWarnings(t *testing.T) {
 		{[]string{"PROBE_TIMEOUT=3", "CACHE_TLL_SEC=9", "log_level=debug", "LOGNAME=root", "PORTS=1"}, "CACHE_TLL_SEC is no setting and is ignored; did you mean CACHE_TTL_SEC?|" +
 			"PROBE_TIMEOUT is no setting and is ignored; did you mean PROBE_TIMEOUT_SEC?|log_level is no setting and is ignored; did you mean LOG_LEVEL?"},
 		{[]string{"SITE_B_HEALTH_URL=https://a.example.com/healthz"}, "site-a and site-b have the same health URL: they can only be down together"},
+		{[]string{"SITE_B_HEALTH_URL=https://a.example.com/healthz", "EXTRA_HEADER_KEY=Host", "SITE_A_EXTRA_HEADER_VAL=a", "SITE_B_EXTRA_HEADER_VAL=b"}, ""},
 		{[]string{"ANSWER_TIMEOUT_SEC=3"}, "ANSWER_TIMEOUT_SEC=3 is too long: KEDA gives up after 3 s"},
 		{[]string{"SITE_B_CACHE_TTL_SEC=0"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to PROBE_TIMEOUT_SEC=3; KEDA gives up after 3 s"},
 		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -109,16 +110,25 @@ func keyOf(of any, field string) string {
 func (l *loader) site(prefix string) Site {
 	s := Site{Name: siteName(prefix)}
 	l.parse(&s, prefix)
-	key, val := l.source(prefix, "EXTRA_HEADER_KEY"), l.source(prefix, "EXTRA_HEADER_VAL")
-	switch {
-	case s.HeaderKey != "" && s.HeaderVal == "":
-		l.report("%s is set but %s is not: set both or neither", key, val)
-	case s.HeaderKey == "" && s.HeaderVal != "":
-		l.report("%s is set but %s is not: set both or neither", val, key)
-	}
+	l.checkHeader(prefix, s.Probing)
 	s.RootCAs = l.rootCAs(prefix, s.Probing)
 	return s
 }
+
+func (l *loader) checkHeader(prefix string, p Probing) {
+	key, val := l.source(prefix, "EXTRA_HEADER_KEY"), l.source(prefix, "EXTRA_HEADER_VAL")
+	switch {
+	case l.vars[key] != "" && l.vars[val] == "":
+		l.report("%s is set but %s is not: set both or neither", key, val)
+	case l.vars[key] == "" && l.vars[val] != "":
+		l.report("%s is set but %s is not: set both or neither", val, key)
+	case p.HeaderKey == "Host" && !hostPort.MatchString(p.HeaderVal.Reveal()):
+		l.report("%s: value not shown: for %s=Host want a host, such as app.example.com or app.example.com:8443", val, key)
+	}
+}
+
+// hostPort is a name, IPv4 or [IPv6] address, and perhaps a port. net/http would send an empty Host for anything else.
+var hostPort = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
 // rootCAs loads the CA bundle, under whichever of its two names it was given.
 func (l *loader) rootCAs(prefix string, p Probing) *x509.CertPool {
@@ -156,7 +166,14 @@ func loadCAs(path string) (*x509.CertPool, error) {
 	}
 	files := []string{path}
 	if info.IsDir() {
-		files, _ = filepath.Glob(filepath.Join(path, "*"))
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, errors.Unwrap(err)
+		}
+		files = nil
+		for _, entry := range entries {
+			files = append(files, filepath.Join(path, entry.Name()))
+		}
 	}
 	found := false
 	for _, file := range files {
@@ -175,15 +192,16 @@ func loadCAs(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// checkProxies refuses what net/http, which reads these variables itself and uncleaned, would pass
-// over in silence to go without a proxy.
+// checkProxies refuses what net/http, which reads these variables itself and uncleaned, would ignore
+// in silence, to go without a proxy or to a wrong one.
 func (l *loader) checkProxies(environ []string) {
 	for _, entry := range environ {
-		name, raw, _ := strings.Cut(entry, "=")
+		damaged, raw, _ := strings.Cut(entry, "=")
+		name := cleanName(damaged)
 		switch upper := strings.ToUpper(name); {
 		case upper != "HTTP_PROXY" && upper != "HTTPS_PROXY" && upper != "NO_PROXY":
-		case raw != cleanValue(raw):
-			l.report("%s: value not shown: write it without quotes, comments and blanks around it", name)
+		case name != damaged, raw != cleanValue(raw):
+			l.report("%s: value not shown: write %s=value without export, quotes, comments and blanks", name, name)
 		case raw != "" && upper != "NO_PROXY" && !isProxy(raw):
 			l.report("%s: value not shown: want a URL such as http://proxy.example.com:3128", name)
 		}
@@ -192,10 +210,10 @@ func (l *loader) checkProxies(environ []string) {
 
 // isProxy takes what net/http takes: a URL, or host:port.
 func isProxy(value string) bool {
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" {
-		u, err = url.Parse("http://" + value)
+	if !strings.Contains(value, "/") {
+		value = "http://" + value
 	}
+	u, err := url.Parse(value)
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
@@ -230,11 +248,11 @@ func (l *loader) warnAbout(cfg Config) {
 	var unverified []string
 	seen := make(map[string]string)
 	for _, s := range cfg.Sites {
-		address := s.HealthURL.Reveal().String()
-		if other := seen[address]; other != "" {
+		asks := fmt.Sprintln(s.HealthURL.Reveal(), s.HeaderKey, s.HeaderVal.Reveal()) // a Host header can tell sites apart
+		if other := seen[asks]; other != "" {
 			l.warn("%s and %s have the same health URL: they can only be down together", other, s.Name)
 		}
-		seen[address] = s.Name
+		seen[asks] = s.Name
 		if !s.VerifyTLS {
 			unverified = append(unverified, s.Name)
 		}

@@ -28,13 +28,14 @@ func (l *loader) sitePrefixes() []string {
 	var prefixes []string
 	settings := make(map[string]string) // prefix by variable
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
-		if !strings.HasPrefix(name, "SITE_") || l.vars[name] == "" || serviceLink.MatchString(name) {
+		if !strings.HasPrefix(name, "SITE_") || l.vars[name] == "" {
 			continue
 		}
-		switch prefix, key := splitVariable(name); key {
-		case "":
+		switch prefix, key := splitVariable(name); {
+		case key == "" && serviceLink.MatchString(name): // not meant for us
+		case key == "":
 			l.report("%s: no such setting; %s", name, didYouMean(name))
-		case healthURL:
+		case key == healthURL:
 			prefixes = append(prefixes, prefix)
 		default:
 			settings[name] = prefix

@@ -258,10 +258,7 @@ func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 func (u URL) Reveal() *url.URL { return u.secret }
 
 // StatusRegexp says which HTTP statuses are up.
-type StatusRegexp struct {
-	text     string
-	anchored *regexp.Regexp
-}
+type StatusRegexp struct{ expr *regexp.Regexp }
 
 // UnmarshalText reads a regular expression. It is matched against the status as text, from its first
 // character, as Python's re.match does. One that can match no status is refused, and so is one with
@@ -274,17 +271,14 @@ func (r *StatusRegexp) UnmarshalText(text []byte) error {
 		errors.As(err, &bad)
 		return fmt.Errorf("%q: not a regular expression (%s); want one such as ^2[0-9][0-9]$", text, bad.Code)
 	}
-	anchored, err := regexp.Compile(`\A(?:` + string(text) + `)`)
-	if err != nil {
-		return fmt.Errorf("%q: too deeply nested; want one such as ^2[0-9][0-9]$", text)
-	}
+	compiled := StatusRegexp{regexp.MustCompile(string(text))} // which parses as above
 	switch {
 	case strayLiteral(tree) && bytes.ContainsRune(text, 'd'):
 		return fmt.Errorf(`%q: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, text)
-	case strayLiteral(tree), !matchesAny(anchored):
+	case strayLiteral(tree), !compiled.matchesAny():
 		return fmt.Errorf("%q: asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$", text)
 	}
-	r.text, r.anchored = string(text), anchored
+	*r = compiled
 	return nil
 }
 
@@ -296,17 +290,25 @@ func strayLiteral(tree *syntax.Regexp) bool {
 	return slices.ContainsFunc(tree.Sub, strayLiteral)
 }
 
-func matchesAny(re *regexp.Regexp) bool {
+func (r StatusRegexp) matchesAny() bool {
 	for status := 100; status <= 599; status++ {
-		if re.MatchString(strconv.Itoa(status)) {
+		if r.Match(status) {
 			return true
 		}
 	}
 	return false
 }
 
-// String is the expression as it was written.
-func (r StatusRegexp) String() string { return r.text }
+// Match reports whether a status, as text, matches from its first character.
+func (r StatusRegexp) Match(status int) bool {
+	at := r.expr.FindStringIndex(strconv.Itoa(status)) // the leftmost match
+	return at != nil && at[0] == 0
+}
 
-// Regexp is the expression, anchored at the first character.
-func (r StatusRegexp) Regexp() *regexp.Regexp { return r.anchored }
+// String is the expression as it was written.
+func (r StatusRegexp) String() string {
+	if r.expr == nil {
+		return ""
+	}
+	return r.expr.String()
+}

@@ -247,7 +247,7 @@ func TestCallersBeforeTheFirstResult(t *testing.T) {
 		waited time.Duration
 	}{
 		{"wait for it", time.Second, "0", time.Second},
-		{"but no longer than the answer timeout", 2500 * time.Millisecond, "no verdict on site-b: its first probe has not ended yet", 2 * time.Second},
+		{"but no longer than the answer timeout", 2500 * time.Millisecond, "no verdict on site-b: no probe of it has had a result yet", 2 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -303,7 +303,7 @@ func TestStuckProber(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		logged := log.String()
-		if n := strings.Count(logged, "verdict too old"); n != 1 {
+		if n := strings.Count(logged, "verdict expired"); n != 1 {
 			t.Errorf("%d lines in the log about it, want 1:\n%s", n, logged)
 		}
 		if len(b.since(zero)) != 2 {
@@ -365,12 +365,12 @@ func TestStopLetsCallersGo(t *testing.T) {
 			m.Start(ctx)
 			asked := time.Now()
 			var caller sync.WaitGroup
-			caller.Go(func() { wantAnswer(t, m, "site-a", "no verdict on site-b: its first probe has not ended yet") })
+			caller.Go(func() { wantAnswer(t, m, "site-a", "no verdict on site-b: no probe of it has had a result yet") })
 			time.Sleep(time.Second)
 			cancel()
 			m.Wait()
 			caller.Wait()
-			wantAnswer(t, m, "site-a", "no verdict on site-b: its first probe has not ended yet")
+			wantAnswer(t, m, "site-a", "no verdict on site-b: no probe of it has had a result yet")
 			if waited := time.Since(asked); waited != time.Second {
 				t.Errorf("interval %v: callers were let go after %v, want 1s", interval, waited)
 			}

@@ -56,7 +56,9 @@ type watch struct {
 	next   time.Time     // when the next probe begins
 	due    time.Time     // when the loop is stuck, unless it shows life before; zero while it waits to be asked
 	fault  error         // why the last probe taught nothing; nil if it did
-	warned bool          // that the verdict is too old
+
+	expiry  *time.Timer // runs expire when the verdict gets too old
+	expired bool        // whether it did
 }
 
 func newWatch(site Site, answerTimeout time.Duration, verdicts *lru.Cache[string, held], log *slog.Logger) *watch {
@@ -93,7 +95,6 @@ func (w *watch) loop(ctx context.Context) {
 			return
 		}
 		w.record(result, err)
-		w.land()
 	}
 }
 
@@ -121,17 +122,6 @@ func (w *watch) begin() {
 	w.next = time.Now().Add(w.Interval)
 }
 
-// land wakes those who wait for the probe. A next one that is late already begins at once.
-func (w *watch) land() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	close(w.flight)
-	w.flight, w.due = nil, time.Time{}
-	if !w.onDemand() {
-		w.due = time.Now().Add(max(0, time.Until(w.next)) + grace)
-	}
-}
-
 // end wakes those who wait, and leaves nothing that one could wait for.
 func (w *watch) end() {
 	w.mu.Lock()
@@ -140,19 +130,23 @@ func (w *watch) end() {
 		w.takeOff()
 	}
 	close(w.flight)
+	if w.expiry != nil {
+		w.expiry.Stop()
+	}
 }
 
-// record makes of a result a verdict, and of a verdict that turns a line in the log.
+// record makes a verdict of a result, and wakes those who wait for it. Only then it tells the log:
+// a reader of that who hangs must not hold up an answer.
 func (w *watch) record(result probe.Result, err error) {
 	w.mu.Lock()
-	before, faultBefore, wasStale := w.state, w.fault, w.warned && err == nil
+	before, faultBefore, expiredBefore := w.state, w.fault, w.expired
 	w.fault = err
 	if err == nil {
 		w.state = before.Step(result.Up, w.Thresholds)
-		w.verdicts.Add(w.Name, held{w.state.Verdict, time.Now()})
-		w.warned = false
+		w.keep(w.state.Verdict)
 	}
 	after := w.state
+	w.land()
 	w.mu.Unlock()
 
 	switch {
@@ -165,11 +159,44 @@ func (w *watch) record(result probe.Result, err error) {
 		return
 	}
 	w.log.Debug("probe", append([]any{"up", result.Up}, found(result)...)...)
-	if wasStale {
+	if expiredBefore {
 		w.log.Info("verdict known again", "verdict", after.Verdict)
 	}
 	if after.Verdict != before.Verdict {
 		w.log.Info("site is "+after.Verdict.String(), append([]any{"from", before.Verdict, "to", after.Verdict, "probes", before.Streak + 1}, found(result)...)...)
+	}
+}
+
+// keep puts a verdict into the cache, for its lifetime. The caller holds the lock.
+func (w *watch) keep(verdict Verdict) {
+	w.verdicts.Add(w.Name, held{verdict, time.Now()})
+	w.expired = false
+	switch {
+	case w.onDemand(): // nobody expects a verdict to be there
+	case w.expiry == nil:
+		w.expiry = time.AfterFunc(w.Lifetime()+1, w.expire)
+	default:
+		w.expiry.Reset(w.Lifetime() + 1)
+	}
+}
+
+// expire tells the log that the verdict does not count any more.
+func (w *watch) expire() {
+	if _, ok := w.fresh(); ok { // a new one has just come
+		return
+	}
+	w.mu.Lock()
+	w.expired = true
+	w.mu.Unlock()
+	w.log.Warn("verdict expired", "error", w.unknown())
+}
+
+// land closes the flight. A next probe that is late already begins at once. The caller holds the lock.
+func (w *watch) land() {
+	close(w.flight)
+	w.flight, w.due = nil, time.Time{}
+	if !w.onDemand() {
+		w.due = time.Now().Add(max(0, time.Until(w.next)) + grace)
 	}
 }
 
@@ -211,27 +238,20 @@ func (w *watch) fresh() (held, bool) {
 	return h, ok && time.Since(h.at) <= w.Lifetime()
 }
 
-// unknown says why there is no verdict, and tells the log when there was one before.
+// unknown says why there is no verdict.
 func (w *watch) unknown() *UnknownError {
-	h, had := w.verdicts.Peek(w.Name)
 	w.mu.Lock()
-	fault, warn := w.fault, had && !w.warned
-	w.warned = w.warned || had
+	fault := w.fault
 	w.mu.Unlock()
-
-	why := "its first probe has not ended yet"
-	if had {
+	why := "no probe of it has had a result yet"
+	if h, had := w.verdicts.Peek(w.Name); had {
 		why = fmt.Sprintf("its last result is %v old, and expired after %v; last known: %v",
 			time.Since(h.at).Round(100*time.Millisecond), w.Lifetime(), h.verdict)
 	}
 	if fault != nil {
 		why += "; " + fault.Error()
 	}
-	err := &UnknownError{w.Name, why}
-	if warn {
-		w.log.Warn("verdict too old", "error", err)
-	}
-	return err
+	return &UnknownError{w.Name, why}
 }
 
 // late is how long ago the loop should have shown life; 0 or less while it is well.

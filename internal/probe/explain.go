@@ -43,6 +43,8 @@ func explain(err error, at *steps, timeout time.Duration) (Reason, string) {
 	switch {
 	case errors.As(err, &own):
 		return own.reason, own.detail
+	case errors.As(err, &lookup) && !late && at.redirected():
+		return ReasonDNS, lookup.Err + ", " + at.String()
 	case errors.As(err, &lookup) && !late:
 		return ReasonDNS, lookup.Error()
 	case late, errors.As(err, &netErr) && netErr.Timeout():
@@ -57,10 +59,17 @@ func explain(err error, at *steps, timeout time.Duration) (Reason, string) {
 	if reason, detail := explainTLS(err, at); reason != "" {
 		return reason, detail
 	}
-	if at.is(connecting) {
-		return ReasonUnreachable, rootCause(err).Error() + ", " + at.String()
+	var (
+		errno syscall.Errno
+		op    *net.OpError
+	)
+	switch {
+	case at.is(connecting) && errors.As(err, &errno):
+		return ReasonUnreachable, errno.Error() + ", " + at.String()
+	case errors.As(err, &op) && strings.HasPrefix(op.Op, "socks"):
+		return ReasonUnreachable, "the SOCKS proxy cannot connect, " + at.String()
 	}
-	return explainHTTP(err)
+	return explainHTTP(err, at)
 }
 
 // explainTLS knows the errors of certificates and handshakes.
@@ -81,7 +90,7 @@ func explainTLS(err error, at *steps) (Reason, string) {
 	case errors.As(err, &unknown):
 		return ReasonTLSUnknown, fmt.Sprintf("certificate is signed by an unknown authority, %q", unknown.Cert.Issuer.CommonName)
 	case errors.As(err, &name):
-		return ReasonTLSName, strings.TrimPrefix(name.Error(), "x509: ")
+		return ReasonTLSName, fmt.Sprintf("certificate is for other names: %q", certificateNames(name.Certificate))
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &noTLS):
 		return ReasonTLS, "the URL says https, and no TLS is spoken there"
 	case errors.As(err, &op) && op.Op == "remote error": // an alert, with TLS 1.3 after the handshake
@@ -92,23 +101,35 @@ func explainTLS(err error, at *steps) (Reason, string) {
 	return "", ""
 }
 
+// certificateNames are the first few names and addresses that a certificate is for.
+func certificateNames(cert *x509.Certificate) []string {
+	names := cert.DNSNames
+	for _, ip := range cert.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names[:min(len(names), 5)]
+}
+
 // explainHTTP is for what is left once there was a connection: an answer that is not HTTP.
-func explainHTTP(err error) (Reason, string) {
+func explainHTTP(err error, at *steps) (Reason, string) {
 	says := func(part string) bool { return strings.Contains(err.Error(), part) } // net/http has no types for these
 	switch {
 	case says("failed to parse Location header"):
 		return ReasonRedirect, "redirects to what is no URL"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), says("server closed idle connection"):
-		return ReasonProtocol, "connection closed without a whole answer"
+		return ReasonProtocol, "connection closed without a whole answer, " + at.String()
 	case says("headers exceeded"):
-		return ReasonProtocol, fmt.Sprintf("more than %d bytes of headers", maxHeader)
+		return ReasonProtocol, fmt.Sprintf("more than %d bytes of headers, %s", maxHeader, at)
 	}
-	return ReasonProtocol, "the answer is not HTTP/1.1"
+	return ReasonProtocol, "the answer is not HTTP/1.1, " + at.String()
 }
 
-// isOwnFault is whether the monitor's machine lacks something that no site can be blamed for: file
-// descriptors, memory, a port or address to connect from.
-func isOwnFault(err error) bool {
+// isOwnFault is whether no site can be blamed: the probe did not even begin, or the monitor's machine
+// lacks file descriptors, memory, a port or an address to connect from.
+func isOwnFault(err error, at *steps) bool {
+	if err != nil && at.is(starting) && !errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
 	var lookup *net.DNSError // it keeps its cause as text alone
 	errors.As(err, &lookup)
 	return slices.ContainsFunc([]syscall.Errno{
@@ -123,14 +144,6 @@ func withoutURL(err error) error {
 	var named *url.Error
 	if errors.As(err, &named) {
 		return named.Err
-	}
-	return err
-}
-
-// rootCause is the innermost error, such as "no route to host".
-func rootCause(err error) error {
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
-		err = inner
 	}
 	return err
 }

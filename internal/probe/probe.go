@@ -12,12 +12,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptrace"
 	"net/url"
-	"regexp"
-	"strconv"
 	"time"
 )
 
@@ -34,12 +33,12 @@ const (
 
 // Target is what to probe and what counts as up.
 type Target struct {
-	URL             *url.URL       // http or https; user and password are sent as basic auth
-	Method          string         // GET, HEAD, OPTIONS or POST
-	Timeout         time.Duration  // over the whole probe
-	Accept          *regexp.Regexp // matches the statuses, as text, that are up
-	FollowRedirects Redirects      // empty: GET follows, the others do not
-	HeaderKey       string         // a header to send; Host sets the request's host
+	URL             *url.URL              // http or https; user and password are sent as basic auth
+	Method          string                // GET, HEAD, OPTIONS or POST
+	Timeout         time.Duration         // over the whole probe
+	Accept          func(status int) bool // whether a status is up
+	FollowRedirects Redirects             // empty: GET follows, the others do not
+	HeaderKey       string                // a header to send; Host sets the request's host
 	HeaderVal       string
 	RootCAs         *x509.CertPool // nil: the system's
 	SkipVerify      bool           // take any certificate
@@ -61,6 +60,7 @@ func New(target Target) *Prober {
 	p.target.URL = &bare
 	p.transport = &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialAnew,
 		OnProxyConnectResponse: checkProxy,
 		TLSClientConfig:        &tls.Config{RootCAs: target.RootCAs, InsecureSkipVerify: target.SkipVerify},
 		DisableKeepAlives:      true,
@@ -77,23 +77,31 @@ func (p *Prober) Probe(ctx context.Context) (Result, error) {
 	began := time.Now()
 	timed, cancel := context.WithTimeout(ctx, p.target.Timeout)
 	defer cancel()
-	// A transport lets dials and handshakes outlive their request, for the next one to use. This ends them.
+	// A transport lets dials and handshakes outlive their request, for the next one to use. This has them end.
 	defer p.transport.CloseIdleConnections()
 
-	at := new(steps)
+	at := &steps{doing: starting, secure: p.target.URL.Scheme == "https"}
 	err := p.exchange(httptrace.WithClientTrace(timed, at.trace()), at)
 	switch {
 	case ctx.Err() != nil:
 		return Result{}, fmt.Errorf("probe cut off: %w", context.Cause(ctx))
-	case isOwnFault(err):
+	case isOwnFault(err, at):
 		return Result{}, fmt.Errorf("probe could not be made: %w", withoutURL(err))
 	}
+	at.failedAt(err)
 	result := at.result()
 	result.Began, result.Duration = began, time.Since(began)
 	if result.Up = err == nil; !result.Up {
 		result.Reason, result.Detail = explain(err, at, p.target.Timeout)
 	}
 	return result, nil
+}
+
+// dialAnew connects with a resolver of its own: the shared one would let a lookup join another that is
+// still under way, perhaps that of the last probe, which has hung.
+func dialAnew(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Resolver: new(net.Resolver)}
+	return dialer.DialContext(ctx, network, address)
 }
 
 // exchange sends the request and judges the answer; no error means up.
@@ -103,11 +111,10 @@ func (p *Prober) exchange(ctx context.Context, at *steps) error {
 		return err
 	}
 	p.authorize(req)
-	proxy, _ := http.ProxyFromEnvironment(req)
-	at.locked(func() { at.proxied = proxy != nil })
+	at.goesTo(req)
 	jar, _ := cookiejar.New(nil) // for this probe alone: a redirect that sets a cookie and asks for it works
 	client := http.Client{Transport: p.transport, Jar: jar, CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		at.redirected(next.URL)
+		at.redirect(next)
 		return p.redirect(next, via)
 	}}
 	resp, err := client.Do(req)
@@ -116,7 +123,7 @@ func (p *Prober) exchange(ctx context.Context, at *steps) error {
 	}
 	defer resp.Body.Close()
 	at.answered(resp.StatusCode)
-	if !p.target.Accept.MatchString(strconv.Itoa(resp.StatusCode)) {
+	if !p.target.Accept(resp.StatusCode) {
 		return failure{ReasonStatus, at.statusDetail()}
 	}
 	if _, err := io.CopyN(io.Discard, resp.Body, maxBody); err != nil && err != io.EOF {

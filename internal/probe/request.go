@@ -39,6 +39,7 @@ func credentials(target Target) http.Header {
 // first one's to a redirected one: what the target alone may see is taken off again elsewhere.
 func (p *Prober) authorize(req *http.Request) {
 	own := sameOrigin(req.URL, p.target.URL)
+	req.Header.Del("Referer") // the client's own would carry the health URL's query along
 	for key, values := range p.headers {
 		req.Header.Del(key)
 		if own {
@@ -49,7 +50,6 @@ func (p *Prober) authorize(req *http.Request) {
 	if own {
 		req.Host = p.headers.Get("Host") // net/http takes it from there alone
 	}
-	req.Header.Del("Referer") // it would carry the health URL's query along
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", p.target.UserAgent)
 	}
@@ -78,7 +78,7 @@ func (p *Prober) redirect(next *http.Request, via []*http.Request) error {
 	case next.URL.Host == "", next.URL.Scheme != "http" && next.URL.Scheme != "https":
 		return failure{ReasonRedirect, "redirects to what is no http or https URL"}
 	case policy == SameHost && !strings.EqualFold(next.URL.Hostname(), p.target.URL.Hostname()):
-		return failure{ReasonRedirect, "redirects to another host, " + next.URL.Host}
+		return failure{ReasonRedirect, "redirects to another host"}
 	case len(via) > maxRedirects:
 		return failure{ReasonRedirect, fmt.Sprintf("more than %d redirects", maxRedirects)}
 	}

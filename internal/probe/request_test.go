@@ -53,10 +53,22 @@ func TestOwnFault(t *testing.T) {
 		{&net.DNSError{Err: "no such host"}, false},
 		{errors.New("x"), false},
 		{nil, false},
+		{&net.DNSError{UnwrapErr: context.DeadlineExceeded}, false},
 	} {
-		if got := isOwnFault(c.err); got != c.want {
+		if got := isOwnFault(c.err, &steps{doing: connecting}); got != c.want {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)
 		}
+	}
+}
+
+func TestNotBegunIsOwnFault(t *testing.T) {
+	t.Parallel()
+	at := &steps{doing: starting}
+	if !isOwnFault(errors.New("refusing to use HTTP_PROXY value in CGI environment"), at) {
+		t.Error("a probe that did not begin is the site's fault")
+	}
+	if isOwnFault(nil, at) || isOwnFault(context.DeadlineExceeded, at) {
+		t.Error("no error, or a timeout, is the monitor's fault")
 	}
 }
 
@@ -83,7 +95,9 @@ func TestExplain(t *testing.T) {
 		{get(syscall.ECONNRESET), handshaking, ReasonReset, "connection reset, in the TLS handshake with 10.0.0.1:80"},
 		{bodyError{syscall.ECONNRESET}, readingBody, ReasonProtocol, "the body breaks off or is malformed"},
 		{bodyError{context.DeadlineExceeded}, readingBody, ReasonTimeout, "no good answer within 3s, still reading the body from 10.0.0.1:80"},
-		{get(errors.New("something new with geheim in it")), waiting, ReasonProtocol, "the answer is not HTTP/1.1"},
+		{get(errors.New("something new with geheim in it")), waiting, ReasonProtocol, "the answer is not HTTP/1.1, waiting for an answer from 10.0.0.1:80"},
+		{get(&net.OpError{Op: "socks connect", Err: errors.New("unknown error geheim")}), waiting, ReasonUnreachable, "the SOCKS proxy cannot connect, waiting for an answer from 10.0.0.1:80"},
+		{get(context.DeadlineExceeded), starting, ReasonTimeout, "no good answer within 3s, still starting"},
 	} {
 		at := &steps{doing: c.doing, found: Result{Address: "10.0.0.1:80"}}
 		if reason, detail := explain(c.err, at, 3*time.Second); reason != c.reason || detail != c.detail {

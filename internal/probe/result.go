@@ -29,7 +29,7 @@ type Result struct {
 	Reason   Reason // empty when up
 	Detail   string // the reason in words, without secrets; empty when up
 	Status   int    // HTTP status, 0 without an answer
-	Address  string // ip:port that was talked to last, a proxy's where one is used
+	Address  string // ip:port of the last connection, or of the one whose failure counts; a proxy's where one is used
 	Began    time.Time
 	Duration time.Duration // of the whole probe
 

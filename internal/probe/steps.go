@@ -4,8 +4,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync"
 	"time"
 )
@@ -14,6 +15,7 @@ import (
 type step string
 
 const (
+	starting    step = "starting"
 	lookingUp   step = "looking up the name"
 	connecting  step = "connecting to"
 	handshaking step = "in the TLS handshake with"
@@ -25,12 +27,14 @@ const (
 // steps follows a probe on its way: how long each step takes, and which one is under way when the
 // time is up. The transport's goroutines call its hooks, some of them even after the probe has ended.
 type steps struct {
-	mu         sync.Mutex
-	found      Result
-	doing      step
-	since      time.Time
-	proxied    bool   // whether the address is a proxy's
-	redirectTo string // host and port of the last redirect, empty before the first
+	secure bool // whether the health URL is https
+
+	mu        sync.Mutex
+	found     Result
+	doing     step
+	since     time.Time
+	proxied   bool // whether the address is a proxy's
+	redirects int
 }
 
 // trace is what the transport calls.
@@ -45,6 +49,7 @@ func (s *steps) trace() *httptrace.ClientTrace {
 		ConnectDone: func(_, address string, err error) {
 			if err == nil {
 				s.end(&s.found.Connect)
+				s.begin(waiting)
 				s.locked(func() { s.found.Address = address })
 			}
 		},
@@ -52,6 +57,9 @@ func (s *steps) trace() *httptrace.ClientTrace {
 		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
 			s.end(&s.found.TLS)
 			s.locked(func() { s.keepExpiry(state, err) })
+			if err == nil {
+				s.begin(waiting)
+			}
 		},
 		WroteRequest: func(httptrace.WroteRequestInfo) { s.begin(waiting) },
 		GotFirstResponseByte: func() {
@@ -83,13 +91,35 @@ func (s *steps) keepExpiry(state tls.ConnectionState, err error) {
 	if errors.As(err, &bad) {
 		chain = bad.UnverifiedCertificates
 	}
-	if s.redirectTo == "" && len(chain) > 0 {
+	if s.secure && s.redirects == 0 && len(chain) > 0 { // a proxy's comes before the site's, which replaces it
 		s.found.CertNotAfter = chain[0].NotAfter
 	}
 }
 
-func (s *steps) redirected(to *url.URL) {
-	s.locked(func() { s.redirectTo = hostPort(to) })
+// redirect notes that a request follows a redirect.
+func (s *steps) redirect(req *http.Request) {
+	s.locked(func() { s.redirects++ })
+	s.goesTo(req)
+}
+
+func (s *steps) redirected() (yes bool) {
+	s.locked(func() { yes = s.redirects > 0 })
+	return yes
+}
+
+// goesTo notes whether a request goes through a proxy.
+func (s *steps) goesTo(req *http.Request) {
+	proxy, _ := http.ProxyFromEnvironment(req)
+	s.locked(func() { s.proxied = proxy != nil })
+}
+
+// failedAt notes which address an error names. Where a name has several, the last one tried need not
+// be the one whose error counts.
+func (s *steps) failedAt(err error) {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" && op.Addr != nil {
+		s.locked(func() { s.found.Address = op.Addr.String() })
+	}
 }
 
 func (s *steps) answered(status int) {
@@ -112,11 +142,12 @@ func (s *steps) is(doing step) (yes bool) {
 func (s *steps) String() (doing string) {
 	s.locked(func() {
 		doing = string(s.doing)
-		if s.doing != lookingUp && s.doing != "" {
-			doing += " " + s.found.Address
-		}
-		if s.proxied {
-			doing += " (a proxy)"
+		switch s.doing {
+		case starting:
+		case lookingUp:
+			doing += s.detour()
+		default:
+			doing += " " + s.found.Address + s.detour()
 		}
 	})
 	return doing
@@ -126,9 +157,21 @@ func (s *steps) String() (doing string) {
 func (s *steps) statusDetail() (detail string) {
 	s.locked(func() {
 		detail = fmt.Sprintf("status %d", s.found.Status)
-		if s.redirectTo != "" {
-			detail += " after a redirect to " + s.redirectTo
+		if s.redirects > 0 {
+			detail += " from " + s.found.Address + s.detour()
 		}
 	})
 	return detail
+}
+
+// detour tells where the probe was not on the straight way. The caller holds the lock. It names no
+// host of a redirect: the peer chose that, and could have put a secret of ours there.
+func (s *steps) detour() (text string) {
+	if s.proxied {
+		text += " (a proxy)"
+	}
+	if s.redirects > 0 {
+		text += " after a redirect"
+	}
+	return text
 }

@@ -22,7 +22,9 @@ func New(m *monitor.Monitor, log *slog.Logger) *http.Server {
 	mux.HandleFunc("/", s.notFound)
 	return &http.Server{
 		Handler:  readOnly(mux),
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), // connections that cannot be accepted
+		// OPTIONS * is no exception to "only GET and HEAD".
+		DisableGeneralOptionsHandler: true,
 		// A poll is a few hundred bytes, sent at once. Who takes longer is broken, or means to hold us up.
 		ReadTimeout:    5 * time.Second,
 		MaxHeaderBytes: 16 << 10,

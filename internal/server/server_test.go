@@ -68,7 +68,7 @@ func TestAnswers(t *testing.T) {
 		{twoKnown, "POST", "/metric/site-a", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
 		{twoKnown, "DELETE", "/nothing", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
 		{oneUnknown, "GET", "/metric/site-a", 200, asJSON, "{\"value\":0}\n"},
-		{oneUnknown, "GET", "/metric/site-b", 503, asJSON, "{\"error\":\"no verdict on site-a: its first probe has not ended yet\"}\n"},
+		{oneUnknown, "GET", "/metric/site-b", 503, asJSON, "{\"error\":\"no verdict on site-a: no probe of it has had a result yet\"}\n"},
 		{oneUnknown, "GET", "/healthz", 200, asText, "ok\n"},
 	} {
 		for _, method := range []string{c.method, "HEAD"} {

@@ -70,7 +70,7 @@ func TestUnknown(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30", "ANSWER_TIMEOUT_SEC=0.2")...)
 	m.verdict(t, "site-a", "up")
-	if status, body := m.get(t, "/metric/site-a"); status != 503 || body != "{\"error\":\"no verdict on site-b: its first probe has not ended yet\"}\n" {
+	if status, body := m.get(t, "/metric/site-a"); status != 503 || body != "{\"error\":\"no verdict on site-b: no probe of it has had a result yet\"}\n" {
 		t.Errorf("got %d %q", status, body)
 	}
 	m.wantValue(t, "site-b", "0")
@@ -96,6 +96,12 @@ func TestOutOfFiles(t *testing.T) {
 	m.verdict(t, "site-a", "up")
 	m.verdict(t, "site-b", "up")
 	limitFiles(t, m.cmd.Process.Pid, 3)
+	poller, err := net.Dial("tcp", strings.TrimPrefix(m.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer poller.Close()
+	m.waitFor(t, func(l logLine) bool { return strings.Contains(l.Msg, "Accept error") && l.Level == "WARN" })
 	line := m.waitFor(t, func(l logLine) bool { return l.Msg == "probe without a result" && l.Site == "site-b" })
 	if line.Level != "WARN" || !strings.Contains(m.log(), "too many open files") {
 		t.Errorf("got %+v", line)
@@ -115,6 +121,72 @@ func limitFiles(t *testing.T, pid int, n uint64) {
 	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	if errno != 0 {
 		t.Fatalf("prlimit: %v", errno)
+	}
+}
+
+// TestNobodyReadsTheLog blocks the monitor's standard error: answers go on, and so does stopping.
+func TestNobodyReadsTheLog(t *testing.T) {
+	t.Parallel()
+	_, address := bound(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := listener.Addr().String()
+	listener.Close()
+	cmd := exec.Command(binary)
+	cmd.Env = append(sites(address, address, "CACHE_TTL_SEC=0.001", "PROBE_TIMEOUT_SEC=0.5", "LOG_LEVEL=debug", "LISTEN_ADDR="+listen), noExitSleep)
+	if _, err := cmd.StderrPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	client := http.Client{Timeout: 3 * time.Second}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no 503: the pipe does not fill up")
+		}
+		resp, err := client.Get("http://" + listen + "/metric/site-a")
+		if err, ok := err.(net.Error); ok && err.Timeout() {
+			t.Fatal("a poll waits for the log")
+		}
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusServiceUnavailable {
+				break
+			}
+		}
+	}
+	sent := time.Now()
+	cmd.Process.Signal(syscall.SIGTERM)
+	defer time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() }).Stop()
+	if err := cmd.Wait(); err != nil || time.Since(sent) > 2500*time.Millisecond {
+		t.Errorf("stopped with %v after %v, want exit code 0 within 2 s", err, time.Since(sent))
+	}
+}
+
+// TestPeerThatSpeaksFirst sends its banner before it is asked: Go's HTTP client prints that on its own,
+// past our log, if it is let. [start] finds every line that is not the log's.
+func TestPeerThatSpeaksFirst(t *testing.T) {
+	t.Parallel()
+	banner := site(t, func(conn net.Conn) {
+		fmt.Fprint(conn, "SSH-2.0-OpenSSH_9.2p1\r\n")
+		fakesite.Hang(conn)
+	})
+	m := start(t, sites(banner, healthy(t), "CACHE_TTL_SEC=0.005")...)
+	m.verdict(t, "site-a", "down")
+	time.Sleep(time.Second) // for many more
+}
+
+// TestCGI is an environment in which net/http refuses to use HTTP_PROXY: no probe begins, no site is to blame.
+func TestCGI(t *testing.T) {
+	t.Parallel()
+	m := start(t, sites("site.test", healthy(t), "REQUEST_METHOD=GET", "HTTP_PROXY=http://127.0.0.1:1")...)
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "probe without a result" && l.Site == "site-a" })
+	if status, body := m.get(t, "/metric/site-b"); status != 503 || !strings.Contains(body, "no verdict on site-a") {
+		t.Errorf("got %d %q", status, body)
 	}
 }
 
