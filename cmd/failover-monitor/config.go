@@ -12,7 +12,7 @@ func printConfig(_ context.Context, p process, cfg config.Config) int {
 	for _, s := range cfg.Settings() {
 		fmt.Fprintf(p.stdout, "%s=%s\n", s.Name, s.Value)
 	}
-	fmt.Fprintln(p.stdout, "\n# Worst-case detection time, from a site's death to the changed answer (CACHE_TTL_SEC + one failing probe):")
+	fmt.Fprintln(p.stdout, "\n# Worst-case detection time, from a site's death to the changed answer (CACHE_TTL_SEC + FAILURE_THRESHOLD × one failing probe\n# + (FAILURE_THRESHOLD - 1) × RETRY_INTERVAL_SEC):")
 	for _, s := range newSites(cfg) {
 		fmt.Fprintf(p.stdout, "# %s: %v when it hangs, %v when it refuses connections\n", s.Name, s.WorstCase(s.Timeout), s.WorstCase(0))
 	}

@@ -53,7 +53,7 @@ func worstCase(sites []monitor.Site) time.Duration {
 func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) (err error) {
 	loops, stopLoops := context.WithCancel(ctx)
 	defer stopLoops()
-	m := monitor.New(newSites(cfg), time.Duration(cfg.AnswerTimeout), log)
+	m := newMonitor(cfg, log)
 	m.Start(loops)
 	srv := server.New(m, log)
 	failed := make(chan error, 1)

@@ -34,14 +34,21 @@ func newProber(s config.Site) *probe.Prober {
 		Method:          string(s.Method),
 		Timeout:         time.Duration(s.Timeout),
 		Accept:          s.AcceptStatus.Match,
+		ExpectBody:      s.ExpectBody.Regexp(),
 		FollowRedirects: probe.Redirects(s.FollowRedirects),
 		HeaderKey:       string(s.HeaderKey),
 		HeaderVal:       s.HeaderVal.Reveal(),
+		HeaderValFile:   s.HeaderValFile,
 		RootCAs:         s.RootCAs,
 		SkipVerify:      !bool(s.VerifyTLS),
-		UserAgent:       "failover-monitor/" + version,
+		ServerName:      string(s.TLSServerName),
+		ClientCert:      s.ClientCert,
+		ClientKey:       s.ClientKey,
+		UserAgent:       userAgent(),
 	})
 }
+
+func userAgent() string { return "failover-monitor/" + version }
 
 func newSites(cfg config.Config) []monitor.Site {
 	var sites []monitor.Site
@@ -50,9 +57,39 @@ func newSites(cfg config.Config) []monitor.Site {
 			Name:       s.Name,
 			Probe:      newProber(s).Probe,
 			Interval:   time.Duration(s.CacheTTL),
+			Retry:      time.Duration(s.RetryInterval),
 			Timeout:    time.Duration(s.Timeout),
-			Thresholds: monitor.Thresholds{Failure: 1, Success: 1}, // as the predecessor
+			Thresholds: monitor.Thresholds{Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold)},
+			Override:   map[config.Override]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}[s.Override],
 		})
 	}
 	return sites
+}
+
+func newMonitor(cfg config.Config, log *slog.Logger) *monitor.Monitor {
+	return monitor.New(newSites(cfg), monitor.Options{
+		AnswerTimeout:    time.Duration(cfg.AnswerTimeout),
+		Witnesses:        newWitnesses(cfg),
+		ErrorWhenAllDown: cfg.AllDownPolicy == "error",
+		Log:              log,
+	})
+}
+
+// newWitnesses makes of tcp:// one that accepts connections, and of http(s):// one that answers a HEAD
+// with whatever status and certificate: that it answers proves that there is a network.
+func newWitnesses(cfg config.Config) []monitor.Witness {
+	var witnesses []monitor.Witness
+	for _, u := range cfg.Witnesses {
+		w := monitor.Witness{Name: u.String()}
+		if target := u.Reveal(); target.Scheme == "tcp" {
+			w.Probe = probe.Connect(target.Host, monitor.WitnessTimeout)
+		} else {
+			w.Probe = probe.New(probe.Target{
+				URL: target, Method: "HEAD", Timeout: monitor.WitnessTimeout, Accept: func(int) bool { return true },
+				FollowRedirects: probe.Never, SkipVerify: true, UserAgent: userAgent(),
+			}).Probe
+		}
+		witnesses = append(witnesses, w)
+	}
+	return witnesses
 }

@@ -15,6 +15,7 @@ import (
 // Config is everything the environment says, checked.
 type Config struct {
 	Serving
+	Deciding
 	Defaults Probing  // what holds for a site that says nothing else
 	Sites    []Site   // at least two, in the order of their names
 	Warnings []string // what is allowed, but worth a line in the log
@@ -29,27 +30,43 @@ type Serving struct {
 	LogFormat     LogFormat `env:"LOG_FORMAT" envDefault:"text"`      // text or json
 }
 
-// Probing is how a site is probed.
+// Deciding is what holds for the decisions on all sites.
+type Deciding struct {
+	Witnesses     Witnesses     `env:"WITNESS_URLS"`                       // http(s) URLs and tcp://host:port; one must answer for a failed probe to count
+	AllDownPolicy AllDownPolicy `env:"ALL_DOWN_POLICY" envDefault:"scale"` // scale: all are told to; error: 503 while all sites are down
+}
+
+// Probing is how a site is probed, and when its verdict turns.
 type Probing struct {
 	Method          Method       `env:"PROBE_METHOD" envDefault:"GET"`              // GET, HEAD, OPTIONS, POST (empty body)
 	Timeout         Timeout      `env:"PROBE_TIMEOUT_SEC" envDefault:"3"`           // one deadline over the whole probe
 	VerifyTLS       Switch       `env:"VERIFY_TLS" envDefault:"true"`               // whether a certificate must be valid
 	AcceptStatus    StatusRegexp `env:"ACCEPT_STATUS_REGEX" envDefault:"^2\\d\\d$"` // the statuses that are up
+	ExpectBody      BodyRegexp   `env:"EXPECT_BODY_REGEX"`                          // what the first 64 KiB of a body must have in them
 	FollowRedirects Redirects    `env:"FOLLOW_REDIRECTS"`                           // always, same-host, never; without it GET follows and the others do not
 	CacheTTL        Seconds      `env:"CACHE_TTL_SEC" envDefault:"5"`               // from one probe's start to the next; 0: each request probes
 	HeaderKey       HeaderName   `env:"EXTRA_HEADER_KEY"`                           // a header that every probe sends
 	HeaderVal       Secret       `env:"EXTRA_HEADER_VAL"`                           // and its value
+	HeaderValFile   string       `env:"EXTRA_HEADER_VAL_FILE"`                      // a file with its value, read for every probe
 	RequestsCA      string       `env:"REQUESTS_CA_BUNDLE"`                         // PEM file, or directory of them, trusted beside the system's roots
 	CABundle        string       `env:"CA_BUNDLE"`                                  // the plain name of the same
+	ClientCert      string       `env:"CLIENT_CERT_FILE"`                           // PEM certificate to show to a site that asks, read each time
+	ClientKey       string       `env:"CLIENT_KEY_FILE"`                            // and its key
+	TLSServerName   ServerName   `env:"TLS_SERVER_NAME"`                            // the name a certificate must have; without it the URL's host
+
+	FailureThreshold Count   `env:"FAILURE_THRESHOLD" envDefault:"1"`  // failures in a row from up to down
+	SuccessThreshold Count   `env:"SUCCESS_THRESHOLD" envDefault:"1"`  // successes in a row from down to up
+	RetryInterval    Timeout `env:"RETRY_INTERVAL_SEC" envDefault:"1"` // from a probe's end to the next start while a streak is under way
 }
 
 // alternatives are settings that stand for each other: a site that gives one inherits none of its group.
-var alternatives = [][]string{{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"}}
+var alternatives = [][]string{{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"}, {"EXTRA_HEADER_VAL", "EXTRA_HEADER_VAL_FILE"}}
 
 // Site is one site, and how it is probed.
 type Site struct {
-	Name      string // site-a for SITE_A_HEALTH_URL, site-eu-west for SITE_EU_WEST_HEALTH_URL
-	HealthURL URL    `env:"HEALTH_URL"`
+	Name      string   // site-a for SITE_A_HEALTH_URL, site-eu-west for SITE_EU_WEST_HEALTH_URL
+	HealthURL URL      `env:"HEALTH_URL"`
+	Override  Override `env:"OVERRIDE"` // up or down: pins the verdict, for a drill or planned work
 	Probing
 	RootCAs *x509.CertPool // the system's roots and the CA bundle; nil without a bundle
 }
@@ -59,6 +76,7 @@ func Load(environ []string) (Config, error) {
 	l := newLoader(environ)
 	var cfg Config
 	l.parse(&cfg.Serving, "")
+	l.parse(&cfg.Deciding, "")
 	l.parse(&cfg.Defaults, "")
 	for _, prefix := range l.sitePrefixes() {
 		cfg.Sites = append(cfg.Sites, l.site(prefix))

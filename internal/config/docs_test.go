@@ -14,8 +14,8 @@ import (
 // TestEveryVariableInThreePlaces keeps the config structs, env.example and the README's table equal.
 func TestEveryVariableInThreePlaces(t *testing.T) {
 	t.Parallel()
-	want := []string{"SITE_<X>_HEALTH_URL"}
-	for _, of := range []any{config.Serving{}, config.Probing{}} {
+	want := []string{"SITE_<X>_HEALTH_URL", "SITE_<X>_OVERRIDE"}
+	for _, of := range []any{config.Serving{}, config.Deciding{}, config.Probing{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(of)) {
 			want = append(want, field.Tag.Get("env"))
 		}
@@ -61,19 +61,20 @@ func TestEnvExample(t *testing.T) {
 	if regexp.MustCompile(`(?m)^#?[A-Z_]+=.*(["'\\]|[ \t]#)|^export|\r`).MatchString(text) {
 		t.Error("a line has a quote, a backslash, a comment behind its value, or export")
 	}
+	header, certificate := "EXTRA_HEADER_KEY=Authorization", []string{"CLIENT_CERT_FILE=/c", "CLIENT_KEY_FILE=/k"}
+	beside := map[string][]string{ // what a setting cannot be without
+		"EXTRA_HEADER_KEY": {"EXTRA_HEADER_VAL=x"}, "EXTRA_HEADER_VAL": {header}, "EXTRA_HEADER_VAL_FILE": {header},
+		"CLIENT_CERT_FILE": certificate, "CLIENT_KEY_FILE": certificate,
+	}
+	examples := []string{"LISTEN_ADDR", "ACCEPT_STATUS_REGEX", "FAILURE_THRESHOLD", "SUCCESS_THRESHOLD"} // and no defaults
 	for _, line := range exampleLines(t) {
 		name, value, _ := strings.Cut(line, "=")
 		if strings.HasSuffix(name, "CA_BUNDLE") { // no such file here
 			continue
 		}
-		lines := append(slices.Clone(active), line)
-		if strings.HasPrefix(name, "EXTRA_HEADER_") {
-			lines = append(active, "EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL=Bearer change-me", line)
-		}
-		load(t, lines...)
+		load(t, slices.Concat(active, beside[name], []string{line})...)
 		for _, s := range plain.Settings() {
-			isExample := s.Value == "" || name == "LISTEN_ADDR" || name == "ACCEPT_STATUS_REGEX"
-			if s.Name == name && !isExample && s.Value != value {
+			if s.Name == name && s.Value != "" && s.Value != value && !slices.Contains(examples, name) {
 				t.Errorf("%s: env.example shows %q, the default is %q", name, value, s.Value)
 			}
 		}

@@ -4,15 +4,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -53,7 +49,9 @@ func (l *loader) refuse(name string, why error) {
 }
 
 func (l *loader) warn(format string, args ...any) {
-	l.warnings = append(l.warnings, fmt.Sprintf(format, args...))
+	if warning := fmt.Sprintf(format, args...); !slices.Contains(l.warnings, warning) {
+		l.warnings = append(l.warnings, warning)
+	}
 }
 
 // parse fills a struct of settings from the variables with this prefix, and from those without a
@@ -76,6 +74,9 @@ func (l *loader) parse(into any, prefix string) {
 
 // source names the variable that a setting comes from: the site's own, or the one for all sites.
 func (l *loader) source(prefix, key string) string {
+	if !slices.Contains(keys(&Probing{}), key) {
+		return prefix + key // nothing to inherit
+	}
 	for _, group := range alternatives {
 		if slices.Contains(group, key) && slices.ContainsFunc(group, func(k string) bool { return l.vars[prefix+k] != "" }) {
 			return prefix + key
@@ -110,25 +111,10 @@ func keyOf(of any, field string) string {
 func (l *loader) site(prefix string) Site {
 	s := Site{Name: siteName(prefix)}
 	l.parse(&s, prefix)
-	l.checkHeader(prefix, s.Probing)
+	l.check(prefix, s)
 	s.RootCAs = l.rootCAs(prefix, s.Probing)
 	return s
 }
-
-func (l *loader) checkHeader(prefix string, p Probing) {
-	key, val := l.source(prefix, "EXTRA_HEADER_KEY"), l.source(prefix, "EXTRA_HEADER_VAL")
-	switch {
-	case l.vars[key] != "" && l.vars[val] == "":
-		l.report("%s is set but %s is not: set both or neither", key, val)
-	case l.vars[key] == "" && l.vars[val] != "":
-		l.report("%s is set but %s is not: set both or neither", val, key)
-	case p.HeaderKey == "Host" && !hostPort.MatchString(p.HeaderVal.Reveal()):
-		l.report("%s: value not shown: for %s=Host want a host, such as app.example.com or app.example.com:8443", val, key)
-	}
-}
-
-// hostPort is a name, IPv4 or [IPv6] address, and perhaps a port. net/http would send an empty Host for anything else.
-var hostPort = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
 // rootCAs loads the CA bundle, under whichever of its two names it was given.
 func (l *loader) rootCAs(prefix string, p Probing) *x509.CertPool {
@@ -192,78 +178,8 @@ func loadCAs(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// checkProxies refuses what net/http, which reads these variables itself and uncleaned, would ignore
-// in silence, to go without a proxy or to a wrong one.
-func (l *loader) checkProxies(environ []string) {
-	for _, entry := range environ {
-		damaged, raw, _ := strings.Cut(entry, "=")
-		name := cleanName(damaged)
-		switch upper := strings.ToUpper(name); {
-		case upper != "HTTP_PROXY" && upper != "HTTPS_PROXY" && upper != "NO_PROXY":
-		case name != damaged, raw != cleanValue(raw):
-			l.report("%s: value not shown: write %s=value without export, quotes, comments and blanks", name, name)
-		case raw != "" && upper != "NO_PROXY" && !isProxy(raw):
-			l.report("%s: value not shown: want a URL such as http://proxy.example.com:3128", name)
-		}
-	}
-}
-
-// isProxy takes what net/http takes: a URL, or host:port.
-func isProxy(value string) bool {
-	if !strings.Contains(value, "/") {
-		value = "http://" + value
-	}
-	u, err := url.Parse(value)
-	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
-}
-
 func (l *loader) fillAddress(s *Serving) {
 	if s.ListenAddr == "" {
 		s.ListenAddr = Address("0.0.0.0:" + s.Port.String())
-	}
-}
-
-// warnOfTypos looks for names that are almost a setting's. They may be another program's, and are no
-// reason not to start.
-func (l *loader) warnOfTypos() {
-	known := append(keys(&Serving{}), keys(&Probing{})...)
-	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
-		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
-			continue
-		}
-		for _, key := range known {
-			if strings.HasPrefix(key, name+"_") || len(name) < 2*len(key) && distance(strings.ToUpper(name), key) <= 2 {
-				l.warn("%s is no setting and is ignored; did you mean %s?", name, key)
-				break
-			}
-		}
-	}
-}
-
-// kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
-const kedaTimeout = Timeout(3 * time.Second)
-
-// warnAbout tells of settings that are allowed and dangerous.
-func (l *loader) warnAbout(cfg Config) {
-	var unverified []string
-	seen := make(map[string]string)
-	for _, s := range cfg.Sites {
-		asks := fmt.Sprintln(s.HealthURL.Reveal(), s.HeaderKey, s.HeaderVal.Reveal()) // a Host header can tell sites apart
-		if other := seen[asks]; other != "" {
-			l.warn("%s and %s have the same health URL: they can only be down together", other, s.Name)
-		}
-		seen[asks] = s.Name
-		if !s.VerifyTLS {
-			unverified = append(unverified, s.Name)
-		}
-		if s.CacheTTL == 0 && s.Timeout >= kedaTimeout {
-			l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to PROBE_TIMEOUT_SEC=%s; KEDA gives up after 3 s", s.Name, s.Timeout)
-		}
-	}
-	if unverified != nil {
-		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site", strings.Join(unverified, ", "))
-	}
-	if cfg.AnswerTimeout >= kedaTimeout {
-		l.warn("ANSWER_TIMEOUT_SEC=%s is too long: KEDA gives up after 3 s", cfg.AnswerTimeout)
 	}
 }

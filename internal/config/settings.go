@@ -12,10 +12,14 @@ type Setting struct{ Name, Value string }
 // Settings lists what is in effect: what holds for all, then of each site the health URL and what it has of its own.
 func (c Config) Settings() []Setting {
 	list := settingsOf("", c.Serving, nil)
+	list = append(list, settingsOf("", c.Deciding, nil)...)
 	list = append(list, settingsOf("", c.Defaults, nil)...)
 	for _, s := range c.Sites {
 		prefix := strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_"
 		list = append(list, Setting{prefix + healthURL, s.HealthURL.String()})
+		if s.Override != "" {
+			list = append(list, Setting{prefix + "OVERRIDE", string(s.Override)})
+		}
 		list = append(list, settingsOf(prefix, s.Probing, c.Defaults)...)
 	}
 	return list

@@ -74,7 +74,7 @@ func splitVariable(name string) (prefix, key string) {
 // and setting, if any is alike.
 func didYouMean(name string) string {
 	name = strings.ToUpper(name)
-	for _, key := range keys(&Serving{}) {
+	for _, key := range append(keys(&Serving{}), keys(&Deciding{})...) {
 		if strings.HasSuffix(name, "_"+key) {
 			return "did you mean " + key + ", which is one for all sites?"
 		}

@@ -1,20 +1,16 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // The types of this file read one value each. Their errors begin with the value in quotes, unless it
@@ -110,6 +106,35 @@ func oneOf[T ~string](into *T, word string, allowed ...string) error {
 	return nil
 }
 
+// AllDownPolicy is what every site is told while all of them are down.
+type AllDownPolicy string
+
+// UnmarshalText reads scale or error in any case.
+func (p *AllDownPolicy) UnmarshalText(text []byte) error {
+	return oneOf(p, strings.ToLower(string(text)), "scale", "error")
+}
+
+// Override pins a verdict.
+type Override string
+
+// UnmarshalText reads up or down in any case.
+func (o *Override) UnmarshalText(text []byte) error {
+	return oneOf(o, strings.ToLower(string(text)), "up", "down")
+}
+
+// Count is how many results in a row.
+type Count int
+
+// UnmarshalText reads a whole number from 1 to 1000.
+func (c *Count) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 || n > 1000 {
+		return fmt.Errorf("%q: want a whole number from 1 to 1000", text)
+	}
+	*c = Count(n)
+	return nil
+}
+
 // LogLevel is the least level that is logged.
 type LogLevel slog.Level
 
@@ -154,6 +179,20 @@ func (a *Address) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// ServerName is the name that a certificate must have.
+type ServerName string
+
+// UnmarshalText reads a host name or an IP address, without a port.
+func (n *ServerName) UnmarshalText(text []byte) error {
+	if !hostOnly.Match(text) {
+		return fmt.Errorf("%q: want a host name, such as app.example.com", text)
+	}
+	*n = ServerName(text)
+	return nil
+}
+
+var hostOnly = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
+
 // HeaderName is the name of an HTTP header.
 type HeaderName string
 
@@ -173,142 +212,3 @@ func (h *HeaderName) UnmarshalText(text []byte) error {
 }
 
 var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-
-// Secret is a value that is never shown. Only Reveal gives it back.
-type Secret string
-
-const mask = "***"
-
-// UnmarshalText refuses control characters, which no header can carry.
-func (s *Secret) UnmarshalText(text []byte) error {
-	if bytes.ContainsFunc(text, unicode.IsControl) {
-		return errors.New("value not shown: has a control character in it, want one line of text")
-	}
-	*s = Secret(text)
-	return nil
-}
-
-// String hides the value, and only tells whether there is one.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return mask
-}
-
-// GoString hides the value from %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides the value from encoders, where a Stringer inside a struct is not asked.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// Reveal is the value itself.
-func (s Secret) Reveal() string { return string(s) }
-
-// URL is a health URL. Its user, password and query are secrets.
-type URL struct{ secret *url.URL }
-
-// UnmarshalText reads an absolute http or https URL. Its error quotes the value only where that holds no secret.
-func (u *URL) UnmarshalText(text []byte) error {
-	quoted := strconv.Quote(string(text))
-	if strings.ContainsAny(string(text), "@?") {
-		quoted = "value not shown, it may hold a password"
-	}
-	parsed, err := url.Parse(string(text))
-	if err != nil || !probeable(parsed) {
-		return fmt.Errorf("%s: want a URL such as https://site.example.com/healthz", quoted)
-	}
-	parsed.Fragment, parsed.RawFragment = "", ""
-	u.secret = parsed
-	return nil
-}
-
-func probeable(u *url.URL) bool {
-	if u.Port() != "" {
-		if n, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || n == 0 {
-			return false
-		}
-	}
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && !strings.Contains(u.Host, " ")
-}
-
-// String is the URL with *** in place of its secrets.
-func (u URL) String() string {
-	if u.secret == nil {
-		return ""
-	}
-	shown := &url.URL{Scheme: u.secret.Scheme, Host: u.secret.Host, Path: u.secret.Path, RawPath: u.secret.RawPath}
-	text := shown.String()
-	if u.secret.User != nil {
-		text = strings.Replace(text, "://", "://"+mask+"@", 1)
-	}
-	if u.secret.RawQuery != "" {
-		text += "?" + mask
-	}
-	return text
-}
-
-// GoString hides the secrets from %#v.
-func (u URL) GoString() string { return u.String() }
-
-// MarshalText hides the secrets from encoders.
-func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
-
-// Reveal is the URL itself, nil if there is none.
-func (u URL) Reveal() *url.URL { return u.secret }
-
-// StatusRegexp says which HTTP statuses are up.
-type StatusRegexp struct{ expr *regexp.Regexp }
-
-// UnmarshalText reads a regular expression. It is matched against the status as text, from its first
-// character, as Python's re.match does. One that can match no status is refused, and so is one with
-// a character in it that no status has: `^2\d\d$` has become `^2dd$` by the time systemd hands it
-// over, and would leave every site down for ever.
-func (r *StatusRegexp) UnmarshalText(text []byte) error {
-	tree, err := syntax.Parse(string(text), syntax.Perl)
-	if err != nil {
-		var bad *syntax.Error
-		errors.As(err, &bad)
-		return fmt.Errorf("%q: not a regular expression (%s); want one such as ^2[0-9][0-9]$", text, bad.Code)
-	}
-	compiled := StatusRegexp{regexp.MustCompile(string(text))} // which parses as above
-	switch {
-	case strayLiteral(tree) && bytes.ContainsRune(text, 'd'):
-		return fmt.Errorf(`%q: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, text)
-	case strayLiteral(tree), !compiled.matchesAny():
-		return fmt.Errorf("%q: asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$", text)
-	}
-	*r = compiled
-	return nil
-}
-
-// strayLiteral reports whether the expression asks for a character that no status has.
-func strayLiteral(tree *syntax.Regexp) bool {
-	if tree.Op == syntax.OpLiteral && slices.ContainsFunc(tree.Rune, func(r rune) bool { return r < '0' || r > '9' }) {
-		return true
-	}
-	return slices.ContainsFunc(tree.Sub, strayLiteral)
-}
-
-func (r StatusRegexp) matchesAny() bool {
-	for status := 100; status <= 599; status++ {
-		if r.Match(status) {
-			return true
-		}
-	}
-	return false
-}
-
-// Match reports whether a status, as text, matches from its first character.
-func (r StatusRegexp) Match(status int) bool {
-	at := r.expr.FindStringIndex(strconv.Itoa(status)) // the leftmost match
-	return at != nil && at[0] == 0
-}
-
-// String is the expression as it was written.
-func (r StatusRegexp) String() string {
-	if r.expr == nil {
-		return ""
-	}
-	return r.expr.String()
-}

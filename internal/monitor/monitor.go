@@ -8,38 +8,50 @@ package monitor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// grace is what a probe or a loop may be late, for a loaded machine, before it counts as stuck.
-const grace = time.Second
-
 // ErrNoSite is the error for a name that is no site's.
 var ErrNoSite = errors.New("no such site")
 
-// Monitor watches a fixed set of sites.
-type Monitor struct {
-	watches []*watch
-	loops   sync.WaitGroup
+// ErrAllDown is the error while every site is down, if it is asked for.
+var ErrAllDown = errors.New("all sites are down, and ALL_DOWN_POLICY=error says not to scale on that")
+
+// Options are what holds for all sites.
+type Options struct {
+	// AnswerTimeout is how long a caller of [Monitor.Value] waits for a missing verdict.
+	AnswerTimeout time.Duration
+	// Witnesses, if there are any, must confirm a failure for it to count: one of them answers.
+	Witnesses []Witness
+	// ErrorWhenAllDown gives no value while every site is down, where everybody would be told to scale.
+	ErrorWhenAllDown bool
+	Log              *slog.Logger
 }
 
-// New makes a monitor of one site or more. A caller of [Monitor.Value] who comes before a site's
-// first result waits at most answerTimeout for it.
-func New(sites []Site, answerTimeout time.Duration, log *slog.Logger) *Monitor {
+// Monitor watches a fixed set of sites.
+type Monitor struct {
+	errorWhenAllDown bool
+	watches          []*watch
+	index            map[string]int // of watches, by name
+	network          *network
+	loops            sync.WaitGroup
+}
+
+// New makes a monitor of one site or more, each with a name of its own.
+func New(sites []Site, o Options) *Monitor {
 	verdicts, err := lru.New[string, held](len(sites))
 	if err != nil {
 		panic(err) // no site
 	}
-	m := new(Monitor)
-	for _, site := range sites {
-		m.watches = append(m.watches, newWatch(site, answerTimeout, verdicts, log))
+	m := &Monitor{errorWhenAllDown: o.ErrorWhenAllDown, index: make(map[string]int), network: newNetwork(o.Witnesses, o.Log)}
+	for i, site := range sites {
+		m.watches = append(m.watches, newWatch(site, o, verdicts, m.network))
+		m.index[site.Name] = i
 	}
 	return m
 }
@@ -53,7 +65,10 @@ func (m *Monitor) Start(ctx context.Context) {
 }
 
 // Wait returns when every loop has ended, and with it every probe.
-func (m *Monitor) Wait() { m.loops.Wait() }
+func (m *Monitor) Wait() {
+	m.loops.Wait()
+	m.network.rounds.Wait()
+}
 
 // Names lists the sites.
 func (m *Monitor) Names() []string {
@@ -65,23 +80,38 @@ func (m *Monitor) Names() []string {
 }
 
 // Value is how many sites other than the named one are down. The error is [ErrNoSite] for a name
-// that is no site's, and an [*UnknownError] while the verdict of one of the others is not known.
+// that is no site's, an [*UnknownError] while the verdict of one of the others is not known, and
+// [ErrAllDown] if that is asked for.
 //
 // It answers from memory. Where a verdict is missing it waits for the probe under way, no longer
 // than the answer timeout. Sites with an interval of 0 it has probed, and waits for that.
 func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
-	if !slices.ContainsFunc(m.watches, func(w *watch) bool { return w.Name == name }) {
+	self, ok := m.index[name]
+	if !ok {
 		return 0, ErrNoSite
 	}
 	m.await(ctx, name)
+	return m.value(m.watches[self])
+}
+
+// Polled notes that a site's value was asked for, and by whom. The name must be a site's.
+func (m *Monitor) Polled(name, by string) { m.watches[m.index[name]].consumer.polled(by) }
+
+// value counts the peers that are down, from what is known now.
+func (m *Monitor) value(self *watch) (int, error) {
 	down := 0
-	for peer := range m.peers(name) {
+	for peer := range m.peers(self.Name) {
 		verdict, err := peer.verdict()
 		if err != nil {
 			return 0, err
 		}
 		if verdict == Down {
 			down++
+		}
+	}
+	if m.errorWhenAllDown && down == len(m.watches)-1 {
+		if verdict, err := self.verdict(); err == nil && verdict == Down {
+			return 0, ErrAllDown
 		}
 	}
 	return down, nil
@@ -130,15 +160,14 @@ func (m *Monitor) Patience() time.Duration {
 	return longest
 }
 
-// Alive is an error that names every site whose loop is stuck, nil when there is none.
+// Alive is an error with a line for every site whose loop is stuck, or whose probes cannot be made for
+// a reason of the monitor's own; nil when there is none.
 func (m *Monitor) Alive() error {
-	var stuck []error
+	var troubles []error
 	for _, w := range m.watches {
-		if late := w.late(); late > 0 {
-			stuck = append(stuck, fmt.Errorf("%s: its probe loop is stuck, %v late", w.Name, late.Round(100*time.Millisecond)))
-		}
+		troubles = append(troubles, w.trouble())
 	}
-	return errors.Join(stuck...)
+	return errors.Join(troubles...)
 }
 
 // UnknownError says of which site nothing certain is known, and why.

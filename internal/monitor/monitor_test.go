@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func bubble(t *testing.T, interval time.Duration, fakes []*fake, test func(t *te
 			})
 		}
 		log := new(journal)
-		m := monitor.New(sites, 2*time.Second, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: withoutTime})))
+		m := monitor.New(sites, options(log))
 		ctx, cancel := context.WithCancel(t.Context())
 		m.Start(ctx)
 		test(t, m, log)
@@ -129,6 +130,11 @@ func (j *journal) String() string {
 	defer j.mu.Unlock()
 	defer j.lines.Reset()
 	return j.lines.String()
+}
+
+// options are the usual ones.
+func options(log io.Writer) monitor.Options {
+	return monitor.Options{AnswerTimeout: 2 * time.Second, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: withoutTime}))}
 }
 
 func withoutTime(_ []string, a slog.Attr) slog.Attr {
@@ -295,7 +301,7 @@ func TestStuckProber(t *testing.T) {
 		if err := m.Alive(); err == nil || err.Error() != "site-b: its probe loop is stuck, 500ms late" {
 			t.Errorf("a stuck probe: %v", err)
 		}
-		want := "no verdict on site-b: its last result is 11.5s old, and expired after 9s; last known: up" // it waits 2 s for a new one
+		want := "no verdict on site-b: its last result is 11.5s old, and expired after 9s, last known: up" // it waits 2 s for a new one
 		wantAnswer(t, m, "site-a", want)
 		wantAnswer(t, m, "site-b", "0")
 		at(12 * time.Second)
@@ -331,7 +337,7 @@ func TestStopIsNoOutage(t *testing.T) {
 		log := new(journal)
 		m := monitor.New([]monitor.Site{{Name: "site-a", Probe: newFake().probe, Interval: time.Hour, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}},
 			{Name: "site-b", Probe: b.probe, Interval: 5 * time.Second, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}},
-			2*time.Second, slog.New(slog.NewTextHandler(log, nil)))
+			options(log))
 		ctx, cancel := context.WithCancel(t.Context())
 		m.Start(ctx)
 		time.Sleep(time.Second)
@@ -360,7 +366,7 @@ func TestStopLetsCallersGo(t *testing.T) {
 			site := func(name string, f *fake) monitor.Site {
 				return monitor.Site{Name: name, Probe: f.probe, Interval: interval, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}
 			}
-			m := monitor.New([]monitor.Site{site("site-a", newFake()), site("site-b", b)}, 2*time.Second, slog.New(slog.DiscardHandler))
+			m := monitor.New([]monitor.Site{site("site-a", newFake()), site("site-b", b)}, options(io.Discard))
 			ctx, cancel := context.WithCancel(t.Context())
 			m.Start(ctx)
 			asked := time.Now()
@@ -388,15 +394,15 @@ func TestFaultOfTheMonitor(t *testing.T) {
 		time.Sleep(7 * time.Second)
 		wantAnswer(t, m, "site-a", "0")
 		time.Sleep(2 * time.Second)
-		wantAnswer(t, m, "site-a", "no verdict on site-b: its last result is 10s old, and expired after 9s; last known: up; too many open files")
-		if err := m.Alive(); err != nil {
-			t.Errorf("the loop is well: %v", err)
+		wantAnswer(t, m, "site-a", "no verdict on site-b: too many open files; its last result is 10s old, and expired after 9s, last known: up")
+		if err := m.Alive(); err == nil || err.Error() != "site-b: too many open files" {
+			t.Errorf("the prober is not well: %v", err)
 		}
 		b.set(func(f *fake) { f.fault = nil })
 		time.Sleep(6 * time.Second)
 		wantAnswer(t, m, "site-a", "0")
 		logged := log.String()
-		for _, line := range []string{"probe without a result", "probes have results again"} {
+		for _, line := range []string{"probe does not count", "probes count again"} {
 			if n := strings.Count(logged, line); n != 1 {
 				t.Errorf("%d times %q in the log, want 1:\n%s", n, line, logged)
 			}
@@ -462,7 +468,7 @@ func TestLogOfAVerdict(t *testing.T) {
 		_ = log.String()
 		b.set(func(f *fake) { f.takes = time.Hour })
 		time.Sleep(20 * time.Second)
-		want := "level=INFO msg=\"site is down\" site=site-b from=up to=down probes=1 reason=timeout detail=hangs address=\"\" took=3s\n"
+		want := "level=INFO msg=\"site is down\" site=site-b from=up to=down probes=1 reason=timeout detail=hangs address=\"\" took=3s since_last_up=7.99s\n"
 		if got := log.String(); got != want {
 			t.Errorf("got  %swant %s", got, want)
 		}

@@ -24,6 +24,9 @@ type failure struct {
 
 func (f failure) Error() string { return f.detail }
 
+// ownFault is an error of the monitor's own: a file that it cannot use.
+type ownFault struct{ error }
+
 // bodyError is a body that could not be read to its end.
 type bodyError struct{ cause error }
 
@@ -124,9 +127,13 @@ func explainHTTP(err error, at *steps) (Reason, string) {
 	return ReasonProtocol, "the answer is not HTTP/1.1, " + at.String()
 }
 
-// isOwnFault is whether no site can be blamed: the probe did not even begin, or the monitor's machine
-// lacks file descriptors, memory, a port or an address to connect from.
+// isOwnFault is whether no site can be blamed: a file of the monitor's own cannot be used, the probe
+// did not even begin, or the machine lacks file descriptors, memory, a port or an address to connect from.
 func isOwnFault(err error, at *steps) bool {
+	var own ownFault
+	if errors.As(err, &own) {
+		return true
+	}
 	if err != nil && at.is(starting) && !errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}

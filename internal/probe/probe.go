@@ -8,15 +8,14 @@ package probe
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptrace"
 	"net/url"
+	"regexp"
 	"time"
 )
 
@@ -37,51 +36,68 @@ type Target struct {
 	Method          string                // GET, HEAD, OPTIONS or POST
 	Timeout         time.Duration         // over the whole probe
 	Accept          func(status int) bool // whether a status is up
+	ExpectBody      *regexp.Regexp        // what the first 64 KiB of the body must match; nil: anything
 	FollowRedirects Redirects             // empty: GET follows, the others do not
 	HeaderKey       string                // a header to send; Host sets the request's host
 	HeaderVal       string
+	HeaderValFile   string         // a file with the value instead, read for every probe
 	RootCAs         *x509.CertPool // nil: the system's
 	SkipVerify      bool           // take any certificate
+	ServerName      string         // the name that the certificate must have; empty: the URL's host
+	ClientCert      string         // PEM files of a client certificate and its key, read for every handshake
+	ClientKey       string         // that asks for one
 	UserAgent       string
 }
 
 // Prober probes one target, again and again.
 type Prober struct {
 	target    Target
-	headers   http.Header // sent to the target itself and nowhere else
-	transport *http.Transport
+	base      *url.URL // the target's URL without user and password, so that no error can quote them
+	transport *transport
 }
 
 // New makes a prober. It opens no connection yet.
 func New(target Target) *Prober {
-	bare := *target.URL
-	bare.User = nil // so that no error can quote it
-	p := &Prober{target: target, headers: credentials(target)}
-	p.target.URL = &bare
-	p.transport = &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialAnew,
-		OnProxyConnectResponse: checkProxy,
-		TLSClientConfig:        &tls.Config{RootCAs: target.RootCAs, InsecureSkipVerify: target.SkipVerify},
-		DisableKeepAlives:      true,
-		MaxResponseHeaderBytes: maxHeader,
-		Protocols:              new(http.Protocols),
-	}
-	p.transport.Protocols.SetHTTP1(true)
-	return p
+	base := *target.URL
+	base.User = nil
+	return &Prober{target: target, base: &base, transport: newTransport(target, &base)}
 }
 
 // Probe asks the target once and ends by the target's timeout. An error means that the probe could
 // not be made, or was cut off by ctx: it says nothing about the site.
 func (p *Prober) Probe(ctx context.Context) (Result, error) {
-	began := time.Now()
-	timed, cancel := context.WithTimeout(ctx, p.target.Timeout)
-	defer cancel()
+	headers, err := credentials(p.target)
+	if err != nil {
+		return Result{}, fmt.Errorf("probe could not be made: %w", err)
+	}
 	// A transport lets dials and handshakes outlive their request, for the next one to use. This has them end.
 	defer p.transport.CloseIdleConnections()
+	return measure(ctx, p.target.Timeout, func(ctx context.Context, at *steps) error {
+		at.secure = p.base.Scheme == "https"
+		return p.exchange(ctx, at, headers)
+	})
+}
 
-	at := &steps{doing: starting, secure: p.target.URL.Scheme == "https"}
-	err := p.exchange(httptrace.WithClientTrace(timed, at.trace()), at)
+// Connect makes a probe that only connects to host:port, and is up when the connection is accepted.
+func Connect(address string, timeout time.Duration) func(context.Context) (Result, error) {
+	return func(ctx context.Context) (Result, error) {
+		return measure(ctx, timeout, func(ctx context.Context, _ *steps) error {
+			conn, err := dialAnew(ctx, "tcp", address)
+			if err == nil {
+				conn.Close()
+			}
+			return err
+		})
+	}
+}
+
+// measure runs one probe within its timeout and makes a result of how it ends; no error means up.
+func measure(ctx context.Context, timeout time.Duration, try func(context.Context, *steps) error) (Result, error) {
+	began := time.Now()
+	timed, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	at := &steps{doing: starting}
+	err := try(httptrace.WithClientTrace(timed, at.trace()), at)
 	switch {
 	case ctx.Err() != nil:
 		return Result{}, fmt.Errorf("probe cut off: %w", context.Cause(ctx))
@@ -92,30 +108,27 @@ func (p *Prober) Probe(ctx context.Context) (Result, error) {
 	result := at.result()
 	result.Began, result.Duration = began, time.Since(began)
 	if result.Up = err == nil; !result.Up {
-		result.Reason, result.Detail = explain(err, at, p.target.Timeout)
+		result.Reason, result.Detail = explain(err, at, timeout)
 	}
 	return result, nil
 }
 
-// dialAnew connects with a resolver of its own: the shared one would let a lookup join another that is
-// still under way, perhaps that of the last probe, which has hung.
-func dialAnew(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Resolver: new(net.Resolver)}
-	return dialer.DialContext(ctx, network, address)
-}
-
 // exchange sends the request and judges the answer; no error means up.
-func (p *Prober) exchange(ctx context.Context, at *steps) error {
-	req, err := http.NewRequestWithContext(ctx, p.target.Method, p.target.URL.String(), nil)
+func (p *Prober) exchange(ctx context.Context, at *steps, headers http.Header) error {
+	req, err := http.NewRequestWithContext(ctx, p.target.Method, p.base.String(), nil)
 	if err != nil {
 		return err
 	}
-	p.authorize(req)
+	p.authorize(req, headers)
 	at.goesTo(req)
 	jar, _ := cookiejar.New(nil) // for this probe alone: a redirect that sets a cookie and asks for it works
 	client := http.Client{Transport: p.transport, Jar: jar, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		at.redirect(next)
-		return p.redirect(next, via)
+		if err := p.checkRedirect(next, via); err != nil {
+			return err
+		}
+		p.authorize(next, headers)
+		return nil
 	}}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -126,8 +139,23 @@ func (p *Prober) exchange(ctx context.Context, at *steps) error {
 	if !p.target.Accept(resp.StatusCode) {
 		return failure{ReasonStatus, at.statusDetail()}
 	}
-	if _, err := io.CopyN(io.Discard, resp.Body, maxBody); err != nil && err != io.EOF {
+	return p.readBody(resp.Body)
+}
+
+func (p *Prober) readBody(body io.Reader) error {
+	limited := io.LimitReader(body, maxBody)
+	if p.target.ExpectBody == nil {
+		if _, err := io.Copy(io.Discard, limited); err != nil {
+			return bodyError{err}
+		}
+		return nil
+	}
+	text, err := io.ReadAll(limited)
+	switch {
+	case err != nil:
 		return bodyError{err}
+	case !p.target.ExpectBody.Match(text):
+		return failure{ReasonBody, fmt.Sprintf("nothing in the body (%d bytes read) matches %q", len(text), p.target.ExpectBody)}
 	}
 	return nil
 }

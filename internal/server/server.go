@@ -19,6 +19,7 @@ func New(m *monitor.Monitor, log *slog.Logger) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/metric/{site}", s.metric)
 	mux.HandleFunc("/healthz", s.health)
+	mux.HandleFunc("/status", s.status)
 	mux.HandleFunc("/", s.notFound)
 	return &http.Server{
 		Handler:  readOnly(mux),
@@ -73,10 +74,16 @@ func readOnly(next http.Handler) http.Handler {
 // metric tells a site's KEDA how many peers are down. KEDA takes 200 for an answer and nothing else,
 // and reads much that is no number as 0 (a wrong one): hence a 503 for whatever is not known.
 func (s *server) metric(w http.ResponseWriter, r *http.Request) {
-	value, err := s.monitor.Value(r.Context(), r.PathValue("site"))
-	switch {
-	case errors.Is(err, monitor.ErrNoSite):
+	site := r.PathValue("site")
+	value, err := s.monitor.Value(r.Context(), site)
+	if errors.Is(err, monitor.ErrNoSite) {
 		s.notFound(w, r)
+		return
+	}
+	if r.Method == http.MethodGet {
+		s.monitor.Polled(site, r.UserAgent())
+	}
+	switch {
 	case err != nil:
 		w.Header().Set("Retry-After", "1")
 		refuse(w, http.StatusServiceUnavailable, refusal{Error: err.Error()})
@@ -97,9 +104,18 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
+// status shows all that is known, as [monitor.Status] documents it.
+func (s *server) status(w http.ResponseWriter, _ *http.Request) {
+	w.Header()["Content-Type"] = jsonType
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false) // for people with curl
+	out.Encode(s.monitor.Status())
+}
+
 func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
 	refuse(w, http.StatusNotFound, refusal{
-		Error: fmt.Sprintf("nothing at %q; there are /healthz and, for each site, /metric/{site}", r.URL.Path),
+		Error: fmt.Sprintf("nothing at %q; there are /healthz, /status and, for each site, /metric/{site}", r.URL.Path),
 		Sites: s.monitor.Names(),
 	})
 }

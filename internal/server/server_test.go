@@ -35,7 +35,7 @@ func verdicts(t *testing.T, each ...monitor.Verdict) *monitor.Monitor {
 		})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m := monitor.New(sites, 200*time.Millisecond, slog.New(slog.DiscardHandler))
+	m := monitor.New(sites, monitor.Options{AnswerTimeout: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
 	m.Start(ctx)
 	t.Cleanup(func() { cancel(); m.Wait() })
 	return m
@@ -48,7 +48,7 @@ func TestAnswers(t *testing.T) {
 	const (
 		asJSON   = "application/json"
 		asText   = "text/plain; charset=utf-8"
-		notThere = `; there are /healthz and, for each site, /metric/{site}","sites":["site-a","site-b"]}` + "\n"
+		notThere = `; there are /healthz, /status and, for each site, /metric/{site}","sites":["site-a","site-b"]}` + "\n"
 	)
 	for _, c := range []struct {
 		m            *monitor.Monitor
@@ -162,7 +162,7 @@ func BenchmarkMetric(b *testing.B) {
 	site := monitor.Site{Interval: time.Hour, Timeout: time.Second, Probe: up, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}
 	a, peer := site, site
 	a.Name, peer.Name = "site-a", "site-b"
-	m := monitor.New([]monitor.Site{a, peer}, time.Second, slog.New(slog.DiscardHandler))
+	m := monitor.New([]monitor.Site{a, peer}, monitor.Options{AnswerTimeout: time.Second, Log: slog.New(slog.DiscardHandler)})
 	m.Start(ctx)
 	defer m.Wait()
 	defer cancel()

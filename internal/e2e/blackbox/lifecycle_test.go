@@ -102,12 +102,12 @@ func TestOutOfFiles(t *testing.T) {
 	}
 	defer poller.Close()
 	m.waitFor(t, func(l logLine) bool { return strings.Contains(l.Msg, "Accept error") && l.Level == "WARN" })
-	line := m.waitFor(t, func(l logLine) bool { return l.Msg == "probe without a result" && l.Site == "site-b" })
+	line := m.waitFor(t, func(l logLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
 	if line.Level != "WARN" || !strings.Contains(m.log(), "too many open files") {
 		t.Errorf("got %+v", line)
 	}
 	limitFiles(t, m.cmd.Process.Pid, 1024)
-	m.waitFor(t, func(l logLine) bool { return l.Msg == "probes have results again" && l.Site == "site-b" })
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "probes count again" && l.Site == "site-b" })
 	m.wantValue(t, "site-a", "0")
 	if strings.Contains(m.log(), `"to":"down"`) {
 		t.Errorf("a site was blamed:\n%s", m.log())
@@ -184,7 +184,7 @@ func TestPeerThatSpeaksFirst(t *testing.T) {
 func TestCGI(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites("site.test", healthy(t), "REQUEST_METHOD=GET", "HTTP_PROXY=http://127.0.0.1:1")...)
-	m.waitFor(t, func(l logLine) bool { return l.Msg == "probe without a result" && l.Site == "site-a" })
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "probe does not count" && l.Site == "site-a" })
 	if status, body := m.get(t, "/metric/site-b"); status != 503 || !strings.Contains(body, "no verdict on site-a") {
 		t.Errorf("got %d %q", status, body)
 	}

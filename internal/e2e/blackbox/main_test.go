@@ -74,7 +74,10 @@ type monitor struct {
 }
 
 type logLine struct {
-	Msg, Level, Site, From, To, Reason, Detail, Took, Address, Cause string
+	Msg, Level, Site, From, To, Reason, Detail, Took, Address string
+	Probes                                                    int
+	SinceLastUp                                               string `json:"since_last_up"`
+	SinceLastDown                                             string `json:"since_last_down"`
 }
 
 // start runs the monitor with this environment on a free port, until the test ends.

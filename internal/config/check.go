@@ -1,0 +1,149 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// This file looks at settings beside each other: what does not go together is refused, what is
+// allowed and dangerous is warned of.
+
+// check looks at the settings of one site.
+func (l *loader) check(prefix string, s Site) {
+	l.checkHeader(prefix, s.Probing)
+	l.wantBoth(prefix, "CLIENT_CERT_FILE", "CLIENT_KEY_FILE")
+	if s.ExpectBody.Regexp() != nil && s.Method == "HEAD" {
+		l.report("%s is set, and %s is HEAD, which has no body: use GET", l.source(prefix, "EXPECT_BODY_REGEX"), l.source(prefix, "PROBE_METHOD"))
+	}
+}
+
+func (l *loader) checkHeader(prefix string, p Probing) {
+	key, val, file := l.source(prefix, "EXTRA_HEADER_KEY"), l.source(prefix, "EXTRA_HEADER_VAL"), l.source(prefix, "EXTRA_HEADER_VAL_FILE")
+	switch {
+	case l.vars[val] != "" && l.vars[file] != "":
+		l.report("%s and %s are set: keep one of them", val, file)
+	case l.vars[file] != "":
+		l.wantBoth(prefix, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL_FILE")
+	default:
+		l.wantBoth(prefix, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL")
+	}
+	if p.HeaderKey == "Host" && p.HeaderVal != "" && !hostPort.MatchString(p.HeaderVal.Reveal()) {
+		l.report("%s: value not shown: for %s=Host want a host, such as app.example.com or app.example.com:8443", val, key)
+	}
+}
+
+// wantBoth refuses one of two settings without the other.
+func (l *loader) wantBoth(prefix, key, other string) {
+	key, other = l.source(prefix, key), l.source(prefix, other)
+	if l.vars[key] == "" {
+		key, other = other, key
+	}
+	if l.vars[key] != "" && l.vars[other] == "" {
+		l.report("%s is set but %s is not: set both or neither", key, other)
+	}
+}
+
+// hostPort is a name, IPv4 or [IPv6] address, and perhaps a port. net/http would send an empty Host for anything else.
+var hostPort = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
+
+// checkProxies refuses what net/http, which reads these variables itself and uncleaned, would ignore
+// in silence, to go without a proxy or to a wrong one.
+func (l *loader) checkProxies(environ []string) {
+	for _, entry := range environ {
+		damaged, raw, _ := strings.Cut(entry, "=")
+		name := cleanName(damaged)
+		switch upper := strings.ToUpper(name); {
+		case upper != "HTTP_PROXY" && upper != "HTTPS_PROXY" && upper != "NO_PROXY":
+		case name != damaged, raw != cleanValue(raw):
+			l.report("%s: value not shown: write %s=value without export, quotes, comments and blanks", name, name)
+		case raw != "" && upper != "NO_PROXY" && !isProxy(raw):
+			l.report("%s: value not shown: want a URL such as http://proxy.example.com:3128", name)
+		}
+	}
+}
+
+// isProxy takes what net/http takes: a URL, or host:port.
+func isProxy(value string) bool {
+	if !strings.Contains(value, "/") {
+		value = "http://" + value
+	}
+	u, err := url.Parse(value)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
+}
+
+// warnOfTypos looks for names that are almost a setting's. They may be another program's, and are no
+// reason not to start.
+func (l *loader) warnOfTypos() {
+	known := slices.Concat(keys(&Serving{}), keys(&Deciding{}), keys(&Probing{}))
+	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
+		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
+			continue
+		}
+		for _, key := range known {
+			if strings.HasPrefix(key, name+"_") || len(name) < 2*len(key) && distance(strings.ToUpper(name), key) <= 2 {
+				l.warn("%s is no setting and is ignored; did you mean %s?", name, key)
+				break
+			}
+		}
+	}
+}
+
+// kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
+const kedaTimeout = Timeout(3 * time.Second)
+
+// warnAbout tells of settings that are allowed and dangerous.
+func (l *loader) warnAbout(cfg Config) {
+	var unverified []string
+	seen := make(map[string]string)
+	for _, s := range cfg.Sites {
+		if !s.VerifyTLS {
+			unverified = append(unverified, s.Name)
+		}
+		asks := fmt.Sprintln(s.HealthURL.Reveal(), s.HeaderKey, s.HeaderVal.Reveal()) // a Host header can tell sites apart
+		if other := seen[asks]; other != "" {
+			l.warn("%s and %s have the same health URL: they can only be down together", other, s.Name)
+		}
+		seen[asks] = s.Name
+		l.warnAboutSite(s)
+	}
+	for _, w := range cfg.Witnesses {
+		if i := slices.IndexFunc(cfg.Sites, func(s Site) bool { return s.HealthURL.Reveal().Hostname() == w.Reveal().Hostname() }); i >= 0 {
+			l.warn("WITNESS_URLS has the host of %s, which cannot witness its own death: name one that is independent of all sites", cfg.Sites[i].Name)
+		}
+	}
+	if unverified != nil {
+		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site", strings.Join(unverified, ", "))
+	}
+	if cfg.AnswerTimeout >= kedaTimeout {
+		l.warn("ANSWER_TIMEOUT_SEC=%s is too long: KEDA gives up after 3 s", cfg.AnswerTimeout)
+	}
+}
+
+func (l *loader) warnAboutSite(s Site) {
+	switch {
+	case s.CacheTTL == 0 && s.Timeout >= kedaTimeout:
+		l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to PROBE_TIMEOUT_SEC=%s; KEDA gives up after 3 s", s.Name, s.Timeout)
+	case s.CacheTTL > 0 && s.RetryInterval > Timeout(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1:
+		l.warn("RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
+	}
+	if s.Override != "" {
+		l.warn("%s is pinned %s by its OVERRIDE, whatever its probes say", s.Name, s.Override)
+	}
+	for _, path := range []string{s.HeaderValFile, s.ClientCert, s.ClientKey} {
+		if path == "" {
+			continue
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			l.warn("%s cannot be probed before this file can be read: %v", s.Name, err)
+			continue
+		}
+		file.Close()
+	}
+}

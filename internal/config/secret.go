@@ -1,0 +1,127 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// The types of this file hold secrets, and show none.
+
+// Secret is a value that is never shown. Only Reveal gives it back.
+type Secret string
+
+const mask = "***"
+
+// UnmarshalText refuses control characters, which no header can carry.
+func (s *Secret) UnmarshalText(text []byte) error {
+	if bytes.ContainsFunc(text, unicode.IsControl) {
+		return errors.New("value not shown: has a control character in it, want one line of text")
+	}
+	*s = Secret(text)
+	return nil
+}
+
+// String hides the value, and only tells whether there is one.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return mask
+}
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the value from encoders, where a Stringer inside a struct is not asked.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal is the value itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// URL is a health URL. Its user, password and query are secrets.
+type URL struct{ secret *url.URL }
+
+// UnmarshalText reads an absolute http or https URL. Its error quotes the value only where that holds no secret.
+func (u *URL) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err != nil || !probeable(parsed) {
+		return fmt.Errorf("%s: want a URL such as https://site.example.com/healthz", quoteURL(string(text)))
+	}
+	parsed.Fragment, parsed.RawFragment = "", ""
+	u.secret = parsed
+	return nil
+}
+
+// quoteURL quotes what should have been a URL, unless there may be a secret in it.
+func quoteURL(text string) string {
+	if strings.ContainsAny(text, "@?") {
+		return "value not shown, it may hold a password"
+	}
+	return strconv.Quote(text)
+}
+
+func probeable(u *url.URL) bool {
+	if u.Port() != "" {
+		if n, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && !strings.Contains(u.Host, " ")
+}
+
+// String is the URL with *** in place of its secrets.
+func (u URL) String() string {
+	if u.secret == nil {
+		return ""
+	}
+	shown := &url.URL{Scheme: u.secret.Scheme, Host: u.secret.Host, Path: u.secret.Path, RawPath: u.secret.RawPath}
+	text := shown.String()
+	if u.secret.User != nil {
+		text = strings.Replace(text, "://", "://"+mask+"@", 1)
+	}
+	if u.secret.RawQuery != "" {
+		text += "?" + mask
+	}
+	return text
+}
+
+// GoString hides the secrets from %#v.
+func (u URL) GoString() string { return u.String() }
+
+// MarshalText hides the secrets from encoders.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// Reveal is the URL itself, nil if there is none.
+func (u URL) Reveal() *url.URL { return u.secret }
+
+// Witnesses are the addresses that tell whether the monitor itself has a network.
+type Witnesses []URL
+
+// UnmarshalText reads http://, https:// and tcp://host:port URLs with commas between them.
+func (w *Witnesses) UnmarshalText(text []byte) error {
+	for item := range strings.SplitSeq(string(text), ",") {
+		var one URL
+		item = strings.TrimSpace(item)
+		if parsed, err := url.Parse(item); err == nil && parsed.Scheme == "tcp" && parsed.Hostname() != "" && parsed.Port() != "" {
+			one.secret = parsed
+		} else if one.UnmarshalText([]byte(item)) != nil {
+			return fmt.Errorf("%s: want URLs such as https://www.example.com or tcp://10.0.0.53:53, with commas between them", quoteURL(item))
+		}
+		*w = append(*w, one)
+	}
+	return nil
+}
+
+// String lists them without secrets.
+func (w Witnesses) String() string {
+	var shown []string
+	for _, u := range w {
+		shown = append(shown, u.String())
+	}
+	return strings.Join(shown, ",")
+}

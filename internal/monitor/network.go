@@ -1,0 +1,150 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"failover-monitor/internal/probe"
+)
+
+// WitnessTimeout is how long a witness has to answer. It is its own, and short: it comes on top of a
+// probe that has failed already.
+const WitnessTimeout = time.Second
+
+// witnessPause is from the start of one round of asking to the next, however many sites fail.
+const witnessPause = time.Second
+
+// Witness is an address outside all sites that answers whenever the monitor has a network.
+type Witness struct {
+	Name  string
+	Probe Probe // takes at most WitnessTimeout
+}
+
+// network tells a site that is down from a monitor that is cut off.
+type network struct {
+	witnesses []Witness
+	log       *slog.Logger
+	rounds    sync.WaitGroup
+
+	mu      sync.Mutex
+	began   time.Time           // of the last round
+	planned *round              // that has not begun yet, nil if there is none
+	answers []witnessAnswer     // the last of each witness
+	cutOff  map[string]struct{} // the sites whose last failure no witness confirmed; the monitor is offline while there is any
+	lostAt  time.Time           // when the first of them was
+}
+
+// round asks all witnesses once.
+type round struct {
+	done   chan struct{}
+	online bool // to be read when done
+}
+
+// witnessAnswer is what a witness answered last.
+type witnessAnswer struct {
+	result probe.Result
+	err    error
+}
+
+func newNetwork(witnesses []Witness, log *slog.Logger) *network {
+	return &network{witnesses: witnesses, log: log, answers: make([]witnessAnswer, len(witnesses)), cutOff: make(map[string]struct{})}
+}
+
+// offlineError is why a failed probe does not count.
+type offlineError struct{ since time.Time }
+
+func (e *offlineError) Error() string {
+	return fmt.Sprintf("the monitor is offline since %s: no witness answers", clock(e.since))
+}
+
+func isOffline(err error) bool {
+	var offline *offlineError
+	return errors.As(err, &offline)
+}
+
+// confirm says whether a failure counts that has just been seen: some witness answers in a round
+// that begins after it. An answer from before proves nothing.
+func (n *network) confirm(ctx context.Context) bool {
+	if len(n.witnesses) == 0 {
+		return true
+	}
+	r := n.plan(ctx)
+	select {
+	case <-r.done:
+		return r.online
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// plan joins the next round, or plans it.
+func (n *network) plan(ctx context.Context) *round {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.planned == nil {
+		r := &round{done: make(chan struct{})}
+		n.planned = r
+		pause := time.Until(n.began.Add(witnessPause))
+		n.rounds.Go(func() {
+			select {
+			case <-time.After(pause):
+				n.ask(ctx, r)
+			case <-ctx.Done():
+			}
+		})
+	}
+	return n.planned
+}
+
+// ask asks all witnesses at once. The round is done with the first that answers, or with the last
+// that does not.
+func (n *network) ask(ctx context.Context, r *round) {
+	n.mu.Lock()
+	n.planned, n.began = nil, time.Now()
+	n.mu.Unlock()
+	answers := make(chan bool, len(n.witnesses))
+	for i, w := range n.witnesses {
+		n.rounds.Go(func() {
+			result, err := w.Probe(ctx)
+			n.mu.Lock()
+			n.answers[i] = witnessAnswer{result, err}
+			n.mu.Unlock()
+			answers <- err == nil && result.Up
+		})
+	}
+	for range n.witnesses {
+		if <-answers {
+			r.online = true
+			break
+		}
+	}
+	close(r.done)
+}
+
+// lose notes a site whose failure no witness confirms. It gives the error to set the failure aside
+// with, and whether the monitor was online until now.
+func (n *network) lose(site string) (why error, news bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if news = len(n.cutOff) == 0; news {
+		n.lostAt = time.Now()
+	}
+	n.cutOff[site] = struct{}{}
+	return &offlineError{n.lostAt}, news
+}
+
+// regain notes that no failure of a site is set aside any more. It gives how long the monitor was
+// offline, if it is online again with that.
+func (n *network) regain(site string) (offline time.Duration, news bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, lost := n.cutOff[site]; !lost {
+		return 0, false
+	}
+	delete(n.cutOff, site)
+	return time.Since(n.lostAt), len(n.cutOff) == 0
+}

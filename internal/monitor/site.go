@@ -1,0 +1,50 @@
+package monitor
+
+import (
+	"context"
+	"time"
+
+	"failover-monitor/internal/probe"
+)
+
+// grace is how late a probe or a loop may be, on a busy machine, before it counts as stuck.
+const grace = time.Second
+
+// Probe asks a site, or a witness, once. An error means that nothing was learned about it.
+type Probe func(context.Context) (probe.Result, error)
+
+// Site is a site to watch.
+type Site struct {
+	Name  string
+	Probe Probe
+	// Interval is from the start of one probe to the start of the next. With 0 the site is probed
+	// only when, and whenever, somebody asks.
+	Interval time.Duration
+	// Retry is from the end of one probe to the start of the next while a streak is under way.
+	Retry time.Duration
+	// Timeout is what a probe takes at most.
+	Timeout time.Duration
+	Thresholds
+	// Override pins the verdict, unless it is Unknown. Probing goes on beside it.
+	Override Verdict
+}
+
+// onDemand is whether the site is probed only when somebody asks.
+func (s Site) onDemand() bool { return s.Interval == 0 }
+
+// Lifetime is how long a verdict counts without a new result: as long as the next probe can take to
+// bring one. So a prober that is stuck leads to no answer, and never to a stale one.
+func (s Site) Lifetime() time.Duration {
+	longest := s.Interval
+	if !s.onDemand() && max(s.Failure, s.Success) > 1 {
+		longest = max(longest, s.Retry)
+	}
+	return longest + s.Timeout + grace
+}
+
+// WorstCase is the longest from a site's death to its verdict, when one failing probe takes as long as
+// given: next to nothing when connections are refused, Timeout when the site hangs. The site dies just
+// after a probe; then each failure of the streak is waited for, and each pause between them.
+func (s Site) WorstCase(failing time.Duration) time.Duration {
+	return s.Interval + time.Duration(s.Failure)*failing + time.Duration(s.Failure-1)*s.Retry
+}

@@ -1,0 +1,223 @@
+package monitor
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"failover-monitor/internal/probe"
+)
+
+// Status is one snapshot of all that the monitor knows, for whatever shows it: the JSON of /status, whose
+// documentation this is. A time or text that there is none of is left out.
+type Status struct {
+	Time         time.Time       `json:"time"`
+	Online       bool            `json:"online"`                 // false while failures are set aside because no witness answers
+	OfflineSince time.Time       `json:"offline_since,omitzero"` //
+	Witnesses    []WitnessStatus `json:"witnesses,omitempty"`    // as they last answered
+	Sites        []SiteStatus    `json:"sites"`                  // in the order of their names
+	Metrics      []MetricStatus  `json:"metrics"`                // what each site's KEDA is told, in the same order
+}
+
+// WitnessStatus is how a witness last answered. They are only asked when a probe has failed.
+type WitnessStatus struct {
+	Witness  string    `json:"witness"`
+	Asked    time.Time `json:"asked,omitzero"`
+	Answered bool      `json:"answered"`
+	Detail   string    `json:"detail,omitempty"` // why it did not
+}
+
+// SiteStatus is one site.
+type SiteStatus struct {
+	Site        string    `json:"site"`
+	Verdict     Verdict   `json:"verdict"`            // what counts: up, down or unknown
+	Explanation string    `json:"explanation"`        // the verdict in a sentence
+	Since       time.Time `json:"since,omitzero"`     // when that verdict began; none for one that is pinned
+	Observed    Verdict   `json:"observed"`           // what the probes say, whatever the override and however old
+	Override    string    `json:"override,omitempty"` // up or down: what the verdict is pinned to
+
+	Streak           int `json:"streak"` // results in a row against the observed verdict
+	FailureThreshold int `json:"failure_threshold"`
+	SuccessThreshold int `json:"success_threshold"`
+
+	LastResult *ResultStatus   `json:"last_result,omitempty"`
+	SetAside   string          `json:"set_aside,omitempty"`  // why the last probe does not count
+	NextProbe  time.Time       `json:"next_probe,omitzero"`  // none while one is under way, or with CACHE_TTL_SEC=0
+	Probing    bool            `json:"probing"`              // whether a probe is under way
+	WorstCase  WorstCaseStatus `json:"worst_case_detection"` //
+}
+
+// ResultStatus is the result of the last probe.
+type ResultStatus struct {
+	Up                 bool         `json:"up"`
+	Reason             probe.Reason `json:"reason,omitempty"` // why it is not up
+	Detail             string       `json:"detail,omitempty"` // the same in words
+	Status             int          `json:"status,omitempty"` // HTTP
+	Address            string       `json:"address,omitempty"`
+	Ended              time.Time    `json:"ended"`
+	DurationSeconds    float64      `json:"duration_seconds"`
+	CertificateExpires time.Time    `json:"certificate_expires,omitzero"`
+}
+
+// WorstCaseStatus is the longest from a site's death to its verdict, and how that is made up.
+type WorstCaseStatus struct {
+	HangsSeconds   float64 `json:"hangs_seconds"`   // when it accepts and never answers
+	RefusesSeconds float64 `json:"refuses_seconds"` // when it refuses connections
+	Formula        string  `json:"formula"`
+}
+
+// MetricStatus is what a site's KEDA is told.
+type MetricStatus struct {
+	Site        string    `json:"site"`
+	Value       *int      `json:"value"`       // null while it is a 503
+	Explanation string    `json:"explanation"` // the value, or why there is none, in words
+	LastPoll    time.Time `json:"last_poll,omitzero"`
+	PolledBy    string    `json:"polled_by,omitempty"` // the user agent of the last poll
+	Armed       bool      `json:"armed"`               // false when nobody has asked for a minute: the failover would not happen
+}
+
+// Status takes a snapshot. It makes no probe, and does not wait for one.
+func (m *Monitor) Status() Status {
+	status := Status{Time: time.Now().UTC(), Online: true}
+	m.network.describe(&status)
+	for _, w := range m.watches {
+		status.Sites = append(status.Sites, w.status())
+	}
+	for i, w := range m.watches {
+		metric := m.metric(i, status.Sites)
+		w.consumer.describe(&metric)
+		status.Metrics = append(status.Metrics, metric)
+	}
+	return status
+}
+
+// metric is what the site with index i is told, by the rules of [Monitor.Value].
+func (m *Monitor) metric(i int, sites []SiteStatus) MetricStatus {
+	metric := MetricStatus{Site: sites[i].Site}
+	var down, unknown []string
+	for j, site := range sites {
+		switch {
+		case j == i:
+		case site.Verdict == Down:
+			down = append(down, site.Explanation)
+		case site.Verdict == Unknown:
+			unknown = append(unknown, site.Explanation)
+		}
+	}
+	switch value := len(down); {
+	case len(unknown) > 0:
+		metric.Explanation = list(unknown)
+	case m.errorWhenAllDown && value == len(sites)-1 && sites[i].Verdict == Down:
+		metric.Explanation = ErrAllDown.Error()
+	case value == 0:
+		metric.Value, metric.Explanation = &value, "no other site is down"
+	default:
+		metric.Value, metric.Explanation = &value, list(down)
+	}
+	return metric
+}
+
+// list joins sentences, as many as one reads.
+func list(sentences []string) string {
+	const most = 3
+	if more := len(sentences) - most; more > 0 {
+		return strings.Join(sentences[:most], "; ") + fmt.Sprintf("; and %d more", more)
+	}
+	return strings.Join(sentences, "; ")
+}
+
+func (n *network) describe(status *Status) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.cutOff) > 0 {
+		status.Online, status.OfflineSince = false, n.lostAt.UTC()
+	}
+	for i, w := range n.witnesses {
+		answer := n.answers[i]
+		shown := WitnessStatus{Witness: w.Name, Asked: answer.result.Began.UTC(), Answered: answer.result.Up, Detail: answer.result.Detail}
+		if answer.err != nil {
+			shown.Detail = answer.err.Error()
+		}
+		status.Witnesses = append(status.Witnesses, shown)
+	}
+}
+
+func (c *consumer) describe(metric *MetricStatus) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	metric.Armed = time.Since(c.last) < pollTimeout
+	if c.asked {
+		metric.LastPoll, metric.PolledBy = c.last.UTC(), c.by
+	}
+}
+
+func (w *watch) status() SiteStatus {
+	verdict, unknown := w.verdict()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	status := SiteStatus{
+		Site: w.Name, Verdict: verdict, Observed: w.story.Verdict, Since: w.story.turned.UTC(), Streak: w.story.Streak,
+		FailureThreshold: w.Failure, SuccessThreshold: w.Success,
+		Probing: w.flight != nil,
+		WorstCase: WorstCaseStatus{
+			HangsSeconds: w.WorstCase(w.Timeout).Seconds(), RefusesSeconds: w.WorstCase(0).Seconds(),
+			Formula: fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (at most %v) + %d × RETRY_INTERVAL_SEC %v",
+				w.Interval.Seconds(), w.Failure, w.Timeout.Seconds(), w.Failure-1, w.Retry.Seconds()),
+		},
+	}
+	switch {
+	case w.Override != Unknown:
+		status.Override, status.Since = w.Override.String(), time.Time{}
+	case verdict == Unknown:
+		status.Since = w.story.expired.UTC()
+	}
+	status.Explanation = w.explain(verdict, unknown)
+	if w.story.aside != nil {
+		status.SetAside = w.story.aside.Error()
+	}
+	if w.flight == nil && !w.onDemand() {
+		status.NextProbe = w.next.UTC()
+	}
+	if r := w.story.last; !r.Began.IsZero() {
+		status.LastResult = &ResultStatus{
+			Up: r.Up, Reason: r.Reason, Detail: r.Detail, Status: r.Status, Address: r.Address,
+			Ended: r.Began.Add(r.Duration).UTC(), DurationSeconds: r.Duration.Seconds(), CertificateExpires: r.CertNotAfter.UTC(),
+		}
+	}
+	return status
+}
+
+// explain says a verdict in a sentence. The caller holds the lock.
+func (w *watch) explain(verdict Verdict, unknown error) string {
+	if w.Override != Unknown {
+		return fmt.Sprintf("%s is pinned %v by its OVERRIDE; its probes say %v", w.Name, w.Override, w.story.Verdict)
+	}
+	if unknown != nil {
+		return unknown.Error()
+	}
+	s, last := w.story, ""
+	if !s.last.Up {
+		last = ", last: " + s.last.Detail
+	}
+	sentence := fmt.Sprintf("%s is %v since %s", w.Name, verdict, clock(s.turned))
+	switch {
+	case verdict == Down && s.Streak == 0:
+		sentence += fmt.Sprintf(": %d of %d probes failed%s", s.turnedBy, s.turnedBy, last)
+	case verdict == Down:
+		sentence += fmt.Sprintf(": %d of %d probes have succeeded again", s.Streak, w.Success)
+	case s.Streak > 0:
+		sentence += fmt.Sprintf(", but %d of %d probes have failed%s", s.Streak, w.Failure, last)
+	}
+	if s.aside != nil {
+		sentence += "; the last probe does not count: " + s.aside.Error()
+	}
+	return sentence
+}
+
+// clock is a time as a person reads it: without the date while that is plain.
+func clock(t time.Time) string {
+	if time.Since(t) > 12*time.Hour {
+		return t.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	return t.UTC().Format("15:04:05 UTC")
+}

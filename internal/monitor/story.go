@@ -1,0 +1,134 @@
+package monitor
+
+import (
+	"log/slog"
+	"time"
+
+	"failover-monitor/internal/probe"
+)
+
+// story is what is known of a site, and how it came about.
+type story struct {
+	State
+	turned   time.Time    // when the verdict last changed
+	turnedBy int          // how many probes in a row changed it
+	last     probe.Result // of the last probe that had one, whether it counts or not
+	lastUp   time.Time    // when a result that counts last said up
+	lastDown time.Time    // and down
+	aside    error        // why the last probe does not count; nil if it does
+	expired  time.Time    // when the verdict became too old to count; zero while it does
+}
+
+// count adds a result that counts.
+func (s *story) count(result probe.Result, thresholds Thresholds) {
+	now := time.Now()
+	before := s.State
+	if s.State = before.Step(result.Up, thresholds); s.Verdict != before.Verdict {
+		s.turned, s.turnedBy = now, before.Streak+1
+	}
+	if result.Up {
+		s.lastUp = now
+	} else {
+		s.lastDown = now
+	}
+	s.last, s.aside, s.expired = result, nil, time.Time{}
+}
+
+// record makes a verdict of what a probe found, and wakes those who wait for it. A probe without a
+// result, and a failure that no witness confirms, are set aside: verdict and streak stay as they are.
+//
+// It tells the log last. A reader of that who hangs delays the next probe, but no answer.
+func (w *watch) record(result probe.Result, err error, confirmed bool) {
+	var (
+		lost, regained bool
+		offline        time.Duration
+	)
+	if confirmed {
+		offline, regained = w.network.regain(w.Name)
+	} else {
+		err, lost = w.network.lose(w.Name)
+	}
+	w.mu.Lock()
+	before := w.story
+	switch {
+	case err == nil:
+		w.story.count(result, w.Thresholds)
+		w.keep(w.story.Verdict)
+	case !confirmed:
+		w.story.last = result
+	}
+	w.story.aside = err
+	after := w.story
+	w.land()
+	w.mu.Unlock()
+
+	if lost {
+		w.network.log.Warn("monitor is offline: no witness answers, and failed probes do not count")
+	}
+	if regained {
+		w.network.log.Info("monitor is online again", "offline_for", offline.Round(time.Millisecond))
+	}
+	tell(w.log, before, after)
+}
+
+// keep puts a verdict into the cache, for its lifetime. The caller holds the lock.
+func (w *watch) keep(verdict Verdict) {
+	w.verdicts.Add(w.Name, held{verdict, time.Now()})
+	switch {
+	case w.onDemand(): // nobody expects a verdict to be there
+	case w.expiry == nil:
+		w.expiry = time.AfterFunc(w.Lifetime()+1, w.expire)
+	default:
+		w.expiry.Reset(w.Lifetime() + 1)
+	}
+}
+
+// expire notes that the verdict does not count any more.
+func (w *watch) expire() {
+	if _, ok := w.fresh(); ok { // a new one has just come
+		return
+	}
+	w.mu.Lock()
+	w.story.expired = time.Now()
+	err := w.unknown()
+	w.mu.Unlock()
+	w.log.Warn("verdict expired", "error", err)
+}
+
+// tell writes the log's lines about what a probe has changed.
+func tell(log *slog.Logger, before, after story) {
+	switch {
+	case isOffline(after.aside), after.aside != nil && before.aside != nil: // the log has it
+		log.Debug("probe does not count", "error", after.aside)
+		return
+	case after.aside != nil:
+		log.Warn("probe does not count", "error", after.aside)
+		return
+	case before.aside != nil && !isOffline(before.aside):
+		log.Info("probes count again")
+	}
+	if !before.expired.IsZero() {
+		log.Info("verdict known again", "verdict", after.Verdict)
+	}
+	log.Debug("probe", append([]any{"up", after.last.Up}, found(after.last)...)...)
+	if after.Verdict == before.Verdict {
+		return
+	}
+	line := append([]any{"from", before.Verdict, "to", after.Verdict, "probes", after.turnedBy}, found(after.last)...)
+	if last := before.lastUp; after.Verdict == Down && !last.IsZero() {
+		line = append(line, "since_last_up", after.turned.Sub(last).Round(time.Millisecond))
+	}
+	if last := before.lastDown; after.Verdict == Up && !last.IsZero() {
+		line = append(line, "since_last_down", after.turned.Sub(last).Round(time.Millisecond))
+	}
+	log.Info("site is "+after.Verdict.String(), line...)
+}
+
+// found is what the log says of a result.
+func found(r probe.Result) []any {
+	took := r.Duration.Round(time.Microsecond)
+	if r.Up {
+		return []any{"status", r.Status, "address", r.Address, "took", took}
+	}
+	return []any{"reason", r.Reason, "detail", r.Detail, "address", r.Address, "took", took}
+}

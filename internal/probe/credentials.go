@@ -1,0 +1,91 @@
+package probe
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"unicode"
+)
+
+// maxToken is how many bytes of a token file are read. Servers take 8 KiB of headers and little more.
+const maxToken = 16 << 10
+
+// credentials are the headers that only the target itself may see.
+func credentials(target Target) (http.Header, error) {
+	headers := make(http.Header)
+	if user := target.URL.User; user != nil {
+		password, _ := user.Password()
+		req := http.Request{Header: headers}
+		req.SetBasicAuth(user.Username(), password)
+	}
+	value := target.HeaderVal
+	if target.HeaderValFile != "" {
+		token, err := readToken(target.HeaderValFile)
+		if err != nil {
+			return nil, err
+		}
+		value = token
+	}
+	if target.HeaderKey != "" {
+		headers.Set(target.HeaderKey, value)
+	}
+	return headers, nil
+}
+
+// readToken reads a file that holds one line.
+func readToken(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxToken {
+		return "", fmt.Errorf("%s is no file of at most %d bytes", path, maxToken)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	token := string(bytes.TrimSpace(content))
+	if token == "" || strings.ContainsFunc(token, unicode.IsControl) {
+		return "", fmt.Errorf("%s does not hold one line of text", path)
+	}
+	return token, nil
+}
+
+// authorize gives a request, the first or a redirected one, its headers. The client has copied the
+// first one's to a redirected one: what the target alone may see is taken off again elsewhere.
+func (p *Prober) authorize(req *http.Request, headers http.Header) {
+	own := sameOrigin(req.URL, p.base)
+	req.Header.Del("Referer") // the client's own would carry the health URL's query along
+	for key, values := range headers {
+		req.Header.Del(key)
+		if own {
+			req.Header[key] = values
+		}
+	}
+	req.Host = ""
+	if own {
+		req.Host = headers.Get("Host") // net/http takes it from there alone
+	}
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", p.target.UserAgent)
+	}
+}
+
+// sameOrigin is whether credentials for the one may go to the other: the same host and port, and
+// never from https to http.
+func sameOrigin(to, from *url.URL) bool {
+	return hostPort(to) == hostPort(from) && (to.Scheme == from.Scheme || to.Scheme == "https")
+}
+
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}

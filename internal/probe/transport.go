@@ -1,0 +1,81 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// transport is two of net/http's: the name that a certificate must have, and a client certificate, are
+// for the target alone, and not for where it redirects to.
+type transport struct {
+	base       *url.URL
+	home, away *http.Transport
+}
+
+func newTransport(target Target, base *url.URL) *transport {
+	t := &transport{base: base, home: onceOnly(target), away: onceOnly(target)}
+	t.home.TLSClientConfig.ServerName = target.ServerName
+	if target.ClientCert != "" {
+		t.home.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return loadClientCertificate(target)
+		}
+	}
+	return t
+}
+
+// RoundTrip sends a request the way that is for where it goes.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if sameOrigin(req.URL, t.base) {
+		return t.home.RoundTrip(req)
+	}
+	return t.away.RoundTrip(req)
+}
+
+// CloseIdleConnections ends what is left of both.
+func (t *transport) CloseIdleConnections() {
+	t.home.CloseIdleConnections()
+	t.away.CloseIdleConnections()
+}
+
+// onceOnly makes a transport that uses no connection twice.
+func onceOnly(target Target) *http.Transport {
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialAnew,
+		OnProxyConnectResponse: checkProxy,
+		TLSClientConfig:        &tls.Config{RootCAs: target.RootCAs, InsecureSkipVerify: target.SkipVerify},
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: maxHeader,
+		Protocols:              new(http.Protocols),
+	}
+	t.Protocols.SetHTTP1(true)
+	return t
+}
+
+// dialAnew connects with a resolver of its own: the shared one would let a lookup join another that is
+// still under way, perhaps that of the last probe, which has hung.
+func dialAnew(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Resolver: new(net.Resolver)}
+	return dialer.DialContext(ctx, network, address)
+}
+
+// loadClientCertificate reads the certificate and its key anew: they may have been replaced.
+func loadClientCertificate(target Target) (*tls.Certificate, error) {
+	cert, err := tls.LoadX509KeyPair(target.ClientCert, target.ClientKey)
+	if err != nil {
+		return nil, ownFault{fmt.Errorf("client certificate %s with key %s: %w", target.ClientCert, target.ClientKey, err)}
+	}
+	return &cert, nil
+}
+
+// checkProxy judges what a proxy says to CONNECT.
+func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return failure{ReasonUnreachable, fmt.Sprintf("the proxy %s answers %d to CONNECT", proxy.Host, resp.StatusCode)}
+	}
+	return nil
+}
