@@ -74,8 +74,7 @@ type world struct {
 	own       map[int]thresholds    // of single sites
 	intervals map[int]time.Duration // of single sites
 	override  map[int]monitor.Verdict
-	errorWhen bool // all are down
-	from      time.Duration
+	errorWhen bool          // all are down
 	until     time.Duration // how long to look, 60 s unless set
 }
 
