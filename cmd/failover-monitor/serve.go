@@ -53,9 +53,10 @@ func worstCase(sites []monitor.Site) time.Duration {
 func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) (err error) {
 	loops, stopLoops := context.WithCancel(ctx)
 	defer stopLoops()
-	m := newMonitor(cfg, log)
+	metrics := server.NewMetrics(version)
+	m := newMonitor(cfg, log, metrics.Observe)
 	m.Start(loops)
-	srv := server.New(m, log)
+	srv := server.New(m, metrics, log)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
 	log.Info("listening", "address", listener.Addr().String())

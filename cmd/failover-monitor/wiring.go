@@ -66,11 +66,12 @@ func newSites(cfg config.Config) []monitor.Site {
 	return sites
 }
 
-func newMonitor(cfg config.Config, log *slog.Logger) *monitor.Monitor {
+func newMonitor(cfg config.Config, log *slog.Logger, observe func(monitor.Event)) *monitor.Monitor {
 	return monitor.New(newSites(cfg), monitor.Options{
 		AnswerTimeout:    time.Duration(cfg.AnswerTimeout),
 		Witnesses:        newWitnesses(cfg),
 		ErrorWhenAllDown: cfg.AllDownPolicy == "error",
+		Observe:          observe,
 		Log:              log,
 	})
 }

@@ -8,6 +8,8 @@ package monitor
 import (
 	"context"
 	"errors"
+	"failover-monitor/internal/probe"
+	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
@@ -30,7 +32,18 @@ type Options struct {
 	Witnesses []Witness
 	// ErrorWhenAllDown gives no value while every site is down, where everybody would be told to scale.
 	ErrorWhenAllDown bool
-	Log              *slog.Logger
+	// Observe, if set, is told how each probe ended.
+	Observe func(Event)
+	Log     *slog.Logger
+}
+
+// Event is how one probe ended.
+type Event struct {
+	Site     string
+	Result   probe.Result // the zero value of one that could not be made
+	SetAside bool         // it does not count
+	Turned   bool         // it turned the verdict
+	Verdict  Verdict      // what the site is held to be, with it
 }
 
 // Monitor watches a fixed set of sites.
@@ -160,14 +173,25 @@ func (m *Monitor) Patience() time.Duration {
 	return longest
 }
 
-// Alive is an error with a line for every site whose loop is stuck, or whose probes cannot be made for
-// a reason of the monitor's own; nil when there is none.
-func (m *Monitor) Alive() error {
-	var troubles []error
+// Well is an error with a line for every site whose loop is stuck, or whose probes cannot be made for a
+// reason of the monitor's own; nil when there is none.
+func (m *Monitor) Well() error { return m.each((*watch).trouble) }
+
+// Alive is an error with a line for every site whose loop is stuck, which a restart can cure; nil when
+// there is none.
+func (m *Monitor) Alive() error { return m.each((*watch).stuck) }
+
+func (m *Monitor) each(check func(*watch) error) error {
+	var found []error
 	for _, w := range m.watches {
-		troubles = append(troubles, w.trouble())
+		w.mu.Lock()
+		err := check(w)
+		w.mu.Unlock()
+		if err != nil {
+			found = append(found, fmt.Errorf("%s: %w", w.Name, err))
+		}
 	}
-	return errors.Join(troubles...)
+	return errors.Join(found...)
 }
 
 // UnknownError says of which site nothing certain is known, and why.

@@ -395,7 +395,7 @@ func TestFaultOfTheMonitor(t *testing.T) {
 		wantAnswer(t, m, "site-a", "0")
 		time.Sleep(2 * time.Second)
 		wantAnswer(t, m, "site-a", "no verdict on site-b: too many open files; its last result is 10s old, and expired after 9s, last known: up")
-		if err := m.Alive(); err == nil || err.Error() != "site-b: too many open files" {
+		if err := m.Well(); err == nil || err.Error() != "site-b: too many open files" || m.Alive() != nil {
 			t.Errorf("the prober is not well: %v", err)
 		}
 		b.set(func(f *fake) { f.fault = nil })

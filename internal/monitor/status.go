@@ -29,17 +29,19 @@ type WitnessStatus struct {
 
 // SiteStatus is one site.
 type SiteStatus struct {
-	Site        string    `json:"site"`
-	Verdict     Verdict   `json:"verdict"`            // what counts: up, down or unknown
-	Explanation string    `json:"explanation"`        // the verdict in a sentence
-	Since       time.Time `json:"since,omitzero"`     // when that verdict began; none for one that is pinned
-	Observed    Verdict   `json:"observed"`           // what the probes say, whatever the override and however old
-	Override    string    `json:"override,omitempty"` // up or down: what the verdict is pinned to
+	Site          string    `json:"site"`
+	Verdict       Verdict   `json:"verdict"`                 // what counts: up, down or unknown
+	Explanation   string    `json:"explanation"`             // the verdict in a sentence
+	Since         time.Time `json:"since,omitzero"`          // when that verdict began; none for one that is pinned
+	Observed      Verdict   `json:"observed"`                // what the probes say, whatever the override and however old
+	ObservedSince time.Time `json:"observed_since,omitzero"` // when they began to
+	Override      string    `json:"override,omitempty"`      // up or down: what the verdict is pinned to
 
 	Streak           int `json:"streak"` // results in a row against the observed verdict
 	FailureThreshold int `json:"failure_threshold"`
 	SuccessThreshold int `json:"success_threshold"`
 
+	Prober     string          `json:"prober,omitempty"` // what is wrong with the site's prober, if it is not well
 	LastResult *ResultStatus   `json:"last_result,omitempty"`
 	SetAside   string          `json:"set_aside,omitempty"`  // why the last probe does not count
 	NextProbe  time.Time       `json:"next_probe,omitzero"`  // none while one is under way, or with CACHE_TTL_SEC=0
@@ -171,7 +173,10 @@ func (w *watch) status() SiteStatus {
 	case verdict == Unknown:
 		status.Since = w.story.expired.UTC()
 	}
-	status.Explanation = w.explain(verdict, unknown)
+	status.Explanation, status.ObservedSince = w.explain(verdict, unknown), w.story.turned.UTC()
+	if trouble := w.trouble(); trouble != nil {
+		status.Prober = trouble.Error()
+	}
 	if w.story.aside != nil {
 		status.SetAside = w.story.aside.Error()
 	}

@@ -62,6 +62,7 @@ func (w *watch) record(result probe.Result, err error, confirmed bool) {
 	w.land()
 	w.mu.Unlock()
 
+	w.observe(Event{w.Name, result, err != nil, after.Verdict != before.Verdict, after.Verdict})
 	if lost {
 		w.network.log.Warn("monitor is offline: no witness answers, and failed probes do not count")
 	}

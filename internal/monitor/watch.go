@@ -22,6 +22,7 @@ type watch struct {
 	patience time.Duration // how long a caller waits for a missing verdict
 	verdicts *lru.Cache[string, held]
 	network  *network
+	observe  func(Event)
 	consumer consumer
 	log      *slog.Logger
 	wanted   chan struct{} // on demand: somebody asks
@@ -36,7 +37,10 @@ type watch struct {
 }
 
 func newWatch(site Site, o Options, verdicts *lru.Cache[string, held], n *network) *watch {
-	w := &watch{Site: site, patience: o.AnswerTimeout, verdicts: verdicts, network: n, log: o.Log.With("site", site.Name), wanted: make(chan struct{}, 1)}
+	w := &watch{Site: site, patience: o.AnswerTimeout, verdicts: verdicts, network: n, observe: o.Observe, log: o.Log.With("site", site.Name), wanted: make(chan struct{}, 1)}
+	if w.observe == nil {
+		w.observe = func(Event) {}
+	}
 	if w.Override != Unknown {
 		w.log = w.log.With("override", w.Override)
 	}
@@ -183,16 +187,19 @@ func (w *watch) unknown() *UnknownError {
 	return &UnknownError{w.Name, why}
 }
 
-// trouble is what is wrong with the prober itself, nil while it is well.
+// trouble is what is wrong with the prober itself, nil while it is well. The caller holds the lock.
 func (w *watch) trouble() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	late := time.Since(w.due)
-	switch {
-	case !w.due.IsZero() && late > 0:
-		return fmt.Errorf("%s: its probe loop is stuck, %v late", w.Name, late.Round(100*time.Millisecond))
-	case w.story.aside != nil && !isOffline(w.story.aside):
-		return fmt.Errorf("%s: %w", w.Name, w.story.aside)
+	if err := w.stuck(); err != nil || w.story.aside == nil || isOffline(w.story.aside) {
+		return err
 	}
-	return nil
+	return w.story.aside
+}
+
+// stuck is an error while the loop does not show life. The caller holds the lock.
+func (w *watch) stuck() error {
+	late := time.Since(w.due)
+	if w.due.IsZero() || late <= 0 {
+		return nil
+	}
+	return fmt.Errorf("its probe loop is stuck, %v late", late.Round(100*time.Millisecond))
 }

@@ -48,7 +48,7 @@ func TestAnswers(t *testing.T) {
 	const (
 		asJSON   = "application/json"
 		asText   = "text/plain; charset=utf-8"
-		notThere = `; there are /healthz, /status and, for each site, /metric/{site}","sites":["site-a","site-b"]}` + "\n"
+		notThere = `; there are /healthz, /status, /metrics and, for each site, /metric/{site}","sites":["site-a","site-b"]}` + "\n"
 	)
 	for _, c := range []struct {
 		m            *monitor.Monitor
@@ -75,7 +75,7 @@ func TestAnswers(t *testing.T) {
 			if c.method != "GET" && method == "HEAD" {
 				continue
 			}
-			s := httptest.NewServer(server.New(c.m, slog.New(slog.DiscardHandler)).Handler)
+			s := httptest.NewServer(server.New(c.m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler)
 			req, _ := http.NewRequest(method, s.URL+c.path, nil)
 			resp, err := http.DefaultTransport.RoundTrip(req)
 			if err != nil {
@@ -116,7 +116,7 @@ func TestNumbers(t *testing.T) {
 	}
 	m := verdicts(t, each...)
 	recorded := httptest.NewRecorder()
-	server.New(m, slog.New(slog.DiscardHandler)).Handler.ServeHTTP(recorded, httptest.NewRequest("GET", "/metric/site-a", nil))
+	server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler.ServeHTTP(recorded, httptest.NewRequest("GET", "/metric/site-a", nil))
 	if got := recorded.Body.String(); got != "{\"value\":11}\n" {
 		t.Errorf("got %q, want 11", got)
 	}
@@ -125,7 +125,7 @@ func TestNumbers(t *testing.T) {
 // TestSlowClient sends a request that never ends: it is cut off, and others are answered meanwhile.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
-	srv := server.New(verdicts(t, monitor.Up, monitor.Up), slog.New(slog.DiscardHandler))
+	srv := server.New(verdicts(t, monitor.Up, monitor.Up), server.NewMetrics("test"), slog.New(slog.DiscardHandler))
 	if srv.ReadTimeout > 5*time.Second || srv.ReadTimeout == 0 || srv.WriteTimeout == 0 || srv.IdleTimeout <= 90*time.Second || srv.MaxHeaderBytes == 0 {
 		t.Errorf("limits %v %v %v %v", srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout, srv.MaxHeaderBytes)
 	}
@@ -166,7 +166,7 @@ func BenchmarkMetric(b *testing.B) {
 	m.Start(ctx)
 	defer m.Wait()
 	defer cancel()
-	handler := server.New(m, slog.New(slog.DiscardHandler)).Handler
+	handler := server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler
 	req := httptest.NewRequest("GET", "/metric/site-a", nil)
 	w := &discard{header: make(http.Header)}
 	for b.Loop() {

@@ -42,7 +42,7 @@ func TestStatus(t *testing.T) {
 			}}},
 		})
 		m.Start(ctx)
-		handler := server.New(m, slog.New(slog.DiscardHandler)).Handler
+		handler := server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler
 		time.Sleep(69 * time.Second)
 		poll := httptest.NewRequest("GET", "/metric/site-a", nil)
 		poll.Header.Set("User-Agent", "Go-http-client/1.1")
@@ -69,6 +69,7 @@ func TestStatus(t *testing.T) {
       "verdict": "up",
       "explanation": "site-a is pinned up by its OVERRIDE; its probes say up",
       "observed": "up",
+      "observed_since": "2000-01-01T00:00:00.02Z",
       "override": "up",
       "streak": 0,
       "failure_threshold": 3,
@@ -94,6 +95,7 @@ func TestStatus(t *testing.T) {
       "explanation": "site-b is down since 00:01:07 UTC: 3 of 3 probes failed, last: certificate expired on 1999-12-31",
       "since": "2000-01-01T00:01:07.06Z",
       "observed": "down",
+      "observed_since": "2000-01-01T00:01:07.06Z",
       "streak": 0,
       "failure_threshold": 3,
       "success_threshold": 2,

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"failover-monitor/internal/monitor"
+)
+
+// Metrics are the monitor's own, on a registry of their own. What is true now is read from the monitor's
+// snapshot when somebody scrapes; only what adds up is kept here.
+type Metrics struct {
+	registry    *prometheus.Registry
+	probes      *prometheus.CounterVec
+	setAside    *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	transitions *prometheus.CounterVec
+	requests    *prometheus.CounterVec
+	answering   *prometheus.HistogramVec
+}
+
+// NewMetrics makes the metrics of a monitor of this version.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		probes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failover_probes_total", Help: "Probes by site and reason; ok is the reason of a success.",
+		}, []string{"site", "reason"}),
+		setAside: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failover_probes_set_aside_total", Help: "Probes that did not count: the monitor was offline, or could not make them.",
+		}, []string{"site"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "failover_probe_duration_seconds", Help: "How long probes took.",
+			Buckets:                     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
+		}, []string{"site"}),
+		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failover_transitions_total", Help: "Changes of verdict.",
+		}, []string{"site", "to"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failover_http_requests_total", Help: "HTTP requests answered.",
+		}, []string{"route", "code"}),
+		answering: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "failover_http_request_duration_seconds", Help: "How long answers took to make.",
+			Buckets: []float64{.0001, .001, .01, .05, .1, .5, 1, 2, 3, 5}, // KEDA waits for 3
+		}, []string{"route"}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "failover_build_info", Help: "The monitor's version; always 1.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.probes, m.setAside, m.duration, m.transitions, m.requests, m.answering, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Observe counts a probe.
+func (m *Metrics) Observe(e monitor.Event) {
+	if e.SetAside {
+		m.setAside.WithLabelValues(e.Site).Inc()
+	}
+	if e.Result.Began.IsZero() {
+		return
+	}
+	reason := string(e.Result.Reason)
+	if e.Result.Up {
+		reason = "ok"
+	}
+	m.probes.WithLabelValues(e.Site, reason).Inc()
+	m.duration.WithLabelValues(e.Site).Observe(e.Result.Duration.Seconds())
+	if e.Turned {
+		m.transitions.WithLabelValues(e.Site, e.Verdict.String()).Inc()
+	}
+}
+
+// route gives a function that counts the requests of one route. It allocates nothing for the codes that
+// answers have.
+func (m *Metrics) route(name string) func(code int, took time.Duration) {
+	duration := m.answering.WithLabelValues(name)
+	codes := make(map[int]prometheus.Counter)
+	for _, code := range []int{http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusServiceUnavailable} {
+		codes[code] = m.requests.WithLabelValues(name, strconv.Itoa(code))
+	}
+	return func(code int, took time.Duration) {
+		codes[code].Inc()
+		duration.Observe(took.Seconds())
+	}
+}
+
+// handler serves the metrics together with the snapshot of a monitor.
+func (m *Metrics) handler(of *monitor.Monitor) http.Handler {
+	for _, site := range of.Names() { // counters that begin with their first increment would hide it from increase()
+		m.probes.WithLabelValues(site, "ok")
+		m.setAside.WithLabelValues(site)
+		m.transitions.WithLabelValues(site, monitor.Up.String())
+		m.transitions.WithLabelValues(site, monitor.Down.String())
+	}
+	m.registry.MustRegister(snapshot{of})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+// snapshot collects what is true now.
+type snapshot struct{ monitor *monitor.Monitor }
+
+func gauge(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+var (
+	probeSuccess   = gauge("failover_probe_success", "Whether the last probe found the site up, whether that counted or not.", "site")
+	siteUp         = gauge("failover_site_up", "The verdict: 1 up, 0 down. Missing while it is unknown.", "site")
+	siteOverride   = gauge("failover_site_override", "Whether the verdict is pinned by an override.", "site")
+	metricValue    = gauge("failover_metric_value", "What the site's KEDA is told: how many other sites are down. Missing while that is a 503.", "site")
+	lastTransition = gauge("failover_last_transition_timestamp_seconds", "When the verdict of the probes last changed.", "site")
+	lastProbe      = gauge("failover_last_probe_timestamp_seconds", "When the last probe with a result ended.", "site")
+	certificate    = gauge("failover_certificate_expiry_timestamp_seconds", "When the site's certificate expires, also of one that failed verification.", "site")
+	lastPoll       = gauge("failover_last_poll_timestamp_seconds", "When the site's value was last asked for. Missing before the first time.", "site")
+	proberUp       = gauge("failover_prober_up", "Whether the site's prober is well: its loop is not stuck, and its probes can be made.", "site")
+	online         = gauge("failover_monitor_online", "0 while failed probes do not count because no witness answers.")
+)
+
+// Describe is prometheus.Collector's.
+func (s snapshot) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{probeSuccess, siteUp, siteOverride, metricValue, lastTransition, lastProbe, certificate, lastPoll, proberUp, online} {
+		ch <- desc
+	}
+}
+
+// Collect is prometheus.Collector's.
+func (s snapshot) Collect(ch chan<- prometheus.Metric) {
+	set := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	at := func(desc *prometheus.Desc, t time.Time, site string) {
+		if !t.IsZero() {
+			set(desc, float64(t.UnixMilli())/1000, site)
+		}
+	}
+	status := s.monitor.Status()
+	set(online, number(status.Online))
+	for _, site := range status.Sites {
+		if site.Verdict != monitor.Unknown {
+			set(siteUp, number(site.Verdict == monitor.Up), site.Site)
+		}
+		set(siteOverride, number(site.Override != ""), site.Site)
+		set(proberUp, number(site.Prober == ""), site.Site)
+		at(lastTransition, site.ObservedSince, site.Site)
+		if r := site.LastResult; r != nil {
+			set(probeSuccess, number(r.Up), site.Site)
+			at(lastProbe, r.Ended, site.Site)
+			at(certificate, r.CertificateExpires, site.Site)
+		}
+	}
+	for _, metric := range status.Metrics {
+		if metric.Value != nil {
+			set(metricValue, float64(*metric.Value), metric.Site)
+		}
+		at(lastPoll, metric.LastPoll, metric.Site)
+	}
+}
+
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
