@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// stopLimit is how long stopping may take, whatever hangs: a probe, a reader of our log.
+// stopLimit is how long stopping may take, whatever hangs: a probe, the reader of our log.
 const stopLimit = 1900 * time.Millisecond
 
 func main() {
@@ -34,7 +34,9 @@ func main() {
 		time.Sleep(stopLimit)
 		os.Exit(exitOK)
 	})
-	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stderr := newUnhurried(os.Stderr)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, stderr)
 	stop()
+	stderr.flush(stopLimit)
 	os.Exit(code)
 }

@@ -37,7 +37,7 @@ func (s *story) count(result probe.Result, thresholds Thresholds) {
 // record makes a verdict of what a probe found, and wakes those who wait for it. A probe without a
 // result, and a failure that no witness confirms, are set aside: verdict and streak stay as they are.
 //
-// It tells the log last. A reader of that who hangs delays the next probe, but no answer.
+// It tells the log last, without the lock.
 func (w *watch) record(result probe.Result, err error, confirmed bool) {
 	var (
 		lost, regained bool

@@ -53,6 +53,17 @@ func bound(t *testing.T) (socket int, address string) {
 	return socket, address
 }
 
+// freePort is an address where nothing listens, and something may.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
 // synDropped is an address where connecting gets no answer at all: the kernel drops what comes to a
 // listener whose queue is full.
 func synDropped(t *testing.T) string {

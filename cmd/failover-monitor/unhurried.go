@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// unhurried writes in the background and never waits: a reader of the log who hangs, or a full disk,
+// must delay no probe and no answer. What does not fit into the queue is lost, and counted.
+type unhurried struct {
+	to    io.Writer
+	queue chan entry
+	lost  atomic.Int64
+}
+
+// entry is something to write, or somebody to tell that all before it is written.
+type entry struct {
+	text    []byte
+	written chan struct{}
+}
+
+// newUnhurried keeps up to 1000 writes, which is some 300 kB of log lines.
+func newUnhurried(to io.Writer) *unhurried {
+	u := &unhurried{to: to, queue: make(chan entry, 1000)}
+	go u.run()
+	return u
+}
+
+// Write takes text to be written, and always succeeds.
+func (u *unhurried) Write(text []byte) (int, error) {
+	select {
+	case u.queue <- entry{text: bytes.Clone(text)}:
+	default:
+		u.lost.Add(1)
+	}
+	return len(text), nil
+}
+
+func (u *unhurried) run() {
+	for e := range u.queue {
+		if e.written != nil {
+			close(e.written)
+			continue
+		}
+		if lost := u.lost.Swap(0); lost > 0 {
+			fmt.Fprintf(u.to, "failover-monitor: %d lines of the log are lost, for nobody read them\n", lost)
+		}
+		u.to.Write(e.text)
+	}
+}
+
+// flush waits until all is written, but no longer than that.
+func (u *unhurried) flush(patience time.Duration) {
+	timeout := time.After(patience)
+	last := entry{written: make(chan struct{})}
+	select {
+	case u.queue <- last:
+	case <-timeout:
+		return
+	}
+	select {
+	case <-last.written:
+	case <-timeout:
+	}
+}
