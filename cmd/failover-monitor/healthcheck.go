@@ -4,19 +4,23 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"failover-monitor/internal/config"
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/server"
 )
 
 // healthcheckTimeout is KEDA's patience, 3 s, and a little less: a monitor that is slower is not well.
 const healthcheckTimeout = 2 * time.Second
 
-// healthcheck asks the /healthz of the monitor that listens where the settings say. An image from
-// scratch has no curl to do that.
+// healthcheck asks the /healthz of the monitor that runs with the same settings. An image from scratch
+// has no curl to do that, and curl would need a certificate or a password where a web configuration
+// asks for one.
 func healthcheck(ctx context.Context, p process) int {
 	serving, err := config.LoadServing(p.environ)
 	if err != nil {
@@ -24,28 +28,54 @@ func healthcheck(ctx context.Context, p process) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	if err := askHealth(ctx, localAddress(string(serving.ListenAddr))); err != nil {
+	network, address := "tcp", localAddress(string(serving.ListenAddr))
+	if serving.WebConfigFile != "" {
+		network, address = "unix", healthSocket(serving)
+	}
+	if err := askHealth(ctx, network, address); err != nil {
 		return p.fail(exitFailed, err)
 	}
 	fmt.Fprintln(p.stdout, "ok")
 	return exitOK
 }
 
-func askHealth(ctx context.Context, address string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/healthz", nil)
+func askHealth(ctx context.Context, network, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://monitor/healthz", nil)
 	if err != nil {
 		return err
 	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req) // no proxy, no redirects
+	transport := &http.Transport{ // no proxy, no redirects
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return fmt.Errorf("ask http://%s/healthz: %w", address, err)
+		return fmt.Errorf("ask the monitor at %s: %w", address, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
 	if resp.StatusCode != http.StatusOK || err != nil {
-		return fmt.Errorf("http://%s/healthz says %s: %s", address, resp.Status, strings.TrimSpace(string(body)))
+		return fmt.Errorf("the monitor at %s says %s: %s", address, resp.Status, strings.TrimSpace(string(body)))
 	}
 	return nil
+}
+
+// healthSocket is where a monitor with a web configuration answers healthcheck, and nothing else: a
+// socket without a file (unix(7), abstract), that only its own machine or container reaches.
+func healthSocket(s config.Serving) string { return "@failover-monitor/" + string(s.ListenAddr) }
+
+// serveHealth answers healthcheck. That it cannot is no reason not to answer KEDA.
+func serveHealth(s config.Serving, m *monitor.Monitor, log *slog.Logger) *http.Server {
+	srv := server.NewHealth(m, log)
+	listener, err := net.Listen("unix", healthSocket(s))
+	if err != nil {
+		log.Warn("the command healthcheck will not work", "error", err)
+		return srv
+	}
+	go srv.Serve(listener)
+	return srv
 }
 
 // localAddress is where a listener on every address of the machine is reached from the machine itself.

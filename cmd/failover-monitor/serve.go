@@ -58,7 +58,10 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 	m.Start(loops)
 	srv := server.New(m, metrics, log)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(listener) }()
+	go func() { failed <- server.Serve(srv, listener, cfg.WebConfigFile, log) }()
+	if cfg.WebConfigFile != "" {
+		defer serveHealth(cfg.Serving, m, log).Close()
+	}
 	log.Info("listening", "address", listener.Addr().String())
 
 	select {

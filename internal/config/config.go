@@ -26,6 +26,7 @@ type Serving struct {
 	Port          Port      `env:"PORT" envDefault:"8000"`            // TCP port
 	ListenAddr    Address   `env:"LISTEN_ADDR"`                       // host:port; without it 0.0.0.0:$PORT
 	AnswerTimeout Timeout   `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"` // longest wait for a first result; below the 3 s of KEDA's client
+	WebConfigFile string    `env:"WEB_CONFIG_FILE"`                   // TLS, client certificates and passwords for who asks, in the Prometheus exporter-toolkit's format
 	LogLevel      LogLevel  `env:"LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
 	LogFormat     LogFormat `env:"LOG_FORMAT" envDefault:"text"`      // text or json
 }
@@ -85,6 +86,7 @@ func Load(environ []string) (Config, error) {
 	l.checkSites(cfg.Sites)
 	l.checkProxies(environ)
 	l.fillAddress(&cfg.Serving)
+	l.checkWebConfig(cfg.WebConfigFile)
 	if len(l.problems) > 0 {
 		return Config{}, errors.Join(l.problems...)
 	}

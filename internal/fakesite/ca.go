@@ -46,6 +46,18 @@ func SelfSigned(notAfter time.Time, names ...string) (tls.Certificate, []byte) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
+// PEM writes an issued certificate and its key as files have them.
+func PEM(issued tls.Certificate) (certificate, key string) {
+	der, err := x509.MarshalPKCS8PrivateKey(issued.PrivateKey)
+	if err != nil {
+		panic(err) // not of Issue
+	}
+	encode := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return encode("CERTIFICATE", issued.Certificate[0]), encode("PRIVATE KEY", der)
+}
+
 func leaf(notAfter time.Time, names []string) *x509.Certificate {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]},

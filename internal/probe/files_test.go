@@ -3,7 +3,6 @@ package probe_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -94,14 +93,7 @@ func TestClientCertificate(t *testing.T) {
 	tomorrow := time.Now().AddDate(0, 0, 1)
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "client.crt"), filepath.Join(dir, "client.key")
-	issue := func(name string) (cert, key string) {
-		issued := ca.Issue(tomorrow, name)
-		der, err := x509.MarshalPKCS8PrivateKey(issued.PrivateKey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issued.Certificate[0]})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	}
+	issue := func(name string) (cert, key string) { return fakesite.PEM(ca.Issue(tomorrow, name)) }
 	var name, awayName string
 	listen := func(into *string, auth tls.ClientAuthType, raw string) string {
 		config := &tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, ClientAuth: auth, ClientCAs: trusted,

@@ -47,9 +47,11 @@ func (s *server) metric(w http.ResponseWriter, r *http.Request) int {
 }
 
 // health says whether the prober is well; whether sites are up is no part of that.
-func (s *server) health(w http.ResponseWriter, _ *http.Request) int {
+func (s *server) health(w http.ResponseWriter, _ *http.Request) int { return health(w, s.monitor) }
+
+func health(w http.ResponseWriter, m *monitor.Monitor) int {
 	w.Header()["Content-Type"] = plainType
-	if err := s.monitor.Well(); err != nil {
+	if err := m.Well(); err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, err)
 		return http.StatusServiceUnavailable

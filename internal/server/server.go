@@ -18,16 +18,26 @@ func New(m *monitor.Monitor, metrics *Metrics, log *slog.Logger) *http.Server {
 	mux.Handle("/status", s.route("/status", s.status))
 	mux.Handle("/metrics", s.route("/metrics", always200(metrics.handler(m))))
 	mux.Handle("/", s.route("other", s.notFound))
+	return limited(mux, m.Patience(), log)
+}
+
+// NewHealth makes a server of /healthz alone, for a listener that only this machine reaches.
+func NewHealth(m *monitor.Monitor, log *slog.Logger) *http.Server {
+	return limited(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { health(w, m) }), 0, log)
+}
+
+// limited makes a server whose handler waits no longer than told.
+func limited(handler http.Handler, patience time.Duration, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:  mux,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), // connections that cannot be accepted
+		Handler:  handler,
+		ErrorLog: errorLog(log),
 		// OPTIONS * is no exception to "only GET and HEAD".
 		DisableGeneralOptionsHandler: true,
 		// A poll is a few hundred bytes, sent at once. Who takes longer is broken, or means to hold us up.
 		ReadTimeout:    5 * time.Second,
 		MaxHeaderBytes: 16 << 10,
 		// The longest that a handler waits, and time to take the answer away.
-		WriteTimeout: m.Patience() + 5*time.Second,
+		WriteTimeout: patience + 5*time.Second,
 		// KEDA closes a connection that was idle for 90 s. We wait longer, so that it never sends a poll
 		// into one that we are just closing.
 		IdleTimeout: 2 * time.Minute,

@@ -144,12 +144,12 @@ func TestHealthcheck(t *testing.T) {
 		}
 	}
 	_, nobody := bound(t)
-	want := "failover-monitor: ask http://" + nobody + "/healthz: dial tcp " + nobody + ": connect: connection refused\n"
+	want := "failover-monitor: ask the monitor at " + nobody + ": dial tcp " + nobody + ": connect: connection refused\n"
 	if code, _, stderr := command(t, []string{"LISTEN_ADDR=" + nobody}, "healthcheck"); code != 1 || stderr != want {
 		t.Errorf("nobody there: exit code %d, %q, want 1, %q", code, stderr, want)
 	}
 	sick := site(t, fakesite.Respond("HTTP/1.1 503 Service Unavailable\r\n\r\nsite-b: its probe loop is stuck, 1s late\n"))
-	want = "failover-monitor: http://" + sick + "/healthz says 503 Service Unavailable: site-b: its probe loop is stuck, 1s late\n"
+	want = "failover-monitor: the monitor at " + sick + " says 503 Service Unavailable: site-b: its probe loop is stuck, 1s late\n"
 	if code, _, stderr := command(t, []string{"LISTEN_ADDR=" + sick}, "healthcheck"); code != 1 || stderr != want {
 		t.Errorf("stuck: exit code %d, %q, want 1, %q", code, stderr, want)
 	}

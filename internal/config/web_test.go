@@ -1,0 +1,38 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestWebConfig refuses what could not be served with, and cites nothing of it.
+func TestWebConfig(t *testing.T) {
+	t.Parallel()
+	const (
+		take   = "; want a file that Prometheus would take as --web.config.file"
+		noHash = "a value of basic_auth_users is no bcrypt hash; make one with htpasswd -nB NAME"
+	)
+	path := filepath.Join(t.TempDir(), "web.yml")
+	for content, want := range map[string]string{
+		"": "",
+		"basic_auth_users:\n  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n": "",
+		"basic_auth_users:\n  keda: geheim\n":                                                       noHash,
+		"basic_auth_users:\n  keda: $2a$04$geheim\n":                                                noHash,
+		"basic_auth_users: geheim\n":                                                                "yaml: unmarshal errors: line 1: cannot unmarshal !!str *** into map[string]config.Secret" + take,
+		"basic_auth_user: {}\n":                                                                     "yaml: unmarshal errors: line 1: field basic_auth_user not found in type web.Config" + take,
+		"tls_server_config:\n  cert_file: /no.crt\n  key_file: /k\n":                                "failed to read cert_file (/no.crt): open /no.crt: no such file or directory" + take,
+		"tls_server_config:\n  client_ca_file: /no.pem\n":                                           "missing one of cert or cert_file" + take,
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := problems(twoSites("WEB_CONFIG_FILE=" + path)...)
+		if want == "" && got == nil {
+			continue
+		}
+		if len(got) != 1 || got[0] != "WEB_CONFIG_FILE=\""+path+"\": "+want {
+			t.Errorf("%q: got %q, want %q", content, got, want)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package blackbox
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+const (
+	serverTLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+	clientTLS = serverTLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n"
+	passwords = "basic_auth_users:\n  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n" // geheim
+)
+
+// guarded is a monitor with a web configuration.
+type guarded struct {
+	*monitor
+	environ []string
+	dir     string // of the web configuration and its certificates
+	ca      *fakesite.CA
+}
+
+// guard starts one, in front of a site that is up and one that is down.
+func guard(t *testing.T, webConfig string) guarded {
+	t.Helper()
+	g := guarded{dir: t.TempDir(), ca: fakesite.NewCA("Test CA")}
+	g.install(t, "first.example.com")
+	g.write(t, "ca.pem", string(g.ca.PEM))
+	g.write(t, "web.yml", webConfig)
+	g.environ = []string{"LISTEN_ADDR=" + freePort(t), "WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
+	g.monitor = start(t, append(sites(healthy(t), site(t, fakesite.Answer(500))), g.environ...)...)
+	g.verdict(t, "site-b", "down")
+	if strings.Contains(webConfig, "tls_server_config") {
+		g.url = strings.Replace(g.url, "http:", "https:", 1)
+	}
+	return g
+}
+
+func (g guarded) write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(g.dir, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// install writes a new server certificate, which has this name beside its address.
+func (g guarded) install(t *testing.T, name string) {
+	t.Helper()
+	certificate, key := fakesite.PEM(g.ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1", name))
+	g.write(t, "server.crt", certificate)
+	g.write(t, "server.key", key)
+}
+
+// visitor is somebody who asks.
+type visitor struct {
+	password    string // none if empty
+	certificate *tls.Certificate
+}
+
+// ask gives the status code and body of the answer, or the error, and the certificate that was shown.
+func (g guarded) ask(t *testing.T, path string, v visitor) (code int, body string, shown *x509.Certificate, err error) {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(g.ca.PEM)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}
+	if v.certificate != nil {
+		transport.TLSClientConfig.Certificates = []tls.Certificate{*v.certificate}
+	}
+	req, _ := http.NewRequest("GET", g.url+path, nil)
+	if v.password != "" {
+		req.SetBasicAuth("keda", v.password)
+	}
+	resp, err := (&http.Client{Transport: transport, Timeout: 3 * time.Second}).Do(req)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if resp.TLS != nil {
+		shown = resp.TLS.PeerCertificates[0]
+	}
+	return resp.StatusCode, string(text), shown, err
+}
+
+// TestWebConfig asks each kind of guarded monitor, as each kind of visitor, for each endpoint: those who
+// may not know get no value, and no word of anything. The command healthcheck needs no secret.
+func TestWebConfig(t *testing.T) {
+	t.Parallel()
+	endpoints := []string{"/metric/site-a", "/healthz", "/status", "/metrics", "/", "/nothing"}
+	for name, c := range map[string]struct {
+		config string
+		wants  func(v map[string]visitor) (welcome visitor, refused []visitor)
+		code   int // of those who are refused; 0 for a TLS error
+	}{
+		"password": {passwords, func(v map[string]visitor) (visitor, []visitor) {
+			return v["password"], []visitor{v["nobody"], v["wrong"]}
+		}, http.StatusUnauthorized},
+		"TLS and password": {serverTLS + passwords, func(v map[string]visitor) (visitor, []visitor) {
+			return v["password"], []visitor{v["nobody"], v["wrong"]}
+		}, http.StatusUnauthorized},
+		"client certificate": {clientTLS, func(v map[string]visitor) (visitor, []visitor) {
+			return v["certificate"], []visitor{v["nobody"], v["password"], v["expired"], v["stranger"]}
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := guard(t, c.config)
+			issue := func(ca *fakesite.CA, until time.Time) visitor {
+				issued := ca.Issue(until, "keda")
+				return visitor{certificate: &issued}
+			}
+			tomorrow, yesterday := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, 0, -1)
+			welcome, refused := c.wants(map[string]visitor{
+				"nobody": {}, "password": {password: "geheim"}, "wrong": {password: "falsch"},
+				"certificate": issue(g.ca, tomorrow), "expired": issue(g.ca, yesterday), "stranger": issue(fakesite.NewCA("Test CA"), tomorrow),
+			})
+			if code, body, _, err := g.ask(t, "/metric/site-a", welcome); err != nil || code != 200 || body != "{\"value\":1}\n" {
+				t.Errorf("welcome: %d %q %v, want the value 1", code, body, err)
+			}
+			for _, path := range endpoints {
+				for _, v := range refused {
+					code, body, _, err := g.ask(t, path, v)
+					if code != c.code || (err == nil) != (code != 0) || code != 0 && body != "Unauthorized\n" {
+						t.Errorf("%s: %d %q %v, want %d and not a word", path, code, body, err, c.code)
+					}
+				}
+			}
+			if code, stdout, stderr := command(t, g.environ, "healthcheck"); code != 0 || stdout != "ok\n" {
+				t.Errorf("healthcheck: exit code %d, %q, %q", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestCertificateSwap replaces the certificate on the disk: the next connection has the new one.
+func TestCertificateSwap(t *testing.T) {
+	t.Parallel()
+	g := guard(t, serverTLS)
+	for _, name := range []string{"first.example.com", "second.example.com"} {
+		g.install(t, name)
+		if _, body, shown, err := g.ask(t, "/metric/site-a", visitor{}); err != nil || body != "{\"value\":1}\n" || shown.VerifyHostname(name) != nil {
+			t.Errorf("want the value 1 and a certificate for %s, got %q %v", name, body, err)
+		}
+	}
+}
+
+// TestBrokenWebConfig breaks the file while the monitor runs: then nobody gets a value, and the log says
+// so without what is in the file.
+func TestBrokenWebConfig(t *testing.T) {
+	t.Parallel()
+	g := guard(t, passwords)
+	g.write(t, "web.yml", "basic_auth_users: geheim\n")
+	if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code != 500 || strings.Contains(body, "value") {
+		t.Errorf("broken: %d %q %v, want 500", code, body, err)
+	}
+	g.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "WEB_CONFIG_FILE cannot be used") })
+	if strings.Contains(g.log(), "geheim") {
+		t.Errorf("a secret is in\n%s", g.log())
+	}
+	_, _, stderr := command(t, append(sites("a", "b"), g.environ...), "config")
+	if strings.Contains(stderr, "geheim") || !strings.Contains(stderr, "cannot unmarshal") {
+		t.Errorf("config says %q", stderr)
+	}
+	g.write(t, "web.yml", passwords)
+	if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code != 200 {
+		t.Errorf("repaired: %d %q %v, want 200", code, body, err)
+	}
+}

@@ -1,0 +1,53 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/prometheus/exporter-toolkit/web"
+)
+
+// Serve answers on a listener until the server is shut down. With a web configuration of Prometheus'
+// exporter-toolkit it answers with TLS, and only to those who have the certificate or the password that
+// it asks for; it reads that file, and those it names, anew for each connection and request.
+func Serve(srv *http.Server, on net.Listener, webConfig string, log *slog.Logger) error {
+	if webConfig == "" {
+		return srv.Serve(on)
+	}
+	return web.Serve(on, srv, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(toolkitLog{log.Handler()}))
+}
+
+// toolkitLog passes on what the toolkit warns of, without what it cites: that may be a password.
+type toolkitLog struct{ slog.Handler }
+
+// Enabled is [slog.Handler]'s.
+func (toolkitLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+// Handle is [slog.Handler]'s.
+func (t toolkitLog) Handle(ctx context.Context, r slog.Record) error {
+	const what = "WEB_CONFIG_FILE cannot be used, and nobody is answered; the command config says what is wrong with it"
+	return t.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, what, r.PC))
+}
+
+// errorLog takes what net/http has to say.
+func errorLog(to *slog.Logger) *log.Logger { return log.New(netErrors{to}, "", 0) }
+
+type netErrors struct{ log *slog.Logger }
+
+// Write logs a line. A handshake that fails is its client's concern, unless that is a KEDA which nobody
+// told of our CA; one that is not even begun is a port scan, or a load balancer's check.
+func (n netErrors) Write(line []byte) (int, error) {
+	level := slog.LevelWarn
+	switch handshake := bytes.Contains(line, []byte("TLS handshake error")); {
+	case handshake && bytes.HasSuffix(line, []byte(": EOF\n")):
+		level = slog.LevelDebug
+	case handshake:
+		level = slog.LevelInfo
+	}
+	n.log.Log(context.Background(), level, string(bytes.TrimSpace(line)))
+	return len(line), nil
+}
