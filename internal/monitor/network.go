@@ -58,7 +58,7 @@ func newNetwork(witnesses []Witness, log *slog.Logger) *network {
 type offlineError struct{ since time.Time }
 
 func (e *offlineError) Error() string {
-	return fmt.Sprintf("the monitor is offline since %s: no witness answers", clock(e.since))
+	return fmt.Sprintf("the monitor is offline since %s: no witness answers", Clock(e.since))
 }
 
 func isOffline(err error) bool {

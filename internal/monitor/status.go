@@ -47,6 +47,8 @@ type SiteStatus struct {
 	NextProbe  time.Time       `json:"next_probe,omitzero"`  // none while one is under way, or with CACHE_TTL_SEC=0
 	Probing    bool            `json:"probing"`              // whether a probe is under way
 	WorstCase  WorstCaseStatus `json:"worst_case_detection"` //
+	History    []Past          `json:"-"`                    // the last probes, the oldest first
+	Timeout    time.Duration   `json:"-"`                    // of a probe
 }
 
 // ResultStatus is the result of the last probe.
@@ -160,7 +162,7 @@ func (w *watch) status() SiteStatus {
 	status := SiteStatus{
 		Site: w.Name, Verdict: verdict, Observed: w.story.Verdict, Since: w.story.turned.UTC(), Streak: w.story.Streak,
 		FailureThreshold: w.Failure, SuccessThreshold: w.Success,
-		Probing: w.flight != nil,
+		Probing: w.flight != nil, History: w.history.list(), Timeout: w.Timeout,
 		WorstCase: WorstCaseStatus{
 			HangsSeconds: w.WorstCase(w.Timeout).Seconds(), RefusesSeconds: w.WorstCase(0).Seconds(),
 			Formula: fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (at most %v) + %d × RETRY_INTERVAL_SEC %v",
@@ -204,7 +206,7 @@ func (w *watch) explain(verdict Verdict, unknown error) string {
 	if !s.last.Up {
 		last = ", last: " + s.last.Detail
 	}
-	sentence := fmt.Sprintf("%s is %v since %s", w.Name, verdict, clock(s.turned))
+	sentence := fmt.Sprintf("%s is %v since %s", w.Name, verdict, Clock(s.turned))
 	switch {
 	case verdict == Down && s.Streak == 0:
 		sentence += fmt.Sprintf(": %d of %d probes failed%s", s.turnedBy, s.turnedBy, last)
@@ -219,8 +221,8 @@ func (w *watch) explain(verdict Verdict, unknown error) string {
 	return sentence
 }
 
-// clock is a time as a person reads it: without the date while that is plain.
-func clock(t time.Time) string {
+// Clock is a time as a person reads it: without the date while that is plain.
+func Clock(t time.Time) string {
 	if time.Since(t) > 12*time.Hour {
 		return t.UTC().Format("2006-01-02 15:04:05 UTC")
 	}

@@ -32,8 +32,9 @@ type watch struct {
 	next   time.Time     // when the next probe begins
 	due    time.Time     // when the loop is stuck, unless it shows life before; zero while it waits to be asked
 
-	story  story
-	expiry *time.Timer // runs expire when the verdict gets too old
+	story   story
+	history history
+	expiry  *time.Timer // runs expire when the verdict gets too old
 }
 
 func newWatch(site Site, o Options, verdicts *lru.Cache[string, held], n *network) *watch {

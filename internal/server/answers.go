@@ -15,6 +15,7 @@ var (
 	noStore   = []string{"no-store"}
 	jsonType  = []string{"application/json"}
 	plainType = []string{"text/plain; charset=utf-8"}
+	htmlType  = []string{"text/html; charset=utf-8"}
 )
 
 // values writes {"value":N} for every N below sites.
@@ -72,7 +73,7 @@ func (s *server) status(w http.ResponseWriter, _ *http.Request) int {
 
 func (s *server) notFound(w http.ResponseWriter, r *http.Request) int {
 	return refuse(w, http.StatusNotFound, refusal{
-		Error: fmt.Sprintf("nothing at %q; there are /healthz, /status, /metrics and, for each site, /metric/{site}", r.URL.Path),
+		Error: fmt.Sprintf("nothing at %q; there are /, /healthz, /status, /metrics and, for each site, /metric/{site}", r.URL.Path),
 		Sites: s.monitor.Names(),
 	})
 }

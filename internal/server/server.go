@@ -17,6 +17,7 @@ func New(m *monitor.Monitor, metrics *Metrics, log *slog.Logger) *http.Server {
 	mux.Handle("/healthz", s.route("/healthz", s.health))
 	mux.Handle("/status", s.route("/status", s.status))
 	mux.Handle("/metrics", s.route("/metrics", always200(metrics.handler(m))))
+	mux.Handle("/{$}", s.route("/", s.page))
 	mux.Handle("/", s.route("other", s.notFound))
 	return limited(mux, m.Patience(), log)
 }

@@ -48,7 +48,7 @@ func TestAnswers(t *testing.T) {
 	const (
 		asJSON   = "application/json"
 		asText   = "text/plain; charset=utf-8"
-		notThere = `; there are /healthz, /status, /metrics and, for each site, /metric/{site}","sites":["site-a","site-b"]}` + "\n"
+		notThere = `; there are /, /healthz, /status, /metrics and, for each site, /metric/{site}","sites":["site-a","site-b"]}` + "\n"
 	)
 	for _, c := range []struct {
 		m            *monitor.Monitor

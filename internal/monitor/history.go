@@ -1,0 +1,39 @@
+package monitor
+
+import (
+	"time"
+
+	"failover-monitor/internal/probe"
+)
+
+// historyLength is how many probes of a site are kept: five minutes' worth at the default interval.
+const historyLength = 60
+
+// Past is a probe that was made, in short.
+type Past struct {
+	Ended    time.Time
+	Duration time.Duration
+	Up       bool
+	Reason   probe.Reason // why it is not up; none if it could not be made
+	SetAside bool         // it does not count
+}
+
+// history is a ring of the last probes.
+type history struct {
+	ring  [historyLength]Past
+	count int // of all probes ever
+}
+
+func (h *history) add(p Past) {
+	h.ring[h.count%historyLength] = p
+	h.count++
+}
+
+// list has the oldest first.
+func (h *history) list() []Past {
+	var past []Past
+	for i := max(0, h.count-historyLength); i < h.count; i++ {
+		past = append(past, h.ring[i%historyLength])
+	}
+	return past
+}

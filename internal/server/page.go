@@ -1,0 +1,51 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // the parts of the page
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strconv"
+
+	"failover-monitor/internal/monitor"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.js
+var pageJS string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"clock": monitor.Clock, "since": since, "took": took,
+}).Parse(pageHTML))
+
+// pagePolicy lets the page load nothing, and run nothing but what it brings itself.
+var pagePolicy = []string{"default-src 'none'; style-src " + digest(pageCSS) + "; script-src " + digest(pageJS) +
+	"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// page shows all that is known to people.
+func (s *server) page(w http.ResponseWriter, _ *http.Request) int {
+	var body bytes.Buffer
+	if err := pageTemplate.Execute(&body, newPage(s.monitor.Status())); err != nil {
+		return refuse(w, http.StatusInternalServerError, refusal{Error: err.Error()})
+	}
+	header := w.Header()
+	header["Content-Type"] = htmlType
+	header["Content-Security-Policy"] = pagePolicy
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	w.Write(body.Bytes())
+	return http.StatusOK
+}

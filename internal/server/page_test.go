@@ -1,0 +1,111 @@
+package server_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"log/slog"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
+	"failover-monitor/internal/server"
+)
+
+// get asks a new server of a monitor.
+func get(m *monitor.Monitor, path string) *httptest.ResponseRecorder {
+	recorded := httptest.NewRecorder()
+	server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler.ServeHTTP(recorded, httptest.NewRequest("GET", path, nil))
+	return recorded
+}
+
+func TestHeadline(t *testing.T) {
+	t.Parallel()
+	const up, down, unknown = monitor.Up, monitor.Down, monitor.Unknown
+	for _, c := range []struct {
+		each  []monitor.Verdict
+		class string
+		want  string
+	}{
+		{[]monitor.Verdict{up, up}, "up", "All sites are up"},
+		{[]monitor.Verdict{up, down}, "down", "site-b is down"},
+		{[]monitor.Verdict{down, down, up}, "down", "site-a and site-b are down"},
+		{[]monitor.Verdict{down, down, down}, "down", "site-a, site-b and site-c are down"},
+		{[]monitor.Verdict{down, down, down, down, up}, "down", "4 sites are down"},
+		{[]monitor.Verdict{unknown, down, unknown}, "down", "site-b is down, site-a and site-c are unknown"},
+		{[]monitor.Verdict{up, unknown}, "unknown", "site-b is unknown"},
+	} {
+		m := verdicts(t, c.each...)
+		m.Value(t.Context(), "site-a") // waits for the first results
+		m.Value(t.Context(), "site-b")
+		body := strings.ReplaceAll(get(m, "/").Body.String(), "\u2011", "-")
+		for _, want := range []string{"<h1>" + c.want + "</h1>", "<title>" + c.want + " – Failover Monitor</title>", `<header class="` + c.class + `">`} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%v: %q is not in\n%s", c.each, want, body)
+			}
+		}
+	}
+}
+
+// TestPagePolicy holds the page to what its policy allows: its own style and script, and nothing of others.
+func TestPagePolicy(t *testing.T) {
+	t.Parallel()
+	answer := get(verdicts(t, monitor.Up, monitor.Down), "/")
+	body, policy := answer.Body.String(), answer.Header().Get("Content-Security-Policy")
+	for _, tag := range []string{"style", "script"} {
+		for _, match := range regexp.MustCompile(`(?s)<`+tag+`>(.*?)</`+tag+`>`).FindAllStringSubmatch(body, -1) {
+			sum := sha256.Sum256([]byte(match[1]))
+			if want := tag + "-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(policy, want) {
+				t.Errorf("%s is not in %s", want, policy)
+			}
+		}
+	}
+	if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
+		t.Errorf("policy %q", policy)
+	}
+	if found := regexp.MustCompile(`(src|href|action)="(https?:)?//|style="|\son[a-z]+=|@import|url\(`).FindString(body); found != "" {
+		t.Errorf("the page has %q", found)
+	}
+}
+
+// TestPageEscapes shows what a site sent as text.
+func TestPageEscapes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const evil = `<script>alert(1)</script>"'>`
+		ctx, cancel := context.WithCancel(t.Context())
+		site := monitor.Site{Name: "site-a", Interval: 5 * time.Second, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
+			Probe: func(context.Context) (probe.Result, error) {
+				return probe.Result{Began: time.Now(), Reason: probe.ReasonProtocol, Detail: evil, CertNotAfter: time.Now().AddDate(0, 0, 10)}, nil
+			}}
+		other := site
+		other.Name, other.Override = "site-b", monitor.Up
+		m := monitor.New([]monitor.Site{site, other}, monitor.Options{Log: slog.New(slog.DiscardHandler)})
+		m.Start(ctx)
+		time.Sleep(6 * time.Minute)
+		m.Polled("site-a", evil)
+		body := get(m, "/").Body.String()
+		cancel()
+		m.Wait()
+		for _, want := range []string{
+			"&lt;script&gt;alert(1)", "as &lt;script&gt;", "0 of the last 60 probes were up, 60 protocol",
+			"the certificate of site-a expires in 10 days, on 2000-01-11", "site-b is pinned up, whatever its probes say",
+			"nobody asks for the value of site-b: its failover is disarmed", "It last asked 0 s ago", "for 6 min",
+		} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%q is not in the page", want)
+			}
+		}
+		if strings.Contains(body, "<script>alert") {
+			t.Error("what a site sent is part of the page")
+		}
+		if strings.Contains(body, "nobody asks for the value of site-a") {
+			t.Error("site-a is asked for")
+		}
+	})
+}
