@@ -195,6 +195,21 @@ func TestPeerThatSpeaksFirst(t *testing.T) {
 	time.Sleep(time.Second) // for many more
 }
 
+// TestRequestsInTheLog has them at debug alone.
+func TestRequestsInTheLog(t *testing.T) {
+	t.Parallel()
+	for level, want := range map[string]int{"info": 0, "debug": 2} {
+		m := start(t, sites(healthy(t), healthy(t), "LOG_LEVEL="+level)...)
+		m.verdict(t, "site-b", "up")
+		m.wantValue(t, "site-a", "0")
+		m.get(t, "/nothing")
+		m.stop(t, syscall.SIGTERM)
+		if got := strings.Count(m.log(), `"msg":"request"`); got != want {
+			t.Errorf("%s: %d requests in the log, want %d\n%s", level, got, want, m.log())
+		}
+	}
+}
+
 // TestCGI is an environment in which net/http refuses to use HTTP_PROXY: no probe begins, no site is to blame.
 func TestCGI(t *testing.T) {
 	t.Parallel()
@@ -213,27 +228,42 @@ func TestNothingSecret(t *testing.T) {
 		n, _ := conn.Read(request)
 		conn.Write(request[:n])
 	})
-	environ := []string{"SITE_A_HEALTH_URL=http://geheim:geheim@" + echo + "/?geheim", "SITE_B_HEALTH_URL=http://geheim:geheim@" + healthy(t) + "/?geheim",
-		"SITE_C_HEALTH_URL=http://geheim:geheim@no..such.host/?geheim", "SITE_D_HEALTH_URL=https://geheim:geheim@" + echo + "/?geheim",
-		"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=geheim", "LOG_LEVEL=debug"}
+	const secrets = "http://geheim:geheim@%s/?geheim"
+	environ := []string{fmt.Sprintf("SITE_A_HEALTH_URL="+secrets, echo), fmt.Sprintf("SITE_B_HEALTH_URL="+secrets, healthy(t)),
+		fmt.Sprintf("SITE_C_HEALTH_URL="+secrets, "no..such.host"), fmt.Sprintf("SITE_D_HEALTH_URL="+strings.Replace(secrets, "http", "https", 1), echo),
+		fmt.Sprintf("SITE_E_HEALTH_URL="+secrets, echo), "SITE_E_EXTRA_HEADER_KEY=X-Token", "SITE_E_EXTRA_HEADER_VAL_FILE=" + file(t, "token", []byte("geheim\n")),
+		fmt.Sprintf("SITE_F_HEALTH_URL="+secrets, redirect(t, fmt.Sprintf(secrets, echo))),
+		"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=geheim", "LOG_LEVEL=debug", fmt.Sprintf("WITNESS_URLS="+secrets, healthy(t)),
+		"LISTEN_ADDR=" + freePort(t), "WEB_CONFIG_FILE=" + file(t, "web.yml", []byte(passwords))}
 	m := start(t, environ...)
-	for _, s := range []string{"site-a", "site-c", "site-d"} {
+	for _, s := range []string{"site-a", "site-c", "site-d", "site-e", "site-f"} {
 		m.verdict(t, s, "down")
 	}
 	m.verdict(t, "site-b", "up")
 	said := ""
-	for _, path := range []string{"/metric/site-a", "/metric/site-b", "/healthz", "/", "/nothing"} {
-		_, body := m.get(t, path)
-		said += body
+	for _, path := range []string{"/metric/site-a", "/metric/site-b", "/healthz", "/status", "/metrics", "/", "/nothing"} {
+		for _, password := range []string{"geheim", "geheimer"} {
+			code, body, _, err := guarded{monitor: m, ca: fakesite.NewCA("none")}.ask(t, path, visitor{password: password})
+			if err != nil || (code == http.StatusUnauthorized) != (password != "geheim") {
+				t.Errorf("%s: %d %v", path, code, err)
+			}
+			said += body
+		}
 	}
-	_, check, checkErr := command(t, environ, "check")
-	_, config, configErr := command(t, environ, "config")
+	for _, args := range []string{"check", "config", "healthcheck"} {
+		_, stdout, stderr := command(t, environ, args)
+		_, _, wrong := command(t, append(environ, "PORT=x", "SITE_B_VERIFY_TLS=x"), args)
+		said += stdout + stderr + wrong
+	}
 	m.stop(t, syscall.SIGTERM)
-	said += m.log() + check + checkErr + config + configErr
-	for _, secret := range []string{"geheim", "Z2VoZWltOmdlaGVpbQ"} { // the second is basic auth
+	said += m.log()
+	for _, secret := range []string{"geheim", "Z2VoZWltOmdlaGVpbQ", "$2a$04$"} { // the second is basic auth, the third the hash
 		if i := strings.Index(said, secret); i >= 0 {
 			t.Errorf("%q: …%s…", secret, said[max(0, i-200):min(len(said), i+200)])
 		}
+	}
+	if !strings.Contains(said, "failover_probes_total") || !strings.Contains(said, "<h1>") || !strings.Contains(said, `"worst_case_detection"`) {
+		t.Error("an endpoint has not been looked at")
 	}
 }
 
