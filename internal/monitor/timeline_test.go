@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,67 +15,6 @@ import (
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
 )
-
-// state is how something in the world is.
-type state string
-
-const (
-	up      state = "up"      // answers at once
-	refuses state = "refuses" // fails at once
-	hangs   state = "hangs"   // fails at its timeout
-	broken  state = "broken"  // the monitor cannot probe it
-)
-
-// change is when something becomes what.
-type change struct {
-	at time.Duration
-	to state
-}
-
-// script is how something is over time, from up at the start.
-type script []change
-
-// probe makes a probe of something that is as the script says at the time when the probe begins.
-func (s script) probe(zero time.Time, timeout time.Duration) monitor.Probe {
-	return func(ctx context.Context) (probe.Result, error) {
-		began, is := time.Now(), up
-		for _, c := range s {
-			if time.Since(zero) >= c.at {
-				is = c.to
-			}
-		}
-		result := probe.Result{Up: is == up, Began: began}
-		switch is {
-		case broken:
-			return probe.Result{}, errors.New("broken")
-		case refuses:
-			result.Reason, result.Detail = probe.ReasonRefused, "refused"
-		case hangs:
-			result.Reason, result.Detail = probe.ReasonTimeout, "hangs"
-			select {
-			case <-time.After(timeout):
-			case <-ctx.Done():
-				return probe.Result{}, ctx.Err()
-			}
-		}
-		result.Duration = time.Since(began)
-		return result, nil
-	}
-}
-
-// world is a monitor of scripted sites, with the usual timing: TTL 5, timeout 3, retry 1.
-type world struct {
-	sites     []script
-	witnesses []script
-	thresholds
-	own       map[int]thresholds    // of single sites
-	intervals map[int]time.Duration // of single sites
-	override  map[int]monitor.Verdict
-	errorWhen bool          // all are down
-	until     time.Duration // how long to look, 60 s unless set
-}
-
-type thresholds struct{ failure, success int }
 
 // play runs the world and tells what site-a is told over time, as "0 0; 12.5 1; 20 503": the seconds
 // at which an answer changes, and the answer. It looks every 10 ms.
@@ -258,147 +194,4 @@ func (o onDown) Write(line []byte) (int, error) {
 		}
 	}
 	return len(line), nil
-}
-
-// FuzzStep compares the step with a model that looks at the whole history each time.
-func FuzzStep(f *testing.F) {
-	f.Add([]byte("uddduudu"), byte(3), byte(2))
-	f.Add([]byte("dududud"), byte(1), byte(1))
-	f.Fuzz(func(t *testing.T, results []byte, failure, success byte) {
-		limits := monitor.Thresholds{Failure: max(1, int(failure)), Success: max(1, int(success))}
-		var state monitor.State
-		model := monitor.Unknown
-		for i, r := range results {
-			isUp := r%2 == 1
-			state = state.Step(isUp, limits)
-			model = naive(results[:i+1], model, limits)
-			if state.Verdict != model {
-				t.Fatalf("%d/%d after %v: %v, the model says %v", limits.Failure, limits.Success, results[:i+1], state.Verdict, model)
-			}
-			if state.Streak < 0 || state.Streak >= max(limits.Failure, limits.Success) {
-				t.Fatalf("a streak of %d", state.Streak)
-			}
-		}
-	})
-}
-
-// naive is the rule as a person would say it: the first result decides; from then on, the verdict is
-// turned by as many results of the other kind as the threshold says, the last ones without a gap.
-func naive(history []byte, before monitor.Verdict, limits monitor.Thresholds) monitor.Verdict {
-	said := map[byte]monitor.Verdict{0: monitor.Down, 1: monitor.Up}[history[len(history)-1]%2]
-	if before == monitor.Unknown || before == said {
-		return said
-	}
-	need := map[monitor.Verdict]int{monitor.Down: limits.Failure, monitor.Up: limits.Success}[said]
-	if len(history) < need {
-		return before
-	}
-	for _, r := range history[len(history)-need:] {
-		if r%2 != history[len(history)-1]%2 {
-			return before
-		}
-	}
-	return said
-}
-
-// TestWitnesses counts how often they are asked, and when.
-func TestWitnesses(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var asked []time.Duration
-		zero := time.Now()
-		o := options(io.Discard)
-		o.Witnesses = []monitor.Witness{{Name: "w", Probe: func(context.Context) (probe.Result, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			asked = append(asked, time.Since(zero))
-			return probe.Result{Up: true}, nil
-		}}}
-		var sites []monitor.Site
-		for i := range 20 { // 20 sites, of which all fail at once and then a tenth of a second apart
-			s := script{{0, refuses}}
-			if i == 0 {
-				s = nil
-			}
-			sites = append(sites, monitor.Site{Name: fmt.Sprint("site-", i), Probe: s.probe(zero, timeout), Interval: 2*time.Second + time.Duration(i)*100*time.Millisecond,
-				Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New(sites, o)
-		m.Start(ctx)
-		time.Sleep(30 * time.Second)
-		wantAnswer(t, m, "site-0", "19")
-		cancel()
-		m.Wait()
-		if len(asked) < 20 || len(asked) > 31 {
-			t.Errorf("asked %d times in 30 s, want up to once a second", len(asked))
-		}
-		for i := 1; i < len(asked); i++ {
-			if asked[i]-asked[i-1] < time.Second {
-				t.Errorf("asked at %v and again at %v", asked[i-1], asked[i])
-			}
-		}
-	})
-}
-
-// TestWitnessAfterTheFailure: an answer from before a failure is no witness of it. Here the network is
-// cut between the witness's answer for site-b, at 5 s, and the failure of site-c, at 5.5 s.
-func TestWitnessAfterTheFailure(t *testing.T) {
-	t.Parallel()
-	cut := 5200 * time.Millisecond
-	got, log := play(t, world{
-		sites:     []script{nil, {{time.Second, refuses}}, {{cut, refuses}}},
-		intervals: map[int]time.Duration{2: 5500 * time.Millisecond},
-		witnesses: []script{{{cut, hangs}}},
-		until:     30 * time.Second,
-	})
-	if want := "0 0; 5 1; 9.5 503"; got != want { // never 2; site-c's result of the start counts for 5.5 + 3 + 1 s
-		t.Errorf("got %s, want %s\n%s", got, want, log)
-	}
-}
-
-func TestConsumers(t *testing.T) {
-	t.Parallel()
-	a, b := newFake(), newFake()
-	bubble(t, 5*time.Second, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, log *journal) {
-		armed := func() (all []bool) {
-			for _, metric := range m.Status().Metrics {
-				all = append(all, metric.Armed)
-			}
-			return all
-		}
-		time.Sleep(time.Second)
-		_ = log.String()
-		for range 10 { // site-a's KEDA asks for two and a half minutes, site-b's never
-			time.Sleep(15 * time.Second)
-			m.Polled("site-a", "Go-http-client/1.1")
-		}
-		if got := armed(); !slices.Equal(got, []bool{true, false}) {
-			t.Errorf("armed %v, want site-a alone", got)
-		}
-		if got := m.Status().Metrics[0]; got.PolledBy != "Go-http-client/1.1" || !got.LastPoll.Equal(time.Now()) {
-			t.Errorf("site-a was polled %v by %q", got.LastPoll, got.PolledBy)
-		}
-		want := "level=WARN msg=\"nobody asks for this site's value: its failover is disarmed\" site=site-b for=1m0s last_asked_by=\"\"\n"
-		if got := log.String(); got != want {
-			t.Errorf("the log says\n%swant\n%s", got, want)
-		}
-		time.Sleep(10 * time.Minute) // then site-a's stops
-		if got := armed(); !slices.Equal(got, []bool{false, false}) {
-			t.Errorf("armed %v, want none", got)
-		}
-		want = "level=WARN msg=\"nobody asks for this site's value: its failover is disarmed\" site=site-a for=1m0s last_asked_by=Go-http-client/1.1\n"
-		if got := log.String(); got != want {
-			t.Errorf("the log says\n%swant\n%s", got, want)
-		}
-		m.Polled("site-a", "curl/8")
-		time.Sleep(time.Second)
-		if got := armed(); !slices.Equal(got, []bool{true, false}) {
-			t.Errorf("armed %v, want site-a again", got)
-		}
-		if got, want := log.String(), "level=INFO msg=\"this site's value is asked for again\" site=site-a by=curl/8\n"; got != want {
-			t.Errorf("the log says\n%swant\n%s", got, want)
-		}
-	})
 }

@@ -35,3 +35,44 @@ func TestStep(t *testing.T) {
 		}
 	}
 }
+
+// FuzzStep compares the step with a model that looks at the whole history each time.
+func FuzzStep(f *testing.F) {
+	f.Add([]byte("uddduudu"), byte(3), byte(2))
+	f.Add([]byte("dududud"), byte(1), byte(1))
+	f.Fuzz(func(t *testing.T, results []byte, failure, success byte) {
+		limits := monitor.Thresholds{Failure: max(1, int(failure)), Success: max(1, int(success))}
+		var state monitor.State
+		model := monitor.Unknown
+		for i, r := range results {
+			isUp := r%2 == 1
+			state = state.Step(isUp, limits)
+			model = naive(results[:i+1], model, limits)
+			if state.Verdict != model {
+				t.Fatalf("%d/%d after %v: %v, the model says %v", limits.Failure, limits.Success, results[:i+1], state.Verdict, model)
+			}
+			if state.Streak < 0 || state.Streak >= max(limits.Failure, limits.Success) {
+				t.Fatalf("a streak of %d", state.Streak)
+			}
+		}
+	})
+}
+
+// naive is the rule as a person would say it: the first result decides; from then on, the verdict is
+// turned by as many results of the other kind as the threshold says, the last ones without a gap.
+func naive(history []byte, before monitor.Verdict, limits monitor.Thresholds) monitor.Verdict {
+	said := map[byte]monitor.Verdict{0: monitor.Down, 1: monitor.Up}[history[len(history)-1]%2]
+	if before == monitor.Unknown || before == said {
+		return said
+	}
+	need := map[monitor.Verdict]int{monitor.Down: limits.Failure, monitor.Up: limits.Success}[said]
+	if len(history) < need {
+		return before
+	}
+	for _, r := range history[len(history)-need:] {
+		if r%2 != history[len(history)-1]%2 {
+			return before
+		}
+	}
+	return said
+}

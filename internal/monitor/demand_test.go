@@ -1,0 +1,60 @@
+package monitor_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/monitor"
+)
+
+func TestOnDemand(t *testing.T) {
+	t.Parallel()
+	a, b, c := newFake(), newFake(), newFake()
+	b.takes, c.takes = time.Second, time.Second
+	bubble(t, 0, []*fake{a, b, c}, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+		zero := time.Now()
+		time.Sleep(10 * time.Second)
+		if got := b.since(zero); got != nil {
+			t.Errorf("probed at %v without being asked", got)
+		}
+		asked := time.Now()
+		var callers sync.WaitGroup
+		for range 10 {
+			callers.Go(func() { wantAnswer(t, m, "site-a", "0") })
+		}
+		callers.Wait()
+		if waited := time.Since(asked); waited != time.Second {
+			t.Errorf("waited %v, want 1s: both peers at once, one probe for all callers", waited)
+		}
+		if len(b.since(zero)) != 1 || len(a.since(zero)) != 0 {
+			t.Errorf("%d probes of site-b and %d of site-a, want 1 and 0", len(b.since(zero)), len(a.since(zero)))
+		}
+		b.set(func(f *fake) { f.down = true })
+		wantAnswer(t, m, "site-a", "1") // no cache: asked anew
+
+		b.set(func(f *fake) { f.takes = time.Hour })
+		asked = time.Now()
+		wantAnswer(t, m, "site-a", "1")
+		if waited := time.Since(asked); waited != timeout {
+			t.Errorf("waited %v for a site that hangs, want its timeout, %v", waited, timeout)
+		}
+		if m.Patience() != timeout+time.Second {
+			t.Errorf("patience %v", m.Patience())
+		}
+		time.Sleep(time.Hour)
+		if err := m.Alive(); err != nil {
+			t.Errorf("idle: %v", err)
+		}
+		b.set(func(f *fake) { f.stuck = true })
+		asked = time.Now()
+		if got := ask(t, m, "site-a"); !strings.Contains(got, "last known: down") || time.Since(asked) != 4*time.Second {
+			t.Errorf("stuck: got %q after %v", got, time.Since(asked))
+		}
+		time.Sleep(time.Second)
+		if err := m.Alive(); err == nil {
+			t.Error("stuck: alive")
+		}
+	})
+}
