@@ -59,9 +59,9 @@ func (c *consumer) look() {
 	}
 	c.mu.Unlock()
 	switch {
-	case now && !before:
+	case now:
 		c.log.Warn("nobody asks for this site's value: its failover is disarmed", "for", pollTimeout, "last_asked_by", by)
-	case before && !now:
+	case before:
 		c.log.Info("this site's value is asked for again", "by", by)
 	}
 }

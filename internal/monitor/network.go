@@ -73,12 +73,8 @@ func (n *network) confirm(ctx context.Context) bool {
 		return true
 	}
 	r := n.plan(ctx)
-	select {
-	case <-r.done:
-		return r.online
-	case <-ctx.Done():
-		return false
-	}
+	<-r.done
+	return r.online
 }
 
 // plan joins the next round, or plans it.
@@ -94,6 +90,7 @@ func (n *network) plan(ctx context.Context) *round {
 			case <-time.After(pause):
 				n.ask(ctx, r)
 			case <-ctx.Done():
+				close(r.done)
 			}
 		})
 	}
@@ -113,7 +110,7 @@ func (n *network) ask(ctx context.Context, r *round) {
 			n.mu.Lock()
 			n.answers[i] = witnessAnswer{result, err}
 			n.mu.Unlock()
-			answers <- err == nil && result.Up
+			answers <- result.Up
 		})
 	}
 	for range n.witnesses {

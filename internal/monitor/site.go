@@ -10,7 +10,8 @@ import (
 // grace is how late a probe or a loop may be, on a busy machine, before it counts as stuck.
 const grace = time.Second
 
-// Probe asks a site, or a witness, once. An error means that nothing was learned about it.
+// Probe asks a site, or a witness, once. An error means that nothing was learned about it; the result
+// is then the zero value. It comes back soon after ctx ends.
 type Probe func(context.Context) (probe.Result, error)
 
 // Site is a site to watch.

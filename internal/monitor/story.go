@@ -117,10 +117,10 @@ func tell(log *slog.Logger, before, after story) {
 		return
 	}
 	line := append([]any{"from", before.Verdict, "to", after.Verdict, "probes", after.turnedBy}, found(after.last)...)
-	if last := before.lastUp; after.Verdict == Down && !last.IsZero() {
+	if last := after.lastUp; after.Verdict == Down && !last.IsZero() {
 		line = append(line, "since_last_up", after.turned.Sub(last).Round(time.Millisecond))
 	}
-	if last := before.lastDown; after.Verdict == Up && !last.IsZero() {
+	if last := after.lastDown; after.Verdict == Up && !last.IsZero() {
 		line = append(line, "since_last_down", after.turned.Sub(last).Round(time.Millisecond))
 	}
 	log.Info("site is "+after.Verdict.String(), line...)
