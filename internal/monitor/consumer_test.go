@@ -30,7 +30,7 @@ func TestConsumers(t *testing.T) {
 		if got := m.Status().Metrics[0]; got.PolledBy != "Go-http-client/1.1" || !got.LastPoll.Equal(time.Now()) {
 			t.Errorf("site-a was polled %v by %q", got.LastPoll, got.PolledBy)
 		}
-		want := "level=WARN msg=\"nobody asks for this site's value: its failover is disarmed\" site=site-b for=1m0s last_asked_by=\"\"\n"
+		want := "time=01:00.000 level=WARN msg=\"nobody asks for this site's value: its failover is disarmed\" site=site-b for=1m0s last_asked_by=\"\"\n"
 		if got := log.String(); got != want {
 			t.Errorf("the log says\n%swant\n%s", got, want)
 		}
@@ -38,7 +38,7 @@ func TestConsumers(t *testing.T) {
 		if got := armed(); !slices.Equal(got, []bool{false, false}) {
 			t.Errorf("armed %v, want none", got)
 		}
-		want = "level=WARN msg=\"nobody asks for this site's value: its failover is disarmed\" site=site-a for=1m0s last_asked_by=Go-http-client/1.1\n"
+		want = "time=03:31.000 level=WARN msg=\"nobody asks for this site's value: its failover is disarmed\" site=site-a for=1m0s last_asked_by=Go-http-client/1.1\n"
 		if got := log.String(); got != want {
 			t.Errorf("the log says\n%swant\n%s", got, want)
 		}
@@ -47,7 +47,7 @@ func TestConsumers(t *testing.T) {
 		if got := armed(); !slices.Equal(got, []bool{true, false}) {
 			t.Errorf("armed %v, want site-a again", got)
 		}
-		if got, want := log.String(), "level=INFO msg=\"this site's value is asked for again\" site=site-a by=curl/8\n"; got != want {
+		if got, want := log.String(), "time=12:31.000 level=INFO msg=\"this site's value is asked for again\" site=site-a by=curl/8\n"; got != want {
 			t.Errorf("the log says\n%swant\n%s", got, want)
 		}
 	})

@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +14,7 @@ func TestOnDemand(t *testing.T) {
 	t.Parallel()
 	a, b, c := newFake(), newFake(), newFake()
 	b.takes, c.takes = time.Second, time.Second
-	bubble(t, 0, []*fake{a, b, c}, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+	bubble(t, 0, []*fake{a, b, c}, func(t *testing.T, m *monitor.Monitor, log *journal) {
 		zero := time.Now()
 		time.Sleep(10 * time.Second)
 		if got := b.since(zero); got != nil {
@@ -40,12 +41,12 @@ func TestOnDemand(t *testing.T) {
 		if waited := time.Since(asked); waited != timeout {
 			t.Errorf("waited %v for a site that hangs, want its timeout, %v", waited, timeout)
 		}
-		if m.Patience() != timeout+time.Second {
-			t.Errorf("patience %v", m.Patience())
-		}
 		time.Sleep(time.Hour)
 		if err := m.Alive(); err != nil {
 			t.Errorf("idle: %v", err)
+		}
+		if logged := log.String(); strings.Contains(logged, "expired") {
+			t.Errorf("nobody expects a verdict to be there:\n%s", logged)
 		}
 		b.set(func(f *fake) { f.stuck = true })
 		asked = time.Now()
@@ -57,4 +58,23 @@ func TestOnDemand(t *testing.T) {
 			t.Error("stuck: alive")
 		}
 	})
+}
+
+// TestPatience is the longest of all sites', whatever their order.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	background := monitor.Site{Name: "background", Interval: 5 * time.Second, Timeout: timeout}
+	onDemand := monitor.Site{Name: "on demand", Timeout: timeout}
+	for _, c := range []struct {
+		sites []monitor.Site
+		want  time.Duration
+	}{
+		{[]monitor.Site{background}, 2 * time.Second}, // the answer timeout
+		{[]monitor.Site{background, onDemand}, timeout + time.Second},
+		{[]monitor.Site{onDemand, background}, timeout + time.Second},
+	} {
+		if got := monitor.New(c.sites, options(io.Discard)).Patience(); got != c.want {
+			t.Errorf("%d sites, %s first: %v, want %v", len(c.sites), c.sites[0].Name, got, c.want)
+		}
+	}
 }

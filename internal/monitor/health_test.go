@@ -1,12 +1,16 @@
 package monitor_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
 )
 
 // TestStuckProber is a probe that never comes back: the verdict ages, and is then no longer told.
@@ -81,4 +85,73 @@ func TestFaultOfTheMonitor(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestStuckBetweenProbes has a loop that hangs behind its first probe, in telling somebody of it: it has
+// a second from when the next probe should have begun.
+func TestStuckBetweenProbes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		interval time.Duration
+		takes    time.Duration
+		stuck    time.Duration // when it counts as that
+	}{
+		{"the next is at 5 s", 5 * time.Second, 2 * time.Second, 6 * time.Second},
+		{"the next was at 1 s, and begins at once", time.Second, 2500 * time.Millisecond, 3500 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f, free := newFake(), make(chan bool)
+				f.takes = c.takes
+				o := options(io.Discard)
+				o.Observe = func(monitor.Event) { <-free }
+				m := monitor.New([]monitor.Site{{Name: "site-a", Probe: f.probe, Interval: c.interval, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}}, o)
+				ctx, cancel := context.WithCancel(t.Context())
+				m.Start(ctx)
+				sleepUntil(c.stuck)
+				if err := m.Alive(); err != nil {
+					t.Errorf("after %v: %v", c.stuck, err)
+				}
+				time.Sleep(100 * time.Millisecond)
+				for _, err := range []error{m.Alive(), m.Well()} {
+					if err == nil || err.Error() != "site-a: its probe loop is stuck, 100ms late" {
+						t.Errorf("stuck since %v: %v", c.stuck, err)
+					}
+				}
+				close(free)
+				cancel()
+				m.Wait()
+			})
+		})
+	}
+}
+
+// TestNoFalseExpiry has a result that arrives in the very moment in which the verdict before it expires.
+// Whichever of the two comes first: a verdict that is told to have expired is told to be known again.
+func TestNoFalseExpiry(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			began, log := time.Now(), new(journal)
+			late := func(context.Context) (probe.Result, error) {
+				result := probe.Result{Up: true, Began: time.Now()}
+				if time.Since(began) > 0 {
+					time.Sleep(timeout + time.Second + 1)
+				}
+				return result, nil
+			}
+			m := monitor.New([]monitor.Site{{Name: "site-a", Probe: late, Interval: 5 * time.Second, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}}, options(log))
+			ctx, cancel := context.WithCancel(t.Context())
+			m.Start(ctx)
+			time.Sleep(9500 * time.Millisecond)
+			status, logged := m.Status().Sites[0], log.String()
+			if strings.Count(logged, "verdict expired") != strings.Count(logged, "verdict known again") || status.Verdict != monitor.Up {
+				t.Errorf("%v, and the log says\n%s", status.Verdict, logged)
+			}
+			cancel()
+			m.Wait()
+		})
+	}
 }

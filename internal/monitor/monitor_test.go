@@ -133,12 +133,13 @@ func (j *journal) String() string {
 
 // options are the usual ones.
 func options(log io.Writer) monitor.Options {
-	return monitor.Options{AnswerTimeout: 2 * time.Second, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: withoutTime}))}
+	return monitor.Options{AnswerTimeout: 2 * time.Second, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: shortTime}))}
 }
 
-func withoutTime(_ []string, a slog.Attr) slog.Attr {
+// shortTime leaves minutes, seconds and milliseconds.
+func shortTime(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.TimeKey {
-		return slog.Attr{}
+		a.Value = slog.StringValue(a.Value.Time().Format("04:05.000"))
 	}
 	return a
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -68,4 +69,53 @@ func TestWitnessAfterTheFailure(t *testing.T) {
 	if want := "0 0; 5 1; 9.5 503"; got != want { // never 2; site-c's result of the start counts for 5.5 + 3 + 1 s
 		t.Errorf("got %s, want %s\n%s", got, want, log)
 	}
+}
+
+// TestWitnessesInStatus has one of each kind. The slow one has not answered in time, and that it answers
+// after all is seen at the next failure.
+func TestWitnessesInStatus(t *testing.T) {
+	t.Parallel()
+	world{
+		sites:     []script{nil, {{time.Second, refuses}}},
+		witnesses: []script{nil, {{0, refuses}}, {{0, hangs}}, {{0, broken}}},
+	}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+		shown := func() string {
+			var all []string
+			for _, w := range m.Status().Witnesses {
+				all = append(all, strings.TrimSpace(fmt.Sprint(w.Witness, clock(" ", w.Asked), " ", w.Answered, " ", w.Detail)))
+			}
+			return strings.Join(all, "; ")
+		}
+		sleepUntil(4 * time.Second)
+		if got, want := shown(), "witness-0 false; witness-1 false; witness-2 false; witness-3 false"; got != want {
+			t.Errorf("before a failure: got %s, want %s", got, want)
+		}
+		sleepUntil(7 * time.Second)
+		if got, want := shown(), "witness-0 5 true; witness-1 5 false refused; witness-2 5 false hangs; witness-3 false broken"; got != want {
+			t.Errorf("after one: got %s, want %s", got, want)
+		}
+	})
+}
+
+// TestNoWitnessOfAFault: a probe that could not be made is no failure, and asks nobody.
+func TestNoWitnessOfAFault(t *testing.T) {
+	t.Parallel()
+	world{sites: []script{nil, {{0, broken}}}, witnesses: []script{{{0, refuses}}}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+		sleepUntil(20 * time.Second)
+		if s := m.Status(); !s.Online || !s.Witnesses[0].Asked.IsZero() || s.Sites[1].SetAside != "broken" {
+			t.Errorf("online %v, witnesses %+v, aside %q", s.Online, s.Witnesses, s.Sites[1].SetAside)
+		}
+	})
+}
+
+// TestOfflineIsNotUnwell: a restart cures no network.
+func TestOfflineIsNotUnwell(t *testing.T) {
+	t.Parallel()
+	sites := []script{nil, {{time.Second, refuses}}}
+	world{sites: sites, witnesses: []script{{{0, refuses}}}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+		sleepUntil(20 * time.Second)
+		if s := m.Status(); s.Online || !s.OfflineSince.Equal(midnight.Add(5*time.Second)) || m.Well() != nil {
+			t.Errorf("online %v, offline since %v, unwell: %v", s.Online, s.OfflineSince, m.Well())
+		}
+	})
 }

@@ -5,11 +5,13 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
 )
 
 // TestStopIsNoOutage stops the monitor in the middle of a probe.
@@ -63,6 +65,54 @@ func TestStopLetsCallersGo(t *testing.T) {
 			if waited := time.Since(asked); waited != time.Second {
 				t.Errorf("interval %v: callers were let go after %v, want 1s", interval, waited)
 			}
+		})
+	}
+}
+
+// TestStopWithWitnesses stops the monitor in the middle of a failure: it waits for all that it has started,
+// and for no more than that.
+func TestStopWithWitnesses(t *testing.T) {
+	t.Parallel()
+	const notices = 100 * time.Millisecond // what the slow witness takes to end with ctx
+	var asking atomic.Int32
+	slow := monitor.Witness{Name: "slow", Probe: func(ctx context.Context) (probe.Result, error) {
+		asking.Add(1)
+		defer asking.Add(-1)
+		<-ctx.Done()
+		time.Sleep(notices)
+		return probe.Result{}, ctx.Err()
+	}}
+	quick := monitor.Witness{Name: "quick", Probe: script(nil).probe(midnight, timeout)}
+	for _, c := range []struct {
+		name      string
+		witnesses []monitor.Witness
+		takes     time.Duration
+	}{
+		{"in a round", []monitor.Witness{slow}, notices},
+		{"in a round that is decided already", []monitor.Witness{quick, slow}, notices},
+		{"before a round: the last was less than a second ago", []monitor.Witness{quick}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := new(journal)
+				o := options(log)
+				o.Witnesses = c.witnesses
+				dies := script{{time.Second, refuses}}
+				ctx, cancel := context.WithCancel(t.Context())
+				m := monitor.New(world{sites: []script{nil, dies, dies}, intervals: map[int]time.Duration{2: 5500 * time.Millisecond}}.list(), o)
+				m.Start(ctx)
+				sleepUntil(5600 * time.Millisecond) // site-b failed at 5 s, site-c at 5.5 s
+				_ = log.String()
+				cancel()
+				m.Wait()
+				if took := time.Since(midnight) - 5600*time.Millisecond; took != c.takes || asking.Load() != 0 {
+					t.Errorf("took %v, want %v; %d witnesses being asked", took, c.takes, asking.Load())
+				}
+				time.Sleep(time.Hour)
+				if logged := log.String(); logged != "" {
+					t.Errorf("it speaks of what it does not watch any more:\n%s", logged)
+				}
+			})
 		})
 	}
 }

@@ -17,54 +17,51 @@ import (
 )
 
 // play runs the world and tells what site-a is told over time, as "0 0; 12.5 1; 20 503": the seconds
-// at which an answer changes, and the answer. It looks every 10 ms.
+// at which an answer changes, and the answer. It looks every 10 ms, and each time finds all loops alive
+// and /metric of one mind with /status.
 func play(t *testing.T, w world) (answers string, log string) {
 	t.Helper()
-	lines := new(journal)
-	synctest.Test(t, func(t *testing.T) {
-		zero := time.Now()
-		const timeout = 3 * time.Second
-		var sites []monitor.Site
-		for i, s := range w.sites {
-			limits := w.thresholds
-			if own, ok := w.own[i]; ok {
-				limits = own
-			}
-			sites = append(sites, monitor.Site{
-				Name: fmt.Sprintf("site-%c", 'a'+i), Probe: s.probe(zero, timeout),
-				Interval: cmp.Or(w.intervals[i], 5*time.Second), Retry: time.Second, Timeout: timeout,
-				Thresholds: monitor.Thresholds{Failure: max(1, limits.failure), Success: max(1, limits.success)},
-				Override:   w.override[i],
-			})
-		}
-		o := options(lines)
-		o.ErrorWhenAllDown = w.errorWhen
-		for i, s := range w.witnesses {
-			o.Witnesses = append(o.Witnesses, monitor.Witness{Name: fmt.Sprint("witness-", i), Probe: s.probe(zero, monitor.WitnessTimeout)})
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New(sites, o)
-		m.Start(ctx)
+	w.run(t, func(t *testing.T, m *monitor.Monitor, lines *journal) {
 		time.Sleep(time.Millisecond) // first results of what answers at once
 		var changes []string
 		before := ""
-		for time.Since(zero) < cmp.Or(w.until, time.Minute) {
-			metric := m.Status().Metrics[0]
+		for time.Since(midnight) < cmp.Or(w.until, time.Minute) {
+			metrics := m.Status().Metrics
 			answer := "503"
-			if metric.Value != nil {
-				answer = fmt.Sprint(*metric.Value)
+			if value := metrics[0].Value; value != nil {
+				answer = fmt.Sprint(*value)
 			}
 			if answer != before {
-				changes = append(changes, fmt.Sprintf("%g %s", time.Since(zero).Truncate(10*time.Millisecond).Seconds(), answer))
+				changes = append(changes, fmt.Sprintf("%g %s", time.Since(midnight).Truncate(10*time.Millisecond).Seconds(), answer))
 				before = answer
+			}
+			wantSameAtOnce(t, m, metrics)
+			if err := m.Alive(); err != nil {
+				t.Fatalf("after %v: %v", time.Since(midnight), err)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-		answers = strings.Join(changes, "; ")
-		cancel()
-		m.Wait()
+		answers, log = strings.Join(changes, "; "), lines.String()
 	})
-	return answers, lines.String()
+	return answers, log
+}
+
+// wantSameAtOnce polls every site's value for a caller who has gone already, and so is not waited for.
+func wantSameAtOnce(t *testing.T, m *monitor.Monitor, metrics []monitor.MetricStatus) {
+	t.Helper()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	asked := time.Now()
+	for _, metric := range metrics {
+		value, err := m.Value(gone, metric.Site)
+		if took := time.Since(asked); took != 0 {
+			t.Fatalf("%s waited %v for nobody", metric.Site, took)
+		}
+		if err != nil && metric.Value == nil && strings.HasPrefix(metric.Explanation, err.Error()) || err == nil && metric.Value != nil && value == *metric.Value {
+			continue
+		}
+		t.Fatalf("%s at %v: /metric says %d, %v, and /status %+v", metric.Site, asked.Format("05.000"), value, err, metric)
+	}
 }
 
 // TestTimelines has a row for each rule: what happens when, and what site A is told when.
@@ -99,6 +96,10 @@ func TestTimelines(t *testing.T) {
 		{"unknown beside down is not known", world{sites: []script{nil, {{0, refuses}}, {{0, broken}}}, until: 20 * s}, "0 503"},
 		{"all down, everybody scales", world{sites: []script{{{1 * s, refuses}}, {{1 * s, refuses}}}}, "0 0; 5 1"},
 		{"all down, nobody does", world{sites: []script{{{1 * s, refuses}, {21 * s, up}}, {{6 * s, refuses}}}, errorWhen: true}, "0 0; 10 503; 25 1"},
+		{"nobody is held back while one of three is up", world{sites: []script{{{1 * s, refuses}}, {{1 * s, refuses}}, nil}, errorWhen: true}, "0 0; 5 1"},
+		{"nor a site that is not known to be down", world{sites: []script{{{0, broken}}, {{1 * s, refuses}}}, errorWhen: true}, "0 0; 5 1"},
+		{"a verdict lives until a late retry, of failures", world{sites: []script{nil, {{1 * s, hangs}}}, thresholds: thresholds{2, 1}, retry: 20 * s}, "0 0; 31 1"},
+		{"a verdict lives until a late retry, of successes", world{sites: []script{nil, {{1 * s, refuses}, {8 * s, up}}}, thresholds: thresholds{1, 2}, retry: 20 * s}, "0 0; 5 1; 30 0"},
 		{"a prober that is broken for a while", world{sites: []script{nil, {{1 * s, broken}, {11 * s, up}}}}, "0 0; 9 503; 15 0"},
 		{"a blip of it is absorbed", world{sites: []script{nil, {{1 * s, broken}, {6 * s, up}}}}, "0 0; 9 503; 10 0"},
 		{"broken in the middle of a streak", world{sites: []script{nil, {{1 * s, refuses}, {5500 * time.Millisecond, broken}, {8500 * time.Millisecond, refuses}}}, thresholds: thresholds{3, 2}}, "0 0; 10 1"},
@@ -109,6 +110,7 @@ func TestTimelines(t *testing.T) {
 
 		{"a witness that answers changes nothing", world{sites: []script{nil, {{1 * s, refuses}, {11 * s, up}}}, witnesses: []script{nil}}, "0 0; 5 1; 15 0"},
 		{"nor does a dead one beside it", world{sites: []script{nil, {{1 * s, refuses}, {11 * s, up}}}, witnesses: []script{{{0, hangs}}, nil}}, "0 0; 5 1; 15 0"},
+		{"two sites that hang wait for each other's witness", world{sites: []script{nil, {{1 * s, hangs}}, {{1 * s, hangs}}}, intervals: map[int]time.Duration{2: 5500 * time.Millisecond}, witnesses: []script{{{0, hangs}}}}, "0 0; 9 503"},
 		{"offline: verdicts age, and resume", world{sites: []script{nil, {{1 * s, refuses}}}, witnesses: []script{{{0, refuses}, {21 * s, up}}}}, "0 0; 9 503; 25 1"},
 		{"an offline blip is absorbed", world{sites: []script{nil, {{4 * s, refuses}, {6 * s, up}}}, witnesses: []script{{{4 * s, refuses}}}, until: 9 * s}, "0 0"},
 		{"offline that ends with the site up", world{sites: []script{nil, {{1 * s, hangs}, {12 * s, up}}}, witnesses: []script{{{1 * s, hangs}}}}, "0 0; 9 503; 15 0"},

@@ -1,8 +1,12 @@
 package monitor_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"failover-monitor/internal/monitor"
@@ -63,9 +67,57 @@ type world struct {
 	thresholds
 	own       map[int]thresholds    // of single sites
 	intervals map[int]time.Duration // of single sites
+	onDemand  bool                  // an interval of 0
+	retry     time.Duration
 	override  map[int]monitor.Verdict
 	errorWhen bool          // all are down
 	until     time.Duration // how long to look, 60 s unless set
 }
 
 type thresholds struct{ failure, success int }
+
+// run runs a test on the world's monitor, in a bubble of its own whose time begins at midnight.
+func (w world) run(t *testing.T, test func(t *testing.T, m *monitor.Monitor, log *journal)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		log := new(journal)
+		o := options(log)
+		o.ErrorWhenAllDown = w.errorWhen
+		for i, s := range w.witnesses {
+			o.Witnesses = append(o.Witnesses, monitor.Witness{Name: fmt.Sprint("witness-", i), Probe: s.probe(midnight, monitor.WitnessTimeout)})
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		m := monitor.New(w.list(), o)
+		m.Start(ctx)
+		test(t, m, log)
+		cancel()
+		m.Wait()
+	})
+}
+
+// list makes the sites, called site-a, site-b, …
+func (w world) list() (sites []monitor.Site) {
+	for i, s := range w.sites {
+		limits, ok := w.own[i]
+		if !ok {
+			limits = w.thresholds
+		}
+		site := monitor.Site{
+			Name: fmt.Sprintf("site-%c", 'a'+i), Probe: s.probe(midnight, timeout),
+			Interval: cmp.Or(w.intervals[i], 5*time.Second), Retry: cmp.Or(w.retry, time.Second), Timeout: timeout,
+			Thresholds: monitor.Thresholds{Failure: max(1, limits.failure), Success: max(1, limits.success)},
+			Override:   w.override[i],
+		}
+		if w.onDemand {
+			site.Interval = 0
+		}
+		sites = append(sites, site)
+	}
+	return sites
+}
+
+// midnight is when the time of every bubble begins.
+var midnight = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// sleepUntil sleeps until that long after midnight.
+func sleepUntil(d time.Duration) { time.Sleep(time.Until(midnight.Add(d))) }
