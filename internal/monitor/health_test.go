@@ -3,6 +3,7 @@ package monitor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -153,5 +154,32 @@ func TestNoFalseExpiry(t *testing.T) {
 			cancel()
 			m.Wait()
 		})
+	}
+}
+
+// TestStoppedDuringAProbe is a monitor that the system stops, or starves, in the middle of a probe. What
+// that probe says then is as old as the pause, and its deadline has passed without the site's doing.
+func TestStoppedDuringAProbe(t *testing.T) {
+	t.Parallel()
+	for _, interval := range []time.Duration{0, 5 * time.Second} {
+		for _, found := range []string{"up", "down"} {
+			t.Run(fmt.Sprintf("every %v, %s", interval, found), func(t *testing.T) {
+				t.Parallel()
+				a, b := newFake(), newFake()
+				b.stuck, b.down = true, found == "down"
+				bubble(t, interval, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, log *journal) {
+					go m.Value(t.Context(), "site-a") // on demand, somebody has to ask
+					time.Sleep(30 * time.Second)
+					b.set(func(f *fake) { f.stuck, f.takes = false, time.Second })
+					b.free <- true
+					time.Sleep(100 * time.Millisecond)
+					if logged := log.String(); strings.Contains(logged, "site-b from=unknown") || !strings.Contains(logged, "26s after it should have") {
+						t.Errorf("its result counts:\n%s", logged)
+					}
+					want := map[string]string{"up": "0", "down": "1"}[found]
+					wantAnswer(t, m, "site-a", want) // by the next probe, which begins at once
+				})
+			})
+		}
 	}
 }

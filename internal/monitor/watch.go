@@ -82,6 +82,9 @@ func (w *watch) loop(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if err == nil {
+			err = w.overdue()
+		}
 		w.record(result, err, confirmed)
 	}
 }
@@ -122,6 +125,17 @@ func (w *watch) land() {
 		w.next = now.Add(w.Retry)
 	}
 	w.due = now.Add(max(0, w.next.Sub(now)) + grace) // one that is late already begins at once
+}
+
+// overdue is an error for a probe that ends when it counts as stuck already: the system has stopped or
+// starved the monitor meanwhile. What was found may be as old as that, and a timeout is not the site's.
+func (w *watch) overdue() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if late := time.Since(w.due); late > 0 {
+		return fmt.Errorf("the monitor was stopped during the probe, which ended %v after it should have", late.Round(100*time.Millisecond))
+	}
+	return nil
 }
 
 // end wakes those who wait, and leaves nothing that one could wait for.
