@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"failover-monitor/internal/config"
@@ -19,6 +21,7 @@ const shutdownTimeout = time.Second
 
 // serve logs how it is set up and runs the monitor.
 func serve(ctx context.Context, p process, cfg config.Config) int {
+	signal.Ignore(syscall.SIGPIPE) // the reader of the log may die, and must not take the monitor along
 	log := newLogger(cfg.Serving, p.stderr)
 	settings := []any{"version", version}
 	for _, s := range cfg.Settings() {
