@@ -16,6 +16,7 @@ import (
 // loader carries what all steps of one reading share.
 type loader struct {
 	vars     map[string]string
+	shared   []string // the settings that a site may have of its own, or inherit
 	problems []error
 	warnings []string
 	pools    map[string]*x509.CertPool // by path: many sites share one bundle
@@ -23,7 +24,7 @@ type loader struct {
 
 func newLoader(environ []string) *loader {
 	vars := clean(environ)
-	l := &loader{vars: vars, pools: map[string]*x509.CertPool{}}
+	l := &loader{vars: vars, shared: keys(&Probing{}), pools: map[string]*x509.CertPool{}}
 	if strings.HasPrefix(vars["PORT"], "tcp://") {
 		delete(vars, "PORT")
 		l.warn("PORT looks like a Kubernetes service link and is ignored; the default holds")
@@ -74,7 +75,7 @@ func (l *loader) parse(into any, prefix string) {
 
 // source names the variable that a setting comes from: the site's own, or the one for all sites.
 func (l *loader) source(prefix, key string) string {
-	if !slices.Contains(keys(&Probing{}), key) {
+	if !slices.Contains(l.shared, key) {
 		return prefix + key // nothing to inherit
 	}
 	for _, group := range alternatives {
@@ -90,13 +91,11 @@ func (l *loader) source(prefix, key string) string {
 
 // keys lists the settings of a struct, without prefix.
 func keys(of any) []string {
-	params, err := env.GetFieldParamsWithOptions(of, env.Options{Environment: map[string]string{}})
-	if err != nil {
-		panic(err) // the struct's tags are wrong
-	}
 	var keys []string
-	for _, p := range params {
-		keys = append(keys, p.OwnKey)
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(of).Elem()) {
+		if key := field.Tag.Get("env"); key != "" {
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }
