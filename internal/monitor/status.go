@@ -156,9 +156,9 @@ func (c *consumer) describe(metric *MetricStatus) {
 }
 
 func (w *watch) status() SiteStatus {
-	verdict, unknown := w.verdict()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	verdict, unknown := w.counting()
 	status := SiteStatus{
 		Site: w.Name, Verdict: verdict, Observed: w.story.Verdict, Since: w.story.turned.UTC(), Streak: w.story.Streak,
 		FailureThreshold: w.Failure, SuccessThreshold: w.Success,

@@ -2,13 +2,17 @@ package monitor_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
 )
 
 // TestSites has a row for each thing that /status can say of a site: site-b, at a time.
@@ -144,5 +148,28 @@ func TestValues(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestStatusIsOfOneMoment takes snapshots of a site whose verdict turns all the time.
+func TestStatusIsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	var probes atomic.Int64
+	turns := func(context.Context) (probe.Result, error) {
+		return probe.Result{Up: probes.Add(1)%2 == 0, Began: time.Now()}, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	m := monitor.New([]monitor.Site{{Name: "site-a", Probe: turns, Interval: time.Nanosecond, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}}, options(io.Discard))
+	m.Start(ctx)
+	torn := 0
+	for probes.Load() < 20000 {
+		if s := m.Status().Sites[0]; s.Verdict != s.Observed {
+			torn++
+		}
+	}
+	cancel()
+	m.Wait()
+	if torn > 0 {
+		t.Errorf("%d snapshots are of two moments, between which the verdict turned", torn)
 	}
 }

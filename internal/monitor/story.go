@@ -87,10 +87,11 @@ func (w *watch) keep(verdict Verdict) {
 
 // expire notes that the verdict does not count any more.
 func (w *watch) expire() {
+	w.mu.Lock()
 	if _, ok := w.fresh(); ok { // a new one has just come
+		w.mu.Unlock()
 		return
 	}
-	w.mu.Lock()
 	w.story.expired = time.Now()
 	err := w.unknown()
 	w.mu.Unlock()

@@ -172,14 +172,19 @@ func (w *watch) join() <-chan struct{} {
 
 // verdict is what counts now. The error is an [*UnknownError].
 func (w *watch) verdict() (Verdict, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.counting()
+}
+
+// counting is the verdict for a caller who holds the lock, and sees the story that belongs to it.
+func (w *watch) counting() (Verdict, error) {
 	if w.Override != Unknown {
 		return w.Override, nil
 	}
 	if h, ok := w.fresh(); ok {
 		return h.verdict, nil
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	return Unknown, w.unknown()
 }
 
