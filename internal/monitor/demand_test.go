@@ -78,3 +78,21 @@ func TestPatience(t *testing.T) {
 		}
 	}
 }
+
+// TestPinnedOnDemand: a poll does not wait for a pinned site, whose probing goes on beside its override.
+func TestPinnedOnDemand(t *testing.T) {
+	t.Parallel()
+	for _, onDemand := range []bool{true, false} {
+		world{sites: []script{nil, {{0, hangs}}}, onDemand: onDemand, override: map[int]monitor.Verdict{1: monitor.Up}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+			asked := time.Now()
+			wantAnswer(t, m, "site-a", "0")
+			if waited := time.Since(asked); waited != 0 {
+				t.Errorf("on demand %v: waited %v", onDemand, waited)
+			}
+			sleepUntil(4 * time.Second)
+			if got, want := m.Status().Sites[1].Explanation, "site-b is pinned up by its OVERRIDE; its probes say down"; got != want {
+				t.Errorf("on demand %v: got %s, want %s", onDemand, got, want)
+			}
+		})
+	}
+}

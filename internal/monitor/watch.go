@@ -152,12 +152,9 @@ func (w *watch) end() {
 	}
 }
 
-// join is a channel that is closed when the probe under way ends; nil while the verdict is known, or
-// no probe is under way. On demand it asks for a probe, unless one is under way already.
+// join is a channel that is closed when the probe under way ends; nil while the verdict is known or pinned,
+// or no probe is under way. On demand it asks for a probe, unless one is under way already.
 func (w *watch) join() <-chan struct{} {
-	if w.Override != Unknown {
-		return nil
-	}
 	if _, ok := w.fresh(); ok && !w.onDemand() {
 		return nil
 	}
@@ -166,6 +163,9 @@ func (w *watch) join() <-chan struct{} {
 	if w.onDemand() && w.flight == nil {
 		w.takeOff()
 		w.wanted <- struct{}{}
+	}
+	if w.Override != Unknown { // the probe goes on beside it, and nobody waits for that
+		return nil
 	}
 	return w.flight
 }
