@@ -31,7 +31,7 @@ func (s *story) count(result probe.Result, thresholds Thresholds) {
 	} else {
 		s.lastDown = now
 	}
-	s.last, s.aside, s.expired = result, nil, time.Time{}
+	s.last, s.expired = result, time.Time{}
 }
 
 // record makes a verdict of what a probe found, and wakes those who wait for it. A probe without a
