@@ -96,3 +96,28 @@ func TestPinnedOnDemand(t *testing.T) {
 		})
 	}
 }
+
+// TestAllDownOnDemand: whether all are down is found out for each poll, which asks the site itself as well.
+func TestAllDownOnDemand(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		own  script
+		want string
+	}{
+		{"all are down", script{{0, refuses}}, monitor.ErrAllDown.Error()},
+		{"it hangs", script{{0, hangs}}, monitor.ErrAllDown.Error()},
+		{"it is up", nil, "1"},
+		{"it is not known to be down", script{{0, broken}}, "1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			world{sites: []script{c.own, {{0, refuses}}}, onDemand: true, errorWhen: true}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+				for range 3 {
+					wantAnswer(t, m, "site-a", c.want)
+					time.Sleep(15 * time.Second)
+				}
+			})
+		})
+	}
+}

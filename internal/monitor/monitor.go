@@ -103,7 +103,7 @@ func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 	if !ok {
 		return 0, ErrNoSite
 	}
-	m.await(ctx, name)
+	m.await(ctx, m.watches[self])
 	return m.value(m.watches[self])
 }
 
@@ -142,15 +142,19 @@ func (m *Monitor) peers(name string) iter.Seq[*watch] {
 }
 
 // await joins the probes of all peers whose verdict is missing, before it waits for the first of them.
-func (m *Monitor) await(ctx context.Context, name string) {
+// A site that is probed on demand is asked for its own, too, if it matters whether all are down.
+func (m *Monitor) await(ctx context.Context, self *watch) {
 	type flight struct {
 		landed   <-chan struct{}
 		patience time.Duration
 	}
 	var flights []flight
-	for peer := range m.peers(name) {
-		if landed := peer.join(); landed != nil {
-			flights = append(flights, flight{landed, peer.patience})
+	for _, w := range m.watches {
+		if w == self && !(m.errorWhenAllDown && w.onDemand()) {
+			continue
+		}
+		if landed := w.join(); landed != nil {
+			flights = append(flights, flight{landed, w.patience})
 		}
 	}
 	asked := time.Now()
