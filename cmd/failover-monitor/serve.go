@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,9 +32,9 @@ func serve(ctx context.Context, p process, cfg config.Config) int {
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning)
 	}
-	listener, err := net.Listen("tcp", string(cfg.ListenAddr))
+	listener, err := listen(string(cfg.ListenAddr), log)
 	if err != nil {
-		return p.fail(exitFailed, fmt.Errorf("%w; PORT or LISTEN_ADDR sets another address", err))
+		return p.fail(exitFailed, err)
 	}
 	if err := runMonitor(ctx, cfg, listener, log); err != nil {
 		return p.fail(exitFailed, err)
@@ -66,12 +65,14 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 		defer serveHealth(cfg.Serving, m, log).Close()
 	}
 	log.Info("listening", "address", listener.Addr().String())
+	stopping := tellSystemd(m, log)
 
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
 		log.Info("stopping", "cause", context.Cause(ctx))
 	}
+	stopping()
 	stopLoops()
 	shutdown(srv)
 	m.Wait()

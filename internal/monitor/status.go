@@ -51,6 +51,18 @@ type SiteStatus struct {
 	Timeout    time.Duration   `json:"-"`                    // of a probe
 }
 
+// String is the verdict in as few words as possible: site-a up, or site-b down since 12:01:07 UTC.
+func (s SiteStatus) String() string {
+	words := s.Site + " " + s.Verdict.String()
+	switch {
+	case s.Override != "":
+		words += " (pinned)"
+	case s.Verdict != Up && !s.Since.IsZero():
+		words += " since " + Clock(s.Since)
+	}
+	return words
+}
+
 // ResultStatus is the result of the last probe.
 type ResultStatus struct {
 	Up                 bool         `json:"up"`

@@ -83,7 +83,16 @@ type logLine struct {
 // start runs the monitor with this environment on a free port, until the test ends.
 func start(t *testing.T, environ ...string) *monitor {
 	t.Helper()
-	m := &monitor{cmd: exec.Command(binary), more: make(chan struct{}, 1), ended: make(chan struct{})}
+	m := launch(t, exec.Command(binary), environ...)
+	listening := m.waitFor(t, func(l logLine) bool { return l.Msg == "listening" })
+	m.url = "http://" + listening.Address
+	return m
+}
+
+// launch does not wait until the monitor listens.
+func launch(t *testing.T, cmd *exec.Cmd, environ ...string) *monitor {
+	t.Helper()
+	m := &monitor{cmd: cmd, more: make(chan struct{}, 1), ended: make(chan struct{})}
 	m.cmd.Env = append([]string{noExitSleep, "LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json"}, environ...)
 	stderr, err := m.cmd.StderrPipe()
 	if err != nil {
@@ -102,8 +111,6 @@ func start(t *testing.T, environ ...string) *monitor {
 			}
 		}
 	})
-	listening := m.waitFor(t, func(l logLine) bool { return l.Msg == "listening" })
-	m.url = "http://" + listening.Address
 	return m
 }
 

@@ -35,7 +35,7 @@ func guard(t *testing.T, webConfig string) guarded {
 	g.install(t, "first.example.com")
 	g.write(t, "ca.pem", string(g.ca.PEM))
 	g.write(t, "web.yml", webConfig)
-	g.environ = []string{"LISTEN_ADDR=" + freePort(t), "WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
+	g.environ = []string{"LISTEN_ADDR=" + freeAddress(t), "WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
 	g.monitor = start(t, append(sites(healthy(t), site(t, fakesite.Answer(500))), g.environ...)...)
 	g.verdict(t, "site-b", "down")
 	if strings.Contains(webConfig, "tls_server_config") {

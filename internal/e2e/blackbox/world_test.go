@@ -53,17 +53,6 @@ func bound(t *testing.T) (socket int, address string) {
 	return socket, address
 }
 
-// freePort is an address where nothing listens, and something may.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // synDropped is an address where connecting gets no answer at all: the kernel drops what comes to a
 // listener whose queue is full.
 func synDropped(t *testing.T) string {
@@ -81,6 +70,17 @@ func synDropped(t *testing.T) string {
 	}
 	t.Fatal("the queue does not fill up")
 	return ""
+}
+
+// freeAddress is one where nobody listens, just now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 // file writes a file of the test's own.

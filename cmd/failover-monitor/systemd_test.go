@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
+)
+
+// TestNoPingWhileStuck has a probe that heeds neither its deadline nor the end: the watchdog is to find out.
+func TestNoPingWhileStuck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer systemd.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	t.Setenv("WATCHDOG_USEC", "100000")
+	t.Setenv("WATCHDOG_PID", "")
+
+	free := make(chan struct{})
+	stuck := func(context.Context) (probe.Result, error) { <-free; return probe.Result{Up: true}, nil }
+	m := monitor.New([]monitor.Site{{Name: "site-a", Probe: stuck, Interval: time.Hour, Timeout: 100 * time.Millisecond, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}},
+		monitor.Options{Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	m.Start(ctx)
+	stopping := tellSystemd(m, slog.New(slog.DiscardHandler))
+	pings := func(within time.Duration) (n int) {
+		systemd.SetReadDeadline(time.Now().Add(within))
+		for message := make([]byte, 4096); ; {
+			size, err := systemd.Read(message)
+			if err != nil {
+				return n
+			}
+			n += strings.Count(string(message[:size]), "WATCHDOG=1")
+		}
+	}
+	if n := pings(500 * time.Millisecond); n == 0 {
+		t.Error("no ping while the probe has time")
+	}
+	for deadline := time.Now().Add(20 * time.Second); m.Alive() == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never stuck")
+		}
+	}
+	pings(200 * time.Millisecond)
+	if n := pings(500 * time.Millisecond); n > 0 {
+		t.Errorf("%d pings while the loop is stuck", n)
+	}
+	close(free)
+	stopping()
+	cancel()
+	m.Wait()
+}

@@ -1,0 +1,212 @@
+package blackbox
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+// The monitor as systemd starts it. internal/e2e/systemd has the real one.
+
+// manager is systemd's end of a notify socket.
+type manager struct{ conn *net.UnixConn }
+
+// newManager also gives the variable that tells the monitor of it.
+func newManager(t *testing.T) (m manager, variable string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return manager{conn}, "NOTIFY_SOCKET=" + path
+}
+
+// next is the next message, line by line. It is nil when none comes within that time.
+func (m manager) next(t *testing.T, within time.Duration) []string {
+	t.Helper()
+	m.conn.SetReadDeadline(time.Now().Add(within))
+	message := make([]byte, 4096)
+	n, err := m.conn.Read(message)
+	if err, ok := err.(net.Error); ok && err.Timeout() {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(string(message[:n]), "\n")
+}
+
+// hear waits for a line like that, and gives all lines of its message.
+func (m manager) hear(t *testing.T, line string) []string {
+	t.Helper()
+	like := regexp.MustCompile("^(" + line + ")$")
+	var heard []string
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		message := m.next(t, time.Until(deadline))
+		if slices.ContainsFunc(message, like.MatchString) {
+			return message
+		}
+		heard = append(heard, message...)
+	}
+	t.Fatalf("no %q in %q", line, heard)
+	return nil
+}
+
+// TestReady has the first message come when the monitor can be polled, and not earlier.
+func TestReady(t *testing.T) {
+	t.Parallel()
+	systemd, variable := newManager(t)
+	listen := freeAddress(t)
+	launch(t, exec.Command(binary), sites(healthy(t), healthy(t), variable, "LISTEN_ADDR="+listen)...)
+	message := systemd.next(t, 20*time.Second)
+	conn, err := net.Dial("tcp", listen)
+	if err != nil {
+		t.Fatalf("%q, but %v", message, err)
+	}
+	conn.Close()
+	if len(message) != 2 || message[0] != "READY=1" || !strings.HasPrefix(message[1], "STATUS=site-a ") {
+		t.Errorf("the first message is %q", message)
+	}
+}
+
+// TestStatusLine follows the verdicts: up, down, up again, and unknown for lack of a witness.
+func TestStatusLine(t *testing.T) {
+	t.Parallel()
+	systemd, variable := newManager(t)
+	b, witness := fragile(t), fragile(t)
+	m := start(t, sites(healthy(t), b.Address(), variable, "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=0.5",
+		"WITNESS_URLS=tcp://"+witness.Address(), "SITE_C_HEALTH_URL=http://"+healthy(t), "SITE_C_OVERRIDE=down")...)
+	systemd.hear(t, `STATUS=site-a up, site-b up, site-c down \(pinned\)`)
+	b.Refuse()
+	systemd.hear(t, `STATUS=site-a up, site-b down since \d\d:\d\d:\d\d UTC, site-c down \(pinned\)`)
+	if err := b.Become(fakesite.Answer(http.StatusOK)); err != nil {
+		t.Fatal(err)
+	}
+	systemd.hear(t, `STATUS=site-a up, site-b up, site-c down \(pinned\)`)
+	witness.Refuse()
+	b.Refuse()
+	systemd.hear(t, `STATUS=site-a up, site-b unknown since \d\d:\d\d:\d\d UTC, site-c down \(pinned\)`)
+	m.stop(t, syscall.SIGTERM)
+	if message := systemd.hear(t, "STOPPING=1"); !slices.Contains(message, "STATUS=stopping") {
+		t.Errorf("the last message is %q", message)
+	}
+	if message := systemd.next(t, 100*time.Millisecond); message != nil {
+		t.Errorf("%q after STOPPING=1", message)
+	}
+}
+
+// fragile is a healthy site that the test can break.
+func fragile(t *testing.T) *fakesite.Site {
+	t.Helper()
+	s, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(http.StatusOK))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestWatchdog wants pings at least twice as often as systemd does. That there are none for a loop that
+// is stuck is shown beside the code: nothing outside can make one stick.
+func TestWatchdog(t *testing.T) {
+	t.Parallel()
+	systemd, variable := newManager(t)
+	start(t, sites(healthy(t), healthy(t), variable, "WATCHDOG_USEC=200000")...)
+	systemd.hear(t, "READY=1")
+	began := time.Now()
+	for range 20 {
+		systemd.hear(t, "WATCHDOG=1")
+	}
+	if every := time.Since(began) / 20; every > 150*time.Millisecond {
+		t.Errorf("a ping each %v; want one each 100 ms", every)
+	}
+}
+
+// TestPassedSocket passes sockets as systemd does: from file descriptor 3, for the process that LISTEN_PID names.
+func TestPassedSocket(t *testing.T) {
+	t.Parallel()
+	one, two := socketFile(t), socketFile(t)
+	datagram, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer datagram.Close()
+	udp, err := datagram.(*net.UDPConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+
+	t.Run("one", func(t *testing.T) {
+		m := launch(t, activated(`LISTEN_PID=$$`, one.file), sites(healthy(t), healthy(t), "LISTEN_FDS=1")...)
+		m.url = "http://" + one.address
+		m.verdict(t, "site-b", "up")
+		m.wantValue(t, "site-a", "0")
+		if !strings.Contains(m.log(), `"msg":"using the socket that systemd passes, instead of LISTEN_ADDR","socket":"`+one.address+`","listen_addr":"127.0.0.1:0"`) {
+			t.Errorf("the log does not say which socket:\n%s", m.log())
+		}
+	})
+	t.Run("for another process", func(t *testing.T) {
+		m := launch(t, activated(`LISTEN_PID=1`, one.file), sites(healthy(t), healthy(t), "LISTEN_FDS=1")...)
+		if l := m.waitFor(t, func(l logLine) bool { return l.Msg == "listening" }); l.Address == one.address {
+			t.Errorf("takes a socket that is not its own")
+		}
+	})
+	for _, c := range []struct {
+		name, want string
+		files      []*os.File
+	}{
+		{"two", "failover-monitor: systemd passes 2 sockets: want one, with one ListenStream= in one .socket unit\n", []*os.File{one.file, two.file}},
+		{"a datagram socket", "failover-monitor: systemd passes a socket that does not listen for streams: want ListenStream= in the .socket unit\n", []*os.File{udp}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cmd := activated(`LISTEN_PID=$$`, c.files...)
+			cmd.Env = append(sites("a", "b", noExitSleep), "LISTEN_FDS="+string(rune('0'+len(c.files))))
+			defer time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() }).Stop()
+			out, err := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != 1 || !strings.HasSuffix(string(out), c.want) {
+				t.Errorf("%v, %s", err, out)
+			}
+		})
+	}
+}
+
+// activated is the monitor with these files from descriptor 3, and a LISTEN_PID, which only a shell can
+// set to the process's own before it becomes the monitor.
+func activated(listenPID string, files ...*os.File) *exec.Cmd {
+	cmd := exec.Command("sh", "-c", "export "+listenPID+`; exec "$0"`, binary)
+	cmd.ExtraFiles = files
+	return cmd
+}
+
+type passedSocket struct {
+	file    *os.File
+	address string
+}
+
+func socketFile(t *testing.T) passedSocket {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	file, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return passedSocket{file, listener.Addr().String()}
+}
