@@ -4,21 +4,34 @@
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 CONTAINER  ?= podman
 IMAGE      ?= localhost/failover-monitor
+# What the image is for; it can be another platform than this one: make image PLATFORM=linux/arm64
+PLATFORM   ?= $(HERE)
+# Further flags for its build.
+IMAGE_FLAGS ?=
 # The settings of "make run": a copy of env.example, filled in.
 ENV_FILE   ?= .env
+# This machine's own platform, as images name it.
+HERE        = linux/$(shell uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Only the race detector needs C.
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test lint bench image clean
+.PHONY: help build reproducible run demo test lint bench image clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./failover-monitor, one static binary
 	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o failover-monitor ./cmd/failover-monitor
+
+reproducible: ## check that two clones of this commit, in two folders, build the same binary
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && mkdir "$$dir/elsewhere" && \
+	for clone in "$$dir/a" "$$dir/elsewhere/b"; do \
+		git clone -q . "$$clone" && $(MAKE) --no-print-directory -C "$$clone" build || exit 1; \
+	done && sha256sum "$$dir/a/failover-monitor" "$$dir/elsewhere/b/failover-monitor" && \
+	cmp "$$dir/a/failover-monitor" "$$dir/elsewhere/b/failover-monitor"
 
 run: build ## run the monitor with the settings of ENV_FILE (.env)
 	@test -f $(ENV_FILE) || { echo "no $(ENV_FILE): cp env.example $(ENV_FILE) and set your two health URLs"; exit 1; }
@@ -47,8 +60,12 @@ lint: ## check formatting, vet, staticcheck and go.mod
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+# BUILDPLATFORM is given since podman before 4.4 does not know it in FROM.
 image: ## build the container image
-	$(CONTAINER) build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest --file Containerfile .
+	$(CONTAINER) build $(IMAGE_FLAGS) --file Containerfile --platform $(PLATFORM) \
+		--build-arg BUILDPLATFORM=$(HERE) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null) \
+		--tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest .
 
 clean: ## remove what was built
 	rm -f failover-monitor
