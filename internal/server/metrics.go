@@ -41,7 +41,7 @@ func NewMetrics(version string) *Metrics {
 			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"site"}),
 		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "failover_transitions_total", Help: "Changes of verdict.",
+			Name: "failover_transitions_total", Help: "Changes of verdict, the first after a start among them.",
 		}, []string{"site", "to"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "failover_http_requests_total", Help: "HTTP requests answered.",
@@ -81,7 +81,7 @@ func (m *Metrics) Observe(e monitor.Event) {
 }
 
 // route gives a function that counts the requests of one route. It allocates nothing for the codes that
-// answers have.
+// are expected; others, such as the 500 of a failed scrape, are looked up.
 func (m *Metrics) route(name string) func(code int, took time.Duration) {
 	duration := m.answering.WithLabelValues(name)
 	codes := make(map[int]prometheus.Counter)
@@ -89,14 +89,20 @@ func (m *Metrics) route(name string) func(code int, took time.Duration) {
 		codes[code] = m.requests.WithLabelValues(name, strconv.Itoa(code))
 	}
 	return func(code int, took time.Duration) {
-		codes[code].Inc()
+		counter, expected := codes[code]
+		if !expected {
+			counter = m.requests.WithLabelValues(name, strconv.Itoa(code))
+		}
+		counter.Inc()
 		duration.Observe(took.Seconds())
 	}
 }
 
 // handler serves the metrics together with the snapshot of a monitor.
 func (m *Metrics) handler(of *monitor.Monitor) http.Handler {
-	for _, site := range of.Names() { // counters that begin with their first increment would hide it from increase()
+	// Counters that begin with their first increment would hide it from increase(). The reasons of failures
+	// do begin so: what counts is the verdict, and its transitions are all here.
+	for _, site := range of.Names() {
 		m.probes.WithLabelValues(site, "ok")
 		m.setAside.WithLabelValues(site)
 		m.transitions.WithLabelValues(site, monitor.Up.String())

@@ -16,7 +16,7 @@ func New(m *monitor.Monitor, metrics *Metrics, log *slog.Logger) *http.Server {
 	mux.Handle("/metric/{site}", s.route("/metric", s.metric))
 	mux.Handle("/healthz", s.route("/healthz", s.health))
 	mux.Handle("/status", s.route("/status", s.status))
-	mux.Handle("/metrics", s.route("/metrics", always200(metrics.handler(m))))
+	mux.Handle("/metrics", s.route("/metrics", observed(metrics.handler(m))))
 	mux.Handle("/{$}", s.route("/", s.page))
 	mux.Handle("/", s.route("other", s.notFound))
 	return limited(mux, m.Patience(), log)
@@ -77,10 +77,22 @@ func (s *server) route(name string, answer handler) http.HandlerFunc {
 	}
 }
 
-// always200 makes a handler of one that answers nothing else.
-func always200(h http.Handler) handler {
+// observed makes a handler of one that does not say with which status code it answers.
+func observed(h http.Handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) int {
-		h.ServeHTTP(w, r)
-		return http.StatusOK
+		answer := &answer{w, http.StatusOK}
+		h.ServeHTTP(answer, r)
+		return answer.code
 	}
+}
+
+// answer remembers the status code.
+type answer struct {
+	http.ResponseWriter
+	code int
+}
+
+func (a *answer) WriteHeader(code int) {
+	a.code = code
+	a.ResponseWriter.WriteHeader(code)
 }

@@ -1,0 +1,81 @@
+package server_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
+	"failover-monitor/internal/server"
+)
+
+// finds is what a probe finds when it begins at a time since the start. It takes as long as the result says.
+type finds func(at time.Duration) (probe.Result, error)
+
+func found(r probe.Result) finds {
+	return func(time.Duration) (probe.Result, error) { return r, nil }
+}
+
+func until20s(before, after probe.Result) finds {
+	return func(at time.Duration) (probe.Result, error) {
+		if at < 20*time.Second {
+			return before, nil
+		}
+		return after, nil
+	}
+}
+
+// asked makes a probe of a script.
+func asked(script finds) monitor.Probe {
+	start := time.Now()
+	return func(context.Context) (probe.Result, error) {
+		began := time.Now()
+		r, err := script(began.Sub(start))
+		if err == nil {
+			r.Began = began
+		}
+		time.Sleep(r.Duration)
+		return r, err
+	}
+}
+
+func scripted(name string, script finds) monitor.Site {
+	return monitor.Site{
+		Name: name, Interval: 5 * time.Second, Retry: time.Second, Timeout: 3 * time.Second,
+		Thresholds: monitor.Thresholds{Failure: 3, Success: 2}, Probe: asked(script),
+	}
+}
+
+// serve starts a monitor of these sites, in a bubble, and gives its handler.
+func serve(t *testing.T, log slog.Handler, witnesses []monitor.Witness, sites ...monitor.Site) http.Handler {
+	metrics := server.NewMetrics("1.2.3")
+	m := monitor.New(sites, monitor.Options{AnswerTimeout: 2 * time.Second, Log: slog.New(slog.DiscardHandler), Witnesses: witnesses, Observe: metrics.Observe})
+	ctx, cancel := context.WithCancel(context.Background())
+	m.Start(ctx)
+	t.Cleanup(func() { cancel(); m.Wait() })
+	return server.New(m, metrics, slog.New(log)).Handler
+}
+
+// ask sends a request: what is it without its headers, such as "GET /status".
+func ask(handler http.Handler, what string, header ...string) *httptest.ResponseRecorder {
+	method, path, _ := strings.Cut(what, " ")
+	r := httptest.NewRequest(method, path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	recorded := httptest.NewRecorder()
+	handler.ServeHTTP(recorded, r)
+	return recorded
+}
+
+var (
+	answered = probe.Result{Up: true, Status: 200, Address: "10.0.0.7:443", Duration: 20 * time.Millisecond, CertNotAfter: time.Date(2000, 3, 1, 12, 0, 0, 500e6, time.UTC)}
+	expired  = probe.Result{Reason: probe.ReasonTLSExpired, Detail: "certificate expired on 1999-12-31", Duration: 30 * time.Millisecond, CertNotAfter: time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC)}
+	refused  = probe.Result{Reason: probe.ReasonRefused, Detail: "nothing listens there", Duration: 500 * time.Microsecond}
+	hung     = probe.Result{Reason: probe.ReasonTimeout, Detail: "no good answer within 3s", Duration: 3 * time.Second}
+)
