@@ -66,6 +66,9 @@ func isOffline(err error) bool {
 	return errors.As(err, &offline)
 }
 
+// isFault is whether a probe does not count for a fault of the monitor's own.
+func isFault(err error) bool { return err != nil && !isOffline(err) }
+
 // confirm says whether a failure counts that has just been seen: some witness answers in a round
 // that begins after it. An answer from before proves nothing.
 func (n *network) confirm(ctx context.Context) bool {

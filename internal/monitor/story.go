@@ -100,14 +100,14 @@ func (w *watch) expire() {
 
 // tell writes the log's lines about what a probe has changed.
 func tell(log *slog.Logger, before, after story) {
-	switch {
-	case isOffline(after.aside), after.aside != nil && before.aside != nil: // the log has it
+	switch had := isFault(before.aside); {
+	case isOffline(after.aside), had && isFault(after.aside): // the log has it
 		log.Debug("probe does not count", "error", after.aside)
 		return
 	case after.aside != nil:
 		log.Warn("probe does not count", "error", after.aside)
 		return
-	case before.aside != nil && !isOffline(before.aside):
+	case had:
 		log.Info("probes count again")
 	}
 	if !before.expired.IsZero() {

@@ -209,7 +209,7 @@ func (w *watch) unknown() *UnknownError {
 
 // trouble is what is wrong with the prober itself, nil while it is well. The caller holds the lock.
 func (w *watch) trouble() error {
-	if err := w.stuck(); err != nil || w.story.aside == nil || isOffline(w.story.aside) {
+	if err := w.stuck(); err != nil || !isFault(w.story.aside) {
 		return err
 	}
 	return w.story.aside
