@@ -34,7 +34,7 @@ type network struct {
 	began   time.Time           // of the last round
 	planned *round              // that has not begun yet, nil if there is none
 	answers []witnessAnswer     // the last of each witness
-	cutOff  map[string]struct{} // the sites whose last failure no witness confirmed; the monitor is offline while there is any
+	cutOff  map[string]struct{} // the sites with a failure that no witness confirmed, if none has answered since; offline while there is any
 	lostAt  time.Time           // when the first of them was
 }
 
@@ -137,14 +137,14 @@ func (n *network) lose(site string) (why error, news bool) {
 	return &offlineError{n.lostAt}, news
 }
 
-// regain notes that no failure of a site is set aside any more. It gives how long the monitor was
-// offline, if it is online again with that.
-func (n *network) regain(site string) (offline time.Duration, news bool) {
+// regain notes that no failure of a site is set aside any more; nor, if a witness has just answered, that
+// of any other. It gives how long the monitor was offline, if it is online again with that.
+func (n *network) regain(site string, witnessed bool) (offline time.Duration, news bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, lost := n.cutOff[site]; !lost {
-		return 0, false
+	before := len(n.cutOff)
+	if delete(n.cutOff, site); witnessed {
+		clear(n.cutOff)
 	}
-	delete(n.cutOff, site)
-	return time.Since(n.lostAt), len(n.cutOff) == 0
+	return time.Since(n.lostAt), before > 0 && len(n.cutOff) == 0
 }

@@ -119,3 +119,23 @@ func TestOfflineIsNotUnwell(t *testing.T) {
 		}
 	})
 }
+
+// TestOnlineAgain: a witness that answers for one site ends what it did not answer for another. Here that
+// one is probed once an hour.
+func TestOnlineAgain(t *testing.T) {
+	t.Parallel()
+	world{
+		sites: []script{nil, {{1 * time.Second, refuses}}, {{0, refuses}}}, intervals: map[int]time.Duration{2: time.Hour},
+		witnesses: []script{{{0, refuses}, {12 * time.Second, up}}},
+	}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+		for _, want := range []struct {
+			at     time.Duration
+			online bool
+		}{{14 * time.Second, false}, {16 * time.Second, true}} {
+			sleepUntil(want.at)
+			if got := m.Status().Online; got != want.online {
+				t.Errorf("after %v: online %v", want.at, got)
+			}
+		}
+	})
+}

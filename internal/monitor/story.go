@@ -44,7 +44,7 @@ func (w *watch) record(result probe.Result, err error, confirmed bool) {
 		offline        time.Duration
 	)
 	if confirmed {
-		offline, regained = w.network.regain(w.Name)
+		offline, regained = w.network.regain(w.Name, err == nil && !result.Up)
 	} else {
 		err, lost = w.network.lose(w.Name)
 	}
