@@ -121,3 +121,16 @@ func TestAllDownOnDemand(t *testing.T) {
 		})
 	}
 }
+
+// TestWitnessesOnDemand: a poll waits for both peers' witnesses, of which the second is asked a second
+// after the first.
+func TestWitnessesOnDemand(t *testing.T) {
+	t.Parallel()
+	hang := script{{0, hangs}}
+	world{sites: []script{nil, hang, {{0, refuses}}, hang}, onDemand: true, witnesses: []script{{{0, slow}}}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+		for range 3 {
+			wantAnswer(t, m, "site-a", "3")
+			time.Sleep(15 * time.Second)
+		}
+	})
+}

@@ -44,9 +44,9 @@ time=00:50.000 level=INFO msg="site is down" site=site-b from=up to=down probes=
 time=00:50.000 level=INFO msg="verdict known again" site=site-b verdict=down`},
 		{"the prober's fault while offline", world{sites: []script{nil, {{1 * s, refuses}, {8 * s, broken}, {17 * s, refuses}, {22 * s, up}}}, witnesses: []script{{{0, refuses}}}}, s, `
 time=00:05.000 level=WARN msg="monitor is offline: no witness answers, and failed probes do not count"
-time=00:09.000 level=WARN msg="verdict expired" site=site-b error="no verdict on site-b: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 9s old, and expired after 9s, last known: up"
 time=00:10.000 level=INFO msg="monitor is online again" offline_for=5s
 time=00:10.000 level=WARN msg="probe does not count" site=site-b error=broken
+time=00:11.000 level=WARN msg="verdict expired" site=site-b error="no verdict on site-b: broken; its last result is 11s old, and expired after 11s, last known: up"
 time=00:20.000 level=WARN msg="monitor is offline: no witness answers, and failed probes do not count"
 time=00:25.000 level=INFO msg="monitor is online again" offline_for=5s
 time=00:25.000 level=INFO msg="verdict known again" site=site-b verdict=up`},
@@ -54,8 +54,8 @@ time=00:25.000 level=INFO msg="verdict known again" site=site-b verdict=up`},
 			sites:     []script{nil, {{1 * s, refuses}, {12 * s, up}}, {{1 * s, refuses}, {17 * s, up}}},
 			intervals: map[int]time.Duration{2: 5500 * time.Millisecond}, witnesses: []script{{{0, refuses}}}}, s, `
 time=00:05.000 level=WARN msg="monitor is offline: no witness answers, and failed probes do not count"
-time=00:09.000 level=WARN msg="verdict expired" site=site-b error="no verdict on site-b: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 9s old, and expired after 9s, last known: up"
-time=00:09.500 level=WARN msg="verdict expired" site=site-c error="no verdict on site-c: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 9.5s old, and expired after 9.5s, last known: up"
+time=00:11.000 level=WARN msg="verdict expired" site=site-b error="no verdict on site-b: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 11s old, and expired after 11s, last known: up"
+time=00:11.500 level=WARN msg="verdict expired" site=site-c error="no verdict on site-c: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 11.5s old, and expired after 11.5s, last known: up"
 time=00:15.000 level=INFO msg="verdict known again" site=site-b verdict=up
 time=00:22.000 level=INFO msg="monitor is online again" offline_for=17s
 time=00:22.000 level=INFO msg="verdict known again" site=site-c verdict=up`},

@@ -66,6 +66,14 @@ func isOffline(err error) bool {
 	return errors.As(err, &offline)
 }
 
+// patience is the longest that confirm can take.
+func (n *network) patience() time.Duration {
+	if len(n.witnesses) == 0 {
+		return 0
+	}
+	return witnessPause + WitnessTimeout
+}
+
 // isFault is whether a probe does not count for a fault of the monitor's own.
 func isFault(err error) bool { return err != nil && !isOffline(err) }
 

@@ -66,7 +66,7 @@ func TestWitnessAfterTheFailure(t *testing.T) {
 		witnesses: []script{{{cut, hangs}}},
 		until:     30 * time.Second,
 	})
-	if want := "0 0; 5 1; 9.5 503"; got != want { // never 2; site-c's result of the start counts for 5.5 + 3 + 1 s
+	if want := "0 0; 5 1; 11.5 503"; got != want { // never 2; site-c's result of the start counts for 5.5 + 3 + 1 s, and 2 s for witnesses
 		t.Errorf("got %s, want %s\n%s", got, want, log)
 	}
 }

@@ -34,7 +34,7 @@ type Site struct {
 func (s Site) onDemand() bool { return s.Interval == 0 }
 
 // Lifetime is how long a verdict counts without a new result: as long as the next probe can take to
-// bring one. So a prober that is stuck leads to no answer, and never to a stale one.
+// bring one, without what witnesses take. So a prober that is stuck leads to no answer, and never to a stale one.
 func (s Site) Lifetime() time.Duration {
 	longest := s.Interval
 	if !s.onDemand() && max(s.Failure, s.Success) > 1 {

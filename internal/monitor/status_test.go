@@ -44,9 +44,9 @@ func TestSites(t *testing.T) {
 		{"offline", world{sites: []script{nil, {{1 * s, refuses}}}, witnesses: noWitness}, 6 * s,
 			"up since 0; observed up since 0; result refused at 5; aside: the monitor is offline since 00:00:05 UTC: no witness answers; next at 10",
 			"site-b is up since 00:00:00 UTC; the last probe does not count: the monitor is offline since 00:00:05 UTC: no witness answers"},
-		{"offline for longer", world{sites: []script{nil, {{1 * s, refuses}}}, witnesses: noWitness}, 11 * s,
-			"unknown since 9.000000001; observed up since 0; result refused at 10; aside: the monitor is offline since 00:00:05 UTC: no witness answers; next at 15",
-			"no verdict on site-b: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 11s old, and expired after 9s, last known: up"},
+		{"offline for longer", world{sites: []script{nil, {{1 * s, refuses}}}, witnesses: noWitness}, 12 * s,
+			"unknown since 11.000000001; observed up since 0; result refused at 10; aside: the monitor is offline since 00:00:05 UTC: no witness answers; next at 15",
+			"no verdict on site-b: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 12s old, and expired after 11s, last known: up"},
 		{"the prober's fault", world{sites: []script{nil, {{1 * s, broken}}}}, 6 * s,
 			"up since 0; observed up since 0; result up at 0; aside: broken; prober: broken; next at 10", "site-b is up since 00:00:00 UTC; the last probe does not count: broken"},
 		{"in the last moment of a verdict's life", world{sites: []script{nil, {{1 * s, broken}}}}, 9 * s,
@@ -111,7 +111,7 @@ func clock(word string, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%s%.10g", word, t.Sub(midnight).Seconds())
+	return fmt.Sprintf("%s%.12g", word, t.Sub(midnight).Seconds())
 }
 
 // TestValues is what /status says of site-a's value, after 20 s.

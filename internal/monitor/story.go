@@ -79,9 +79,9 @@ func (w *watch) keep(verdict Verdict) {
 	switch {
 	case w.onDemand(): // nobody expects a verdict to be there
 	case w.expiry == nil:
-		w.expiry = time.AfterFunc(w.Lifetime()+1, w.expire)
+		w.expiry = time.AfterFunc(w.lifetime()+1, w.expire)
 	default:
-		w.expiry.Reset(w.Lifetime() + 1)
+		w.expiry.Reset(w.lifetime() + 1)
 	}
 }
 

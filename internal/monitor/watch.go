@@ -47,7 +47,7 @@ func newWatch(site Site, o Options, verdicts *lru.Cache[string, held], n *networ
 	}
 	w.consumer.log = w.log
 	if w.onDemand() {
-		w.patience = w.Timeout + grace
+		w.patience = w.Timeout + n.patience() + grace
 	}
 	return w
 }
@@ -64,11 +64,8 @@ func (w *watch) prepare() {
 
 // takeOff opens a flight for callers to join. The caller holds the lock.
 func (w *watch) takeOff() {
-	now := time.Now()
-	w.next, w.due = now, now.Add(w.Timeout+grace)
-	if len(w.network.witnesses) > 0 {
-		w.due = w.due.Add(witnessPause + WitnessTimeout)
-	}
+	w.next = time.Now()
+	w.due = w.next.Add(w.Timeout + w.network.patience() + grace)
 	w.flight = make(chan struct{})
 }
 
@@ -188,10 +185,13 @@ func (w *watch) counting() (Verdict, error) {
 	return Unknown, w.unknown()
 }
 
+// lifetime is how long a verdict counts: witnesses may have to confirm the result that replaces it.
+func (w *watch) lifetime() time.Duration { return w.Lifetime() + w.network.patience() }
+
 // fresh is the verdict in the cache, if it is not too old to count.
 func (w *watch) fresh() (held, bool) {
 	h, ok := w.verdicts.Get(w.Name)
-	return h, ok && time.Since(h.at) <= w.Lifetime()
+	return h, ok && time.Since(h.at) <= w.lifetime()
 }
 
 // unknown says why there is no verdict. The caller holds the lock.
@@ -199,7 +199,7 @@ func (w *watch) unknown() *UnknownError {
 	why := "no probe of it has had a result yet"
 	if h, had := w.verdicts.Peek(w.Name); had {
 		why = fmt.Sprintf("its last result is %v old, and expired after %v, last known: %v",
-			time.Since(h.at).Round(100*time.Millisecond), w.Lifetime(), h.verdict)
+			time.Since(h.at).Round(100*time.Millisecond), w.lifetime(), h.verdict)
 	}
 	if w.story.aside != nil {
 		why = w.story.aside.Error() + "; " + why

@@ -18,6 +18,7 @@ type state string
 
 const (
 	up      state = "up"      // answers at once
+	slow    state = "slow"    // answers after 900 ms
 	refuses state = "refuses" // fails at once
 	hangs   state = "hangs"   // fails at its timeout
 	broken  state = "broken"  // the monitor cannot probe it
@@ -41,8 +42,10 @@ func (s script) probe(zero time.Time, timeout time.Duration) monitor.Probe {
 				is = c.to
 			}
 		}
-		result := probe.Result{Up: is == up, Began: began}
+		result := probe.Result{Up: is == up || is == slow, Began: began}
 		switch is {
+		case slow:
+			time.Sleep(900 * time.Millisecond)
 		case broken:
 			return probe.Result{}, errors.New("broken")
 		case refuses:
