@@ -179,3 +179,13 @@ type discard struct{ header http.Header }
 func (d *discard) Header() http.Header       { return d.header }
 func (*discard) WriteHeader(int)             {}
 func (*discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// TestSlowestAnswer: an answer that waits for a probe, as with CACHE_TTL_SEC=0, is not cut off.
+func TestSlowestAnswer(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	m := monitor.New([]monitor.Site{{Name: "site-a", Timeout: time.Minute}}, monitor.Options{AnswerTimeout: time.Second, Log: log})
+	if limit := server.New(m, server.NewMetrics("test"), log).WriteTimeout; limit <= m.Patience() {
+		t.Errorf("an answer must be written after %v, and may take %v to be known", limit, m.Patience())
+	}
+}
