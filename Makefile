@@ -18,10 +18,10 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test lint bench image clean
+.PHONY: help build reproducible run demo test e2e-prometheus lint bench image clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./failover-monitor, one static binary
 	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o failover-monitor ./cmd/failover-monitor
@@ -49,6 +49,9 @@ test: ## run all unit and black-box tests, with the race detector if there is a 
 		echo "no C compiler ($$(go env CC)): testing without the race detector"; \
 		go test -shuffle=on -count=1 -parallel=8 ./...; \
 	fi
+
+e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's Prometheus
+	internal/e2e/prometheus/run
 
 lint: ## check formatting, vet, staticcheck and go.mod
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
