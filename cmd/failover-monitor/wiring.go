@@ -1,6 +1,7 @@
 package main
 
 import (
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"time"
@@ -50,13 +51,30 @@ func newProber(s config.Site) *probe.Prober {
 
 func userAgent() string { return "failover-monitor/" + version }
 
+// firstProbeGap is from the first probe of one site to that of the next. It keeps those of thousands, each
+// of them a TLS handshake, from making each other time out; with two sites nobody notices.
+const firstProbeGap = time.Millisecond
+
+// phase spreads the sites over the cycle. It goes by the name alone, so that a site keeps its place when
+// others come and go.
+func phase(name string, cycle time.Duration) time.Duration {
+	if cycle == 0 {
+		return 0
+	}
+	hash := fnv.New64a()
+	io.WriteString(hash, name)
+	return 1 + time.Duration(hash.Sum64()%uint64(cycle))
+}
+
 func newSites(cfg config.Config) []monitor.Site {
 	var sites []monitor.Site
-	for _, s := range cfg.Sites {
+	for i, s := range cfg.Sites {
 		sites = append(sites, monitor.Site{
 			Name:       s.Name,
 			Probe:      newProber(s).Probe,
 			Interval:   time.Duration(s.CacheTTL),
+			Delay:      time.Duration(i) * min(firstProbeGap, time.Duration(s.CacheTTL)/time.Duration(len(cfg.Sites))),
+			Phase:      phase(s.Name, time.Duration(s.CacheTTL)),
 			Retry:      time.Duration(s.RetryInterval),
 			Timeout:    time.Duration(s.Timeout),
 			Thresholds: monitor.Thresholds{Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold)},

@@ -21,6 +21,11 @@ type Site struct {
 	// Interval is from the start of one probe to the start of the next. With 0 the site is probed
 	// only when, and whenever, somebody asks.
 	Interval time.Duration
+	// Delay is how long after the start the first probe begins.
+	Delay time.Duration
+	// Phase, if set, is the site's place in the cycle: its probes begin that long after the start and at
+	// every Interval from there, but for its first one and its retries. It is at most Interval.
+	Phase time.Duration
 	// Retry is from the end of one probe to the start of the next while a streak is under way.
 	Retry time.Duration
 	// Timeout is what a probe takes at most.

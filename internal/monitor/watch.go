@@ -27,6 +27,8 @@ type watch struct {
 	log      *slog.Logger
 	wanted   chan struct{} // on demand: somebody asks
 
+	origin time.Time // a place of the site in the cycle, before its first probe
+
 	mu     sync.Mutex
 	flight chan struct{} // closed when the probe under way ends; nil when there is none
 	next   time.Time     // when the next probe begins
@@ -59,6 +61,8 @@ func (w *watch) prepare() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.takeOff()
+		w.origin = w.next.Add(w.Phase - w.Interval)
+		w.next, w.due = w.next.Add(w.Delay), w.due.Add(w.Delay)
 	}
 }
 
@@ -107,7 +111,17 @@ func (w *watch) begin() {
 	if w.flight == nil {
 		w.takeOff()
 	}
-	w.next = time.Now().Add(w.Interval)
+	w.next = w.after(time.Now())
+}
+
+// after is when the next probe begins, after one that begins now: an interval later, or sooner if that
+// brings the site back to its place in the cycle. Whatever had many sites probed at one time, such as a
+// round of witnesses or a monitor that was stopped for a while, does not keep them in step.
+func (w *watch) after(now time.Time) time.Time {
+	if w.Phase == 0 {
+		return now.Add(w.Interval)
+	}
+	return now.Add(w.Interval - now.Sub(w.origin)%w.Interval)
 }
 
 // land closes the flight, and plans the next. The caller holds the lock.
