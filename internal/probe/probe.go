@@ -135,6 +135,9 @@ func (p *Prober) exchange(ctx context.Context, at *steps, headers http.Header) e
 		return err
 	}
 	defer resp.Body.Close()
+	if resp.ProtoMajor != 1 {
+		return failure{ReasonProtocol, "the answer is not HTTP/1.1, " + at.String()}
+	}
 	at.answered(resp.StatusCode)
 	if !p.target.Accept(resp.StatusCode) {
 		return failure{ReasonStatus, at.statusDetail()}
