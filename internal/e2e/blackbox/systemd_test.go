@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"os"
@@ -209,4 +210,31 @@ func socketFile(t *testing.T) passedSocket {
 	}
 	t.Cleanup(func() { file.Close() })
 	return passedSocket{file, listener.Addr().String()}
+}
+
+// TestTemplateUnit holds the two units for systemd together: one is the other, but for what must differ.
+func TestTemplateUnit(t *testing.T) {
+	t.Parallel()
+	lines := func(name string) []string {
+		unit, err := os.ReadFile("../../../systemd/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, unit, _ = bytes.Cut(unit, []byte("\n[Unit]\n")) // without the instructions above
+		return strings.Split(string(unit), "\n")
+	}
+	want := lines("failover-monitor.service")
+	for one, many := range map[string]string{
+		"Description=Failover Monitor: tells each site's KEDA how many of the other sites are down": "Description=Failover Monitor %i: tells each site's KEDA how many of the other sites are down",
+		"EnvironmentFile=/etc/failover-monitor/failover-monitor.env":                                "EnvironmentFile=/etc/failover-monitor/%i.env",
+	} {
+		i := slices.Index(want, one)
+		if i < 0 {
+			t.Fatalf("failover-monitor.service has no %q", one)
+		}
+		want[i] = many
+	}
+	if got := lines("failover-monitor@.service"); !slices.Equal(got, want) {
+		t.Errorf("failover-monitor@.service is\n%s\nwant failover-monitor.service:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
