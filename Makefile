@@ -18,7 +18,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-prometheus lint bench image clean
+.PHONY: help build reproducible run demo test e2e-faults e2e-prometheus lint bench image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,10 +53,13 @@ test: ## run all unit and black-box tests, with the race detector if there is a 
 e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's Prometheus
 	internal/e2e/prometheus/run
 
+e2e-faults: ## break all around the binary, as root, and print a table of what a poller sees
+	cd internal/e2e/faults && go test -exec 'unshare --mount' -tags e2e -count=1 -parallel 8 -timeout 5m
+
 lint: ## check formatting, vet, staticcheck and go.mod
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
-	go vet ./...
-	$(STATICCHECK) -checks all ./...
+	go vet -tags e2e ./...
+	$(STATICCHECK) -tags e2e -checks all ./...
 	go mod tidy -diff
 	go mod verify
 

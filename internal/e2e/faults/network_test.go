@@ -1,0 +1,80 @@
+//go:build e2e
+
+package faults
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+// networkFaults lie between the monitor and a site that is well.
+func networkFaults(t *testing.T) []fault {
+	return []fault{
+		nameFault("DNS hangs", silent),
+		nameFault("DNS answers over TCP alone, and hangs there", tooLong),
+		nameFault("DNS has no address for the site", respond(noError)),
+		nameFault("DNS does not know the site", respond(nxDomain)),
+		nameFault("DNS fails", respond(servFail)),
+		retried(nameFault("DNS hangs every other time; FAILURE_THRESHOLD=2", alternating(silent))),
+		witnessed(nameFault("DNS hangs, also for the only witness", silent)),
+		proxyFault(t, "proxy dies", (*fakesite.Site).Refuse),
+		proxyFault(t, "proxy hangs", func(proxy *fakesite.Site) { proxy.Become(fakesite.Hang) }),
+	}
+}
+
+// nameFault has the name of site B treated in another way than to be resolved.
+func nameFault(name string, treat treatment) fault {
+	host := strings.Trim(strings.Map(func(r rune) rune {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789", r) {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name)), "-") + ".test"
+	return fault{
+		name: name,
+		environ: func(s *scene) []string {
+			s.dns.become(host, resolves)
+			return []string{"SITE_B_HEALTH_URL=http://" + strings.Replace(s.b.Address(), "127.0.0.1", host, 1)}
+		},
+		begin: func(s *scene) { s.dns.become(host, treat) },
+		end:   func(s *scene) { s.dns.become(host, resolves) },
+		sees:  turns1,
+	}
+}
+
+// retried counts a failure only when it is the second in a row.
+func retried(f fault) fault {
+	environ := f.environ
+	f.environ = func(s *scene) []string { return append(environ(s), "FAILURE_THRESHOLD=2") }
+	f.sees = "0"
+	return f
+}
+
+// witnessed counts a failure only if a witness answers, whose name nobody resolves either. It takes longer
+// than others: the witness adds a second to each probe, and polls wait 2 s before a 503.
+func witnessed(f fault) fault {
+	environ := f.environ
+	f.environ = func(s *scene) []string {
+		s.dns.become("witness.test", silent)
+		return append(environ(s), "WITNESS_URLS=tcp://witness.test:1")
+	}
+	f.sees, f.lasts = expires, lifetime+cacheTTL+4*time.Second
+	return f
+}
+
+// proxyFault puts a proxy between the monitor and site B, and does something to it.
+func proxyFault(t *testing.T, name string, harm func(*fakesite.Site)) fault {
+	proxy := startSite(t) // it answers for all sites
+	return fault{
+		name: name,
+		environ: func(*scene) []string {
+			return []string{"HTTP_PROXY=http://" + proxy.Address(), "SITE_B_HEALTH_URL=http://site.test/healthz"}
+		},
+		begin: func(*scene) { harm(proxy) },
+		end:   func(*scene) { proxy.Become(fakesite.Answer(200)) },
+		sees:  turns1,
+	}
+}

@@ -1,0 +1,116 @@
+//go:build e2e
+
+package faults
+
+import (
+	"crypto/tls"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+// siteFaults make site B sick, in ways that its peer must be told of.
+func siteFaults(t *testing.T) []fault {
+	ca := fakesite.NewCA("Test CA")
+	tomorrow, lastMonth := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, -1, 0)
+	secure := func(cert tls.Certificate) fakesite.Behaviour {
+		return fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
+	}
+	selfSigned, _ := fakesite.SelfSigned(tomorrow, "127.0.0.1")
+	well := secure(ca.Issue(tomorrow, "127.0.0.1"))
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+
+	var faults []fault
+	plain := func(name string, sick fakesite.Behaviour) {
+		faults = append(faults, fault{name: name, begin: func(s *scene) { s.become(sick) }, end: (*scene).heal, sees: turns1})
+	}
+	plain("site accepts and never answers", fakesite.Hang)
+	plain("site tears connections down", fakesite.Reset)
+	plain("site answers 500", fakesite.Answer(500))
+	plain("site sends a byte of header at a time", fakesite.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", 100*time.Millisecond))
+	plain("site sends a byte of body at a time", fakesite.Drip(ok, "x", 100*time.Millisecond))
+	plain("site sends headers without end", fakesite.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0))
+	plain("site breaks off its body", fakesite.Respond(ok+"x"))
+	plain("site redirects in a circle", fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"))
+	plain("site speaks something else than HTTP", fakesite.Respond("SSH-2.0-OpenSSH_9.2p1\r\n"))
+
+	tlsFault := func(name string, sick fakesite.Behaviour) {
+		faults = append(faults, fault{
+			name: name,
+			environ: func(s *scene) []string {
+				s.become(well)
+				return []string{"SITE_B_HEALTH_URL=https://" + s.b.Address(), "CA_BUNDLE=" + s.write("ca.pem", ca.PEM)}
+			},
+			begin: func(s *scene) { s.become(sick) },
+			end:   func(s *scene) { s.become(well) },
+			sees:  turns1,
+		})
+	}
+	tlsFault("certificate expires", secure(ca.Issue(lastMonth, "127.0.0.1")))
+	tlsFault("certificate for another name", secure(ca.Issue(tomorrow, "other.example")))
+	tlsFault("certificate of an unknown authority", secure(selfSigned))
+	tlsFault("TLS handshake hangs", fakesite.Hang)
+	tlsFault("no TLS where it is expected", fakesite.Answer(200))
+
+	return append(faults,
+		fault{name: "site refuses connections", begin: func(s *scene) { s.b.Refuse() }, end: (*scene).heal, sees: turns1},
+		deafSite())
+}
+
+// deafSite is one that connecting to gets no answer from, as if its network was cut: the kernel drops what
+// comes to a listener whose queue is full.
+func deafSite() fault {
+	var (
+		socket int
+		queued []net.Conn
+	)
+	return fault{
+		name: "site's network swallows packets",
+		begin: func(s *scene) {
+			address := s.b.Address()
+			s.b.Close()
+			socket = listenDeaf(s.T, address)
+			for range 10 {
+				conn, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+				if err != nil {
+					return
+				}
+				queued = append(queued, conn)
+			}
+			s.Error("the queue does not fill up")
+		},
+		end: func(s *scene) {
+			syscall.Close(socket)
+			for _, conn := range queued {
+				conn.Close()
+			}
+			s.heal()
+		},
+		sees: turns1,
+	}
+}
+
+// listenDeaf listens at an address with the shortest queue there is, and accepts nothing.
+func listenDeaf(t *testing.T, address string) (socket int) {
+	t.Helper()
+	tcp, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: tcp.Port}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(socket, 0); err != nil {
+		t.Fatal(err)
+	}
+	return socket
+}

@@ -1,0 +1,130 @@
+// Package rig runs the built binary for the suites that break it and wear it out. It is no part of the product.
+package rig
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Build builds the monitor into a directory, with further arguments for go build.
+func Build(dir, name string, args ...string) (binary string, err error) {
+	binary = filepath.Join(dir, name)
+	build := exec.Command("go", append(append([]string{"build", "-o", binary}, args...), "failover-monitor/cmd/failover-monitor")...)
+	build.Stderr = os.Stderr
+	return binary, build.Run()
+}
+
+// Monitor is a binary that runs, and can be killed and run again at the same address.
+type Monitor struct {
+	Address string // host:port where it listens
+	Stderr  *os.File
+
+	t       testing.TB
+	binary  string
+	environ []string
+	cmd     *exec.Cmd
+	log     log
+}
+
+// Start runs a binary on a free port until the test ends. Its log goes to stderr, or where that is nil
+// to [Monitor.Log].
+func Start(t testing.TB, binary string, stderr *os.File, environ ...string) *Monitor {
+	t.Helper()
+	m := &Monitor{Address: freeAddress(t), Stderr: stderr, t: t, binary: binary, environ: environ}
+	t.Cleanup(m.Kill)
+	m.Run()
+	m.await()
+	return m
+}
+
+// Run starts the process, and does not wait until it listens.
+func (m *Monitor) Run() {
+	m.t.Helper()
+	m.cmd = exec.Command(m.binary)
+	m.cmd.Env = append([]string{"LISTEN_ADDR=" + m.Address}, m.environ...)
+	m.cmd.Stderr = &m.log
+	if m.Stderr != nil {
+		m.cmd.Stderr = m.Stderr
+	}
+	if err := m.cmd.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// Kill ends the process as kill -9 does.
+func (m *Monitor) Kill() {
+	m.cmd.Process.Kill()
+	m.cmd.Wait()
+}
+
+// Signal sends the process a signal.
+func (m *Monitor) Signal(signal os.Signal) {
+	m.t.Helper()
+	if err := m.cmd.Process.Signal(signal); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// PID is the process's.
+func (m *Monitor) PID() int { return m.cmd.Process.Pid }
+
+// Log is what the monitor has written, if Stderr is nil.
+func (m *Monitor) Log() string { return m.log.String() }
+
+// URL is that of a path.
+func (m *Monitor) URL(path string) string { return "http://" + m.Address + path }
+
+func (m *Monitor) await() {
+	m.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", m.Address)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			m.t.Fatalf("the monitor does not listen: %v\n%s", err, m.Log())
+		}
+	}
+}
+
+// freeAddress finds a port below those that the kernel gives to clients: it stays free while the monitor
+// is down.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			listener.Close()
+			return address
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// log is a buffer that is read while it is written.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
