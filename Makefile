@@ -18,7 +18,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-faults e2e-prometheus lint bench image clean
+.PHONY: help build reproducible run demo test e2e-faults e2e-podman e2e-prometheus lint bench image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,8 +60,14 @@ lint: ## check formatting, vet, staticcheck and go.mod
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	go vet -tags e2e ./...
 	$(STATICCHECK) -tags e2e -checks all ./...
+
+	go vet -tags podman ./...
+	$(STATICCHECK) -checks all -tags podman ./...
 	go mod tidy -diff
 	go mod verify
+
+e2e-podman: ## build the image with podman and test it in containers; as root
+	@internal/e2e/podman/run
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
