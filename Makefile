@@ -18,7 +18,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-faults e2e-podman e2e-prometheus lint bench image clean
+.PHONY: help build reproducible run demo test e2e-faults e2e-kubernetes e2e-podman e2e-prometheus lint bench image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ lint: ## check formatting, vet, staticcheck and go.mod
 
 e2e-podman: ## build the image with podman and test it in containers; as root
 	@internal/e2e/podman/run
+
+e2e-kubernetes: build ## check what kubectl apply -k deploy/kubernetes sends
+	cd internal/e2e/kubernetes && go vet ./... && go test -count=1 ./...
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
