@@ -120,12 +120,12 @@ func TestOfflineIsNotUnwell(t *testing.T) {
 	})
 }
 
-// TestOnlineAgain: a witness that answers for one site ends what it did not answer for another. Here that
-// one is probed once an hour.
+// TestOnlineAgain: a witness that answers for one site ends what it did not answer for another, which is
+// probed once an hour here. A probe that could not be made proves nothing.
 func TestOnlineAgain(t *testing.T) {
 	t.Parallel()
 	world{
-		sites: []script{nil, {{1 * time.Second, refuses}}, {{0, refuses}}}, intervals: map[int]time.Duration{2: time.Hour},
+		sites: []script{nil, {{1 * time.Second, broken}, {12 * time.Second, refuses}}, {{0, refuses}}}, intervals: map[int]time.Duration{2: time.Hour},
 		witnesses: []script{{{0, refuses}, {12 * time.Second, up}}},
 	}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
 		for _, want := range []struct {
