@@ -134,3 +134,20 @@ func TestWitnessesOnDemand(t *testing.T) {
 		}
 	})
 }
+
+// TestOwnProbeIsNotWaitedFor: in the background, that would delay answers that are known.
+func TestOwnProbeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	world{sites: []script{{{0, hangs}}, {{0, refuses}}}, errorWhen: true}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+		for _, want := range []struct {
+			at     time.Duration
+			answer string
+		}{{time.Second, "1"}, {4 * time.Second, monitor.ErrAllDown.Error()}} {
+			sleepUntil(want.at)
+			wantAnswer(t, m, "site-a", want.answer)
+			if waited := time.Since(midnight) - want.at; waited != 0 {
+				t.Errorf("after %v: waited %v", want.at, waited)
+			}
+		}
+	})
+}
