@@ -69,11 +69,10 @@ func TestStopLetsCallersGo(t *testing.T) {
 	}
 }
 
-// TestStopWithWitnesses stops the monitor in the middle of a failure: it waits for all that it has started,
-// and for no more than that.
-func TestStopWithWitnesses(t *testing.T) {
+// TestStopWaits for all that the monitor has started, and for no more than that.
+func TestStopWaits(t *testing.T) {
 	t.Parallel()
-	const notices = 100 * time.Millisecond // what the slow witness takes to end with ctx
+	const notices = 100 * time.Millisecond // what the slow one takes to end with ctx
 	var asking atomic.Int32
 	slow := monitor.Witness{Name: "slow", Probe: func(ctx context.Context) (probe.Result, error) {
 		asking.Add(1)
@@ -86,11 +85,13 @@ func TestStopWithWitnesses(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		witnesses []monitor.Witness
+		own       monitor.Probe // of site-a
 		takes     time.Duration
 	}{
-		{"in a round", []monitor.Witness{slow}, notices},
-		{"in a round that is decided already", []monitor.Witness{quick, slow}, notices},
-		{"before a round: the last was less than a second ago", []monitor.Witness{quick}, 0},
+		{"in a probe", nil, slow.Probe, notices},
+		{"in a round", []monitor.Witness{slow}, quick.Probe, notices},
+		{"in a round that is decided already", []monitor.Witness{quick, slow}, quick.Probe, notices},
+		{"before a round: the last was less than a second ago", []monitor.Witness{quick}, quick.Probe, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,14 +100,16 @@ func TestStopWithWitnesses(t *testing.T) {
 				o.Witnesses = c.witnesses
 				dies := script{{time.Second, refuses}}
 				ctx, cancel := context.WithCancel(t.Context())
-				m := monitor.New(world{sites: []script{nil, dies, dies}, intervals: map[int]time.Duration{2: 5500 * time.Millisecond}}.list(), o)
+				sites := world{sites: []script{nil, dies, dies}, intervals: map[int]time.Duration{2: 5500 * time.Millisecond}}.list()
+				sites[0].Probe = c.own
+				m := monitor.New(sites, o)
 				m.Start(ctx)
 				sleepUntil(5600 * time.Millisecond) // site-b failed at 5 s, site-c at 5.5 s
 				_ = log.String()
 				cancel()
 				m.Wait()
 				if took := time.Since(midnight) - 5600*time.Millisecond; took != c.takes || asking.Load() != 0 {
-					t.Errorf("took %v, want %v; %d witnesses being asked", took, c.takes, asking.Load())
+					t.Errorf("took %v, want %v; %d of them still under way", took, c.takes, asking.Load())
 				}
 				time.Sleep(time.Hour)
 				if logged := log.String(); logged != "" {
