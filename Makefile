@@ -18,7 +18,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-faults e2e-kubernetes e2e-podman e2e-prometheus lint bench image clean
+.PHONY: help build reproducible run demo test e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus lint bench image clean prometheus
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,15 @@ e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's P
 
 e2e-faults: ## break all around the binary, as root, and print a table of what a poller sees
 	cd internal/e2e/faults && go test -exec 'unshare --mount' -tags e2e -count=1 -parallel 8 -timeout 5m
+
+e2e-keda: prometheus ## ask the monitor through KEDA's own code, with every file in deploy/keda (cold: 15 minutes)
+	cd internal/e2e/keda && go test -count=1 -timeout 15m -v .
+
+e2e-cluster: prometheus ## measure failovers in a real control plane with a real KEDA (cold: 30 minutes; then 30)
+	cd internal/e2e/cluster && go test -count=1 -timeout 90m -v .
+
+prometheus:
+	@command -v prometheus >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends prometheus; }
 
 lint: ## check formatting, vet, staticcheck and go.mod
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

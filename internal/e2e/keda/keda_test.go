@@ -1,0 +1,213 @@
+package keda
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
+	"github.com/kedacore/keda/v2/pkg/scalers/authentication"
+	"github.com/kedacore/keda/v2/pkg/scaling"
+	appsv1 "k8s.io/api/apps/v1"
+	v2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+)
+
+// kedaTimeout is the default of KEDA's KEDA_HTTP_DEFAULT_TIMEOUT.
+const kedaTimeout = 3 * time.Second
+
+// atOnce is how soon a value must come that the monitor has: long before kedaTimeout.
+const atOnce = time.Second
+
+// replacements are what a user replaces in a file: hosts with their ports, and secrets by their keys.
+type replacements struct{ hosts, secrets map[string]string }
+
+// keda is KEDA with one file of deploy/keda applied.
+type keda struct {
+	handler scaling.ScaleHandler
+	client  client.Client
+	object  *kedav1alpha1.ScaledObject
+}
+
+var placeholder = regexp.MustCompile(`example\.com|\.svc\.cluster\.local`)
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "deploy/keda", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// apply gives a file to a KEDA of its own.
+func apply(t *testing.T, name string, with replacements) *keda {
+	t.Helper()
+	text := read(t, name)
+	for host, address := range with.hosts {
+		if !strings.Contains(text, "//"+host+"/") && !strings.Contains(text, "//"+host+`"`) {
+			t.Fatalf("%s does not name %s", name, host)
+		}
+		text = strings.ReplaceAll(text, host, address)
+	}
+	all := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, kedav1alpha1.AddToScheme} {
+		if err := add(all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := new(keda)
+	objects := []client.Object{&appsv1.Deployment{}}
+	objects[0].SetName("my-app")
+	objects[0].SetNamespace("default")
+	decoder := serializer.NewCodecFactory(all, serializer.EnableStrict).UniversalDeserializer()
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		decoded, _, err := decoder.Decode([]byte(document), nil, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		switch object := decoded.(type) {
+		case *corev1.Secret:
+			fill(t, object, with.secrets)
+		case *kedav1alpha1.ScaledObject:
+			k.object = object
+		}
+		objects = append(objects, decoded.(client.Object))
+	}
+	for i, trigger := range k.object.Spec.Triggers {
+		for key, value := range trigger.Metadata {
+			if placeholder.MatchString(value) {
+				t.Fatalf("trigger %d: %s is still %s", i, key, value)
+			}
+		}
+	}
+	// What KEDA's reconciler finds out about a Deployment.
+	k.object.Status.ScaleTargetGVKR = &kedav1alpha1.GroupVersionKindResource{Group: "apps", Version: "v1", Kind: "Deployment", Resource: "deployments"}
+	k.client = fake.NewClientBuilder().WithScheme(all).WithObjects(objects...).WithStatusSubresource(k.object).Build()
+	k.handler = scaling.NewScaleHandler(k.client, nil, all, kedaTimeout, kedaTimeout, &events.FakeRecorder{}, &authentication.AuthClientSet{})
+	return k
+}
+
+// fill does what the API server and the user do to a Secret.
+func fill(t *testing.T, secret *corev1.Secret, values map[string]string) {
+	t.Helper()
+	secret.Data = make(map[string][]byte)
+	for key := range secret.StringData {
+		secret.Data[key] = nil
+	}
+	if secret.Type == corev1.SecretTypeServiceAccountToken {
+		secret.Data["token"], secret.Data["ca.crt"] = nil, nil
+	}
+	for key := range secret.Data {
+		value, ok := values[key]
+		if !ok {
+			t.Fatalf("no value for %s of the Secret %s", key, secret.Name)
+		}
+		secret.Data[key] = []byte(value)
+	}
+	secret.StringData = nil
+}
+
+// unknown is what KEDA makes of anything but a number.
+const unknown = "error"
+
+// ask makes KEDA ask once, as for the HPA, and gives the value.
+func (k *keda) ask(t *testing.T, trigger int) (value string, err error) {
+	t.Helper()
+	number, err := k.askOnce(t.Context(), trigger)
+	if err != nil {
+		return unknown, err
+	}
+	return strconv.FormatFloat(number, 'g', -1, 64), nil
+}
+
+func (k *keda) askOnce(ctx context.Context, trigger int) (float64, error) {
+	cache, err := k.handler.GetScalersCache(ctx, k.object)
+	if err != nil {
+		return 0, err
+	}
+	specs, err := cache.GetMetricSpecForScalingForScaler(ctx, trigger)
+	if err != nil {
+		return 0, err
+	}
+	values, _, _, err := cache.GetMetricsAndActivityForScaler(ctx, trigger, specs[0].External.Metric.Name)
+	if err != nil {
+		return 0, err
+	}
+	return values[0].Value.AsApproximateFloat64(), nil
+}
+
+// until asks until KEDA gets this value, and fails if it gets another one before that may not be.
+func (k *keda) until(t *testing.T, trigger int, want string, before ...string) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var value string
+		began := time.Now()
+		value, err = k.ask(t, trigger)
+		if took := time.Since(began); took > atOnce && value != unknown && !slices.Contains(before, unknown) {
+			t.Errorf("trigger %d: the answer took %s", trigger, took)
+		}
+		if value == want {
+			return
+		}
+		if !slices.Contains(before, value) {
+			t.Fatalf("trigger %d: got %s (%v) on the way from %s to %s", trigger, value, err, before, want)
+		}
+	}
+	t.Fatalf("trigger %d: still no %s; the last error is: %v", trigger, want, err)
+}
+
+// stays asks for a while.
+func (k *keda) stays(t *testing.T, trigger int, want string) {
+	t.Helper()
+	for range 5 {
+		began := time.Now()
+		value, err := k.ask(t, trigger)
+		if value != want {
+			t.Fatalf("trigger %d: got %s (%v), want %s", trigger, value, err, want)
+		}
+		if took := time.Since(began); err == nil && took > atOnce {
+			t.Errorf("trigger %d: the answer took %s", trigger, took)
+		}
+		if err != nil && !noValue.MatchString(err.Error()) && k.object.Spec.Triggers[trigger].Metadata["timeout"] == "" {
+			t.Errorf("trigger %d: the error is %v", trigger, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// noValue is KEDA's word for an answer without a value, as against none in time: a 503, and a series that
+// is missing, in /metrics and in Prometheus.
+var noValue = regexp.MustCompile(`api returned 503|value failover_metric_value.* not found|metric .* not found|the result is empty`)
+
+// replicas is how many the HPA wants for a value of this trigger, before it cuts that to its limits.
+func (k *keda) replicas(t *testing.T, trigger int, value float64) int {
+	t.Helper()
+	cache, err := k.handler.GetScalersCache(t.Context(), k.object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	specs, err := cache.GetMetricSpecForScalingForScaler(t.Context(), trigger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := specs[0].External.Target
+	if target.Type != v2.AverageValueMetricType {
+		t.Fatalf("the target is a %s", target.Type)
+	}
+	return int(math.Ceil(value / target.AverageValue.AsApproximateFloat64()))
+}

@@ -1,0 +1,95 @@
+package keda
+
+import (
+	"fmt"
+	"testing"
+
+	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
+)
+
+// quorum is three monitors, each with its own view of the world.
+type quorum struct {
+	keda     *keda
+	worlds   [3]*world
+	monitors [3]*monitor
+}
+
+func newQuorum(t *testing.T) *quorum {
+	t.Helper()
+	q, hosts := new(quorum), make(map[string]string)
+	for i := range q.worlds {
+		q.worlds[i] = newWorld(t, "site-a")
+		q.monitors[i] = q.worlds[i].start(t)
+		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = q.monitors[i].address
+	}
+	q.keda = apply(t, "three-monitors.yaml", replacements{hosts: hosts})
+	cache, err := q.keda.handler.GetScalersCache(t.Context(), q.keda.object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range cache.GetMetricSpecForScaling(t.Context()) { // as the reconciler does
+		q.keda.object.Status.ExternalMetricNames = append(q.keda.object.Status.ExternalMetricNames, spec.External.Metric.Name)
+	}
+	if err := q.keda.client.Status().Update(t.Context(), q.keda.object); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// vote sets what each monitor has to say: 0, 1, or x for a dead one. The dead stay dead.
+func (q *quorum) vote(t *testing.T, votes string) {
+	t.Helper()
+	for i, vote := range votes {
+		switch vote {
+		case 'x':
+			q.monitors[i].kill()
+			continue
+		case '0':
+			q.worlds[i].peer.become(well)
+		case '1':
+			q.worlds[i].peer.become(hangs)
+		}
+		q.keda.until(t, i, string(vote), string('0'+'1'-vote))
+	}
+}
+
+// replicas is what KEDA's formula makes of all three.
+func (q *quorum) replicas(t *testing.T) (string, error) {
+	list, err := q.keda.handler.GetScaledObjectMetrics(t.Context(), "my-app", "default", kedav1alpha1.CompositeMetricName)
+	if err != nil {
+		return unknown, err
+	}
+	return list.Items[0].Value.String(), nil
+}
+
+func (q *quorum) wants(t *testing.T, votes, want string) {
+	t.Helper()
+	if got, err := q.replicas(t); got != want {
+		t.Errorf("%s: got %s (%v), want %s", votes, got, err, want)
+	}
+}
+
+// Two of three decide. A monitor that has just died makes KEDA hold for one round; then it does not count.
+func TestMajority(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ living, dying, want string }{
+		{"000", "", "0"}, {"100", "", "0"}, {"010", "", "0"}, {"110", "", "4"}, {"011", "", "4"}, {"111", "", "4"},
+		{"000", "00x", "0"}, {"001", "x01", "0"}, {"111", "11x", "4"}, {"101", "1x1", "4"},
+		{"000", "0xx", "4"}, {"111", "x1x", "4"}, {"000", "xxx", "4"}, // no majority: fallback.replicas
+	} {
+		t.Run(c.living+c.dying, func(t *testing.T) {
+			t.Parallel()
+			q := newQuorum(t)
+			q.vote(t, c.living)
+			if c.dying == "" {
+				q.wants(t, c.living, c.want)
+				return
+			}
+			q.wants(t, c.living, map[string]string{"000": "0", "001": "0", "101": "4", "111": "4"}[c.living])
+			q.vote(t, c.dying)
+			q.wants(t, c.dying+", first round", unknown)
+			q.wants(t, c.dying, c.want)
+			q.wants(t, c.dying, c.want)
+		})
+	}
+}
