@@ -5,7 +5,7 @@ let seen = document.querySelector("main time").textContent;
 
 async function update() {
   try {
-    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(5000) });
+    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(4000) });
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const main = page.querySelector("main");
