@@ -18,7 +18,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus lint bench image clean prometheus
+.PHONY: help build reproducible run demo test e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus lint bench image clean prometheus
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ e2e-cluster: prometheus ## measure failovers in a real control plane with a real
 
 prometheus:
 	@command -v prometheus >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends prometheus; }
+
+e2e-browser: ## show the page to a real browser; installs Debian's chromium if there is none
+	@if ! command -v chromium >/dev/null || [ ! -d /usr/share/fonts/truetype ]; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; \
+	fi </dev/null
+	cd internal/e2e/browser && go test -shuffle=on -count=1 -parallel=8 ./...
 
 lint: ## check formatting, vet, staticcheck and go.mod
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

@@ -1,0 +1,131 @@
+package browser
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+)
+
+// TestLive breaks a site before the reader's eyes.
+func TestLive(t *testing.T) {
+	t.Parallel()
+	b := site(t, well)
+	m := pair(t, plain(site(t, well)), plain(b))
+	p := open(t, m)
+	p.reads(t, 5*time.Second, "h1", "All sites are up")
+	eval[any](t, p, `
+		window.marker = 1;
+		window.heard = [];
+		new MutationObserver(() => heard.push(document.querySelector("#news").innerText))
+			.observe(document.querySelector("#news"), { childList: true, characterData: true, subtree: true });
+		document.querySelector('a[href="/status"]').focus({ preventScroll: true });
+		document.body.style.height = "3000px"; // whatever the window
+		scrollTo(0, 300)`)
+
+	p.updated(t)
+	p.updated(t)
+	if heard := eval[[]string](t, p, "heard"); len(heard) > 0 {
+		t.Errorf("a screen reader heard %q while there was no news", heard)
+	}
+	become(t, b, broken)
+	// 2 s from one update to the next, 1.1 s at most to detect it, and a busy machine
+	took := p.reads(t, 5*time.Second, "h1", "site-b is down")
+	t.Logf("the page said so after %v", took)
+	p.updated(t)
+
+	if heard := eval[[]string](t, p, "heard"); len(heard) != 1 || spelled(heard[0]) != "site-b is down" {
+		t.Errorf("a screen reader heard %q", heard)
+	}
+	if title := eval[string](t, p, "document.title"); !strings.HasPrefix(spelled(title), "site-b is down") {
+		t.Errorf("the title is %q", title)
+	}
+	if focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''"); focused != "/status" {
+		t.Errorf("the focus went to %q", focused)
+	}
+	if y := eval[int](t, p, "Math.round(scrollY)"); y != 300 {
+		t.Errorf("the page was scrolled to %d", y)
+	}
+	if eval[int](t, p, "window.marker ?? 0") != 1 || p.loads() != 1 {
+		t.Errorf("the page was loaded %d times", p.loads())
+	}
+}
+
+// updated waits for the next update.
+func (p *tab) updated(t *testing.T) {
+	t.Helper()
+	eval[any](t, p, "window.before = document.querySelector('main'), 0")
+	p.until(t, 5*time.Second, "an update", func() bool { return eval[bool](t, p, "!before.isConnected") })
+}
+
+// loads is how many documents the browser has asked for.
+func (p *tab) loads() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.documents
+}
+
+// TestLost takes the monitor away from the page, and gives it back.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name       string
+		lose, back func(*testing.T, *monitor)
+	}{
+		{"killed", func(_ *testing.T, m *monitor) { m.kill() }, func(t *testing.T, m *monitor) { m.start(t) }},
+		{"stopped", signal(syscall.SIGSTOP), signal(syscall.SIGCONT)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m := pair(t, plain(site(t, well)), plain(site(t, well)))
+			p := open(t, m)
+			p.forgive = "net::ERR_CONNECTION_"
+			p.reads(t, 5*time.Second, "h1", "All sites are up")
+			p.updated(t)
+			c.lose(t, m)
+			seen := p.text(t, "main time")
+			took := p.reads(t, 8*time.Second, "#lost", "The monitor does not answer. This is how things stood at "+seen)
+			t.Logf("the page said so after %v", took)
+			p.hears(t, "alert: ")
+			if title := eval[string](t, p, "document.title"); title != "No answer – Failover Monitor" {
+				t.Errorf("the title is %q", title)
+			}
+			if c.name == "killed" {
+				p.looks(t, "lost")
+			}
+			c.back(t, m)
+			p.until(t, 8*time.Second, "the page shows what is new", func() bool { return p.text(t, "#lost") == "" && p.text(t, "main time") != seen })
+			p.reads(t, 5*time.Second, "h1", "All sites are up")
+			if slices.Contains(p.heard(t), "alert: ") {
+				t.Error("the alert is still there for a screen reader")
+			}
+			if p.loads() != 1 {
+				t.Errorf("the page was loaded %d times", p.loads())
+			}
+		})
+	}
+}
+
+func signal(s syscall.Signal) func(*testing.T, *monitor) {
+	return func(t *testing.T, m *monitor) {
+		if err := m.cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestNoJavaScript has the page refresh itself all the same.
+func TestNoJavaScript(t *testing.T) {
+	t.Parallel()
+	b := site(t, well)
+	m := pair(t, plain(site(t, well)), plain(b))
+	p := open(t, m, do(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	p.until(t, 5*time.Second, "the page is loaded anew", func() bool { return p.loads() > 1 })
+	p.reads(t, 5*time.Second, "h1", "All sites are up")
+	become(t, b, broken)
+	p.reads(t, 5*time.Second, "h1", "site-b is down")
+	p.reads(t, time.Second, `section[aria-label="site-b"]`, "503")
+}

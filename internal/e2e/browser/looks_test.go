@@ -1,0 +1,93 @@
+package browser
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// screenshots is the folder of what the camera saw. Look at it.
+const screenshots = "screenshots"
+
+var schemes = []string{"light", "dark"}
+
+// looks holds the page, as it is, to fit a phone and a wall screen, in the light and in the dark, and
+// to be legible there. It leaves a screenshot of each.
+func (p *tab) looks(t *testing.T, name string) {
+	t.Helper()
+	paper := make(map[string]string)
+	for _, scheme := range schemes {
+		p.do(t, do(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}))
+		for _, width := range []int64{360, 1600} {
+			p.do(t, chromedp.EmulateViewport(width, 900))
+			if needs := eval[int64](t, p, "document.scrollingElement.scrollWidth"); needs > width {
+				t.Errorf("%s: at %d px the page is %d px wide", name, width, needs)
+			}
+			for _, pale := range eval[[]string](t, p, contrasts) {
+				t.Errorf("%s at %d px, %s: %s", name, width, scheme, pale)
+			}
+			picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(screenshots, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), picture, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		paper[scheme] = eval[string](t, p, "getComputedStyle(document.body).backgroundColor + getComputedStyle(document.querySelector('h1')).color + getComputedStyle(document.querySelector('.verdict')).color")
+	}
+	if paper["light"] == paper["dark"] {
+		t.Errorf("%s has the same colours in the light and in the dark: %s", name, paper["light"])
+	}
+}
+
+// contrasts lists the text whose contrast to what is behind it is below 4.5, by the formula of WCAG 2,
+// and first of all that there is text.
+const contrasts = `(() => {
+	const rgba = text => { const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number); return { c: [r, g, b], a }; };
+	const over = (top, below, a) => top.map((c, i) => a * c + (1 - a) * below[i]);
+	const line = e => e ? [...line(e.parentElement), e] : [];
+	const luminance = rgb => rgb.map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+		.reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+	const contrast = e => {
+		let paper = [255, 255, 255], ink, veil = 1, under;
+		for (const parent of line(e)) {
+			const style = getComputedStyle(parent), { c, a } = rgba(style.backgroundColor);
+			if (style.opacity < 1) { veil *= style.opacity; under = paper; }
+			paper = over(c, paper, a);
+		}
+		ink = rgba(getComputedStyle(e).color).c;
+		if (under) { ink = over(ink, under, veil); paper = over(paper, under, veil); }
+		const [low, high] = [luminance(ink), luminance(paper)].sort((a, b) => a - b);
+		return (high + .05) / (low + .05);
+	};
+	const seen = [...document.body.querySelectorAll("h1, h2, p, small, strong, li, dt, dd, a, time")].filter(e => e.innerText.trim() && e.id != "news");
+	if (seen.length < 20) return ["there are only " + seen.length + " pieces of text"];
+	return seen.filter(e => contrast(e) < 4.5).map(e => contrast(e).toFixed(2) + " is the contrast of: " + e.innerText);
+})()`
+
+// TestKeyboard goes through the links with the Tab key, and follows one.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	m := pair(t, plain(site(t, well)), plain(site(t, well)))
+	p := open(t, m)
+	p.reads(t, 5*time.Second, "h1", "All sites are up")
+	for _, want := range []string{"/status", "/metrics"} {
+		p.do(t, chromedp.KeyEvent(kb.Tab))
+		if focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''"); focused != want {
+			t.Fatalf("Tab went to %q, want %q", focused, want)
+		}
+		if outline := eval[string](t, p, "(s => s.outlineStyle + ' ' + s.outlineWidth)(getComputedStyle(document.activeElement))"); outline != "solid 3px" {
+			t.Errorf("the outline of %s is %s", want, outline)
+		}
+	}
+	p.forgive = "favicon.ico" // which the browser wants for what is not HTML
+	p.do(t, chromedp.KeyEvent(kb.Enter))
+	p.reads(t, 5*time.Second, "body", "failover_site_up{")
+}

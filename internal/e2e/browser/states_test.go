@@ -1,0 +1,202 @@
+package browser
+
+import (
+	"crypto/tls"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+var (
+	well   = slowly(fakesite.Answer(http.StatusOK))
+	broken = slowly(fakesite.Answer(http.StatusServiceUnavailable))
+)
+
+// slowly takes a few milliseconds more or less, as real sites do.
+func slowly(behave fakesite.Behaviour) fakesite.Behaviour {
+	return func(conn net.Conn) {
+		time.Sleep(time.Duration(1+rand.ExpFloat64()*15) * time.Millisecond)
+		behave(conn)
+	}
+}
+
+// brisk are settings for a test that does not wait long, on a machine that may be busy.
+var brisk = []string{"CACHE_TTL_SEC=0.1", "RETRY_INTERVAL_SEC=0.1", "PROBE_TIMEOUT_SEC=3"}
+
+// pair starts a monitor of two sites with these further settings. KEDA polls both.
+func pair(t *testing.T, a, b string, settings ...string) *monitor {
+	t.Helper()
+	m := start(t, append(append(settings, "SITE_A_HEALTH_URL="+a, "SITE_B_HEALTH_URL="+b), brisk...)...)
+	m.polled(t, "site-a", "site-b")
+	return m
+}
+
+func plain(s *fakesite.Site) string { return "http://" + s.Address() + "/healthz" }
+
+// states are how things can stand, and what a reader then sees. A state makes its monitor and says
+// what happens next, when the page has been shown for a while.
+var states = []struct {
+	name     string
+	world    func(t *testing.T) (m *monitor, next func())
+	headline string
+	header   string            // in the lines below the headline
+	cards    map[string]string // what is in a site's card, one per line
+}{
+	{
+		name:     "up",
+		world:    up,
+		headline: "All sites are up",
+		header:   "The monitor is online. As of ",
+		cards: map[string]string{
+			"site-a": "up\nsite-a is up since\nof the last\nprobes were up\nCertificate\nexpires in 20 days, on\ndown after 3, up after 2 in a row\n0\nis what KEDA at site-a is told\nIt last asked\nas keda-operator",
+			"site-b": "up\nsite-b is up since\n0\nis what KEDA at site-b is told",
+		},
+	},
+	{
+		name:     "down",
+		world:    down,
+		headline: "site-b is down",
+		header:   "The monitor is online; witness tcp://127.0.0.1:",
+		cards: map[string]string{
+			"site-a": "up\n1\nis what KEDA at site-a is told",
+			"site-b": "down\nsite-b is down since\n3 of 3 probes failed, last: \n503\nCertificate\nnone seen\n0\nis what KEDA at site-b is told",
+		},
+	},
+	{
+		name:     "offline",
+		world:    offline,
+		headline: "site-b is unknown",
+		header:   "The monitor is offline since ",
+		cards: map[string]string{
+			"site-a": "up\n503\nis what KEDA at site-a is told, so it holds: no verdict on site-b",
+			"site-b": "unknown\nno verdict on site-b: the monitor is offline since\nlast known: up\ndid not count\nthe last one does not count",
+		},
+	},
+	{
+		name:     "override",
+		world:    override,
+		headline: "site-b is down",
+		header:   "site-b is pinned down, whatever its probes say",
+		cards: map[string]string{
+			"site-a": "1\nis what KEDA at site-a is told",
+			"site-b": "down\npinned\nsite-b is pinned down by its OVERRIDE; its probes say up\nOverride\ndown",
+		},
+	},
+	{
+		name:     "unknown",
+		world:    unknown,
+		headline: "site-b is unknown",
+		header:   "The monitor is online",
+		cards: map[string]string{
+			"site-a": "up\n503\nso it holds: no verdict on site-b",
+			"site-b": "unknown\nno probe of it has had a result yet\nno probe yet\nnone yet\nat most 60.1 s, 0.1 s if refused",
+		},
+	},
+	{
+		name:     "prober",
+		world:    prober,
+		headline: "site-b is unknown",
+		header:   "site-b cannot be probed: ",
+		cards:    map[string]string{"site-b": "unknown\ntoken\nno such file\ndid not count"},
+	},
+	{
+		name:     "certificate",
+		world:    certificate,
+		headline: "site-b is down",
+		header:   "the certificate of site-b expired 3 days ago, on ",
+		cards:    map[string]string{"site-b": "down\ntls_expired\nCertificate\nexpired 3 days ago, on "},
+	},
+	{
+		name:     "many",
+		world:    many,
+		headline: "site-openshift-eu-central-production and site-us-west are down",
+		header:   "The monitor is online",
+		cards:    map[string]string{"site-us-east": "up\n2\nis what KEDA at site-us-east is told", "site-us-west": "down\nrefused"},
+	},
+}
+
+func up(t *testing.T) (*monitor, func()) {
+	authority := fakesite.NewCA("the site's")
+	issued := authority.Issue(time.Now().AddDate(0, 0, 20).Add(time.Hour), "127.0.0.1")
+	a := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
+	return pair(t, "https://"+a.Address(), plain(site(t, well)), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
+}
+
+func down(t *testing.T) (*monitor, func()) {
+	b := site(t, well)
+	m := pair(t, plain(site(t, well)), plain(b), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "WITNESS_URLS=tcp://"+site(t, well).Address())
+	return m, func() { become(t, b, broken) }
+}
+
+func offline(t *testing.T) (*monitor, func()) {
+	b, witness := site(t, well), site(t, well)
+	m := pair(t, plain(site(t, well)), plain(b), "WITNESS_URLS=tcp://"+witness.Address())
+	return m, func() { witness.Refuse(); b.Refuse() }
+}
+
+func override(t *testing.T) (*monitor, func()) {
+	return pair(t, plain(site(t, well)), plain(site(t, well)), "SITE_B_OVERRIDE=down"), nil
+}
+
+func unknown(t *testing.T) (*monitor, func()) {
+	return pair(t, plain(site(t, well)), plain(site(t, fakesite.Hang)), "SITE_B_PROBE_TIMEOUT_SEC=60"), nil
+}
+
+func prober(t *testing.T) (*monitor, func()) {
+	missing := filepath.Join(t.TempDir(), "token")
+	return pair(t, plain(site(t, well)), plain(site(t, well)), "SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+missing), nil
+}
+
+func certificate(t *testing.T) (*monitor, func()) {
+	authority := fakesite.NewCA("the site's")
+	issued := authority.Issue(time.Now().AddDate(0, 0, -3), "127.0.0.1")
+	b := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
+	return pair(t, plain(site(t, well)), "https://"+b.Address(), "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
+}
+
+func many(t *testing.T) (*monitor, func()) {
+	refusing := site(t, well)
+	refusing.Refuse()
+	m := start(t, append([]string{
+		"SITE_OPENSHIFT_EU_CENTRAL_PRODUCTION_HEALTH_URL=" + plain(site(t, broken)), "SITE_EU_WEST_HEALTH_URL=" + plain(site(t, well)),
+		"SITE_US_EAST_HEALTH_URL=" + plain(site(t, well)), "SITE_US_SOUTH_HEALTH_URL=" + plain(site(t, well)), "SITE_US_WEST_HEALTH_URL=" + plain(refusing),
+	}, brisk...)...)
+	m.polled(t, "site-openshift-eu-central-production", "site-eu-west", "site-us-east", "site-us-south", "site-us-west")
+	return m, nil
+}
+
+// TestStates shows each state to a reader, to a screen reader, and to the camera.
+func TestStates(t *testing.T) {
+	t.Parallel()
+	for _, s := range states {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			m, next := s.world(t)
+			p := open(t, m)
+			if next != nil {
+				time.Sleep(3 * time.Second) // for some bars from before
+				next()
+			}
+			p.reads(t, 15*time.Second, "h1", s.headline)
+			p.reads(t, 10*time.Second, "header", s.header)
+			for name, wants := range s.cards {
+				for want := range strings.SplitSeq(wants, "\n") {
+					p.reads(t, 5*time.Second, `section[aria-label="`+name+`"]`, want)
+				}
+				p.hears(t, "region: "+name, "heading: "+name)
+				p.until(t, 5*time.Second, "the strip's name is its caption", func() bool {
+					return slices.Contains(p.heard(t), "image: "+p.text(t, `section[aria-label="`+name+`"] .caption`))
+				})
+			}
+			p.hears(t, "heading: "+s.headline, "status: ", "main: ", "link: JSON", "link: Metrics")
+			p.looks(t, s.name)
+		})
+	}
+}
