@@ -1,0 +1,71 @@
+# A machine with a real systemd as PID 1, in systemd-nspawn. To be sourced; $scratch is a folder for it.
+#
+# The host may have hybrid cgroups and no systemd of its own: the machine gets a view of cgroup v2 alone,
+# and a network that is nothing but loopback.
+
+# machine_up boots it with these options for systemd-nspawn, and waits until it is up.
+machine_up() {
+  tr -d - </proc/sys/kernel/random/uuid >"$scratch/machine-id"
+  # shellcheck disable=SC2016
+  setsid unshare --mount --propagation private bash -c '
+    umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
+    mkdir "/sys/fs/cgroup/e2e.$$" && echo $$ >"/sys/fs/cgroup/e2e.$$/cgroup.procs" || exit 1
+    exec systemd-nspawn --quiet "$@"' boot --boot --register=no --keep-unit --console=pipe --private-network \
+    --bind-ro="$scratch/machine-id:/etc/machine-id" --bind-ro=/dev/null:/etc/systemd/system/systemd-machine-id-commit.service \
+    "$@" </dev/null >"$scratch/console" 2>&1 &
+  machine=$!
+  for _ in {1..150}; do
+    leader=$(awk '{print $1}' "/proc/$machine/task/"*/children 2>/dev/null) || true
+    case $([ -z "$leader" ] || inside systemctl is-system-running 2>/dev/null) in running | degraded) return ;; esac
+    [ -d "/proc/$machine" ] || break
+    sleep .2
+  done
+  cat "$scratch/console"
+  echo "the machine does not boot"
+  return 1
+}
+
+# inside runs a command in it.
+inside() { nsenter --target "$leader" --all -- "$@" </dev/null; }
+
+# machine_down switches it off, and removes what is left of its cgroup.
+machine_down() {
+  [ -n "${machine:-}" ] || return 0
+  [ -z "${leader:-}" ] || kill -s RTMIN+4 "$leader" 2>/dev/null || true # power off
+  for _ in {1..50}; do
+    [ -d "/proc/$machine" ] || break
+    sleep .2
+  done
+  kill -KILL "$machine" 2>/dev/null || true
+  for cgroup in /sys/fs/cgroup/unified/e2e."$machine" /sys/fs/cgroup/e2e."$machine"; do
+    [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+  done
+}
+
+# install_packages installs the Debian packages whose command is missing: command:package …
+install_packages() {
+  local missing=()
+  for package; do
+    command -v "${package%%:*}" >/dev/null || missing+=("${package##*:}")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  apt-get update -q
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# soon repeats a command until it succeeds, for at most that many seconds: soon 20 command …
+soon() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep .2
+  done
+}
+
+# ok says that something holds; fail, that it does not, and ends the suite.
+ok() { echo "ok    $*"; }
+fail() {
+  echo "FAIL  $*"
+  exit 1
+}
