@@ -16,7 +16,8 @@ machine_up() {
   machine=$!
   for _ in {1..150}; do
     leader=$(awk '{print $1}' "/proc/$machine/task/"*/children 2>/dev/null) || true
-    case $([ -z "$leader" ] || inside systemctl is-system-running 2>/dev/null) in running | degraded) return ;; esac
+    state=$([ -z "$leader" ] || inside systemctl is-system-running 2>/dev/null || true)
+    case $state in running | degraded) return 0 ;; esac
     [ -d "/proc/$machine" ] || break
     sleep .2
   done
@@ -42,6 +43,20 @@ machine_down() {
   done
 }
 
+# sites runs two sites in the machine, at the ports 9001 and 9002, which ill breaks and heals: ill 500, ill heal.
+sites() { inside systemd-run --quiet --unit=sites --setenv=PORT=9000 /usr/local/bin/failover-monitor demo; }
+ill() { inside curl -s --fail "127.0.0.1:9003/site-b/$1" >/dev/null; }
+
+# env_file makes an env file of env.example, with the sites at these addresses: env_file FILE HOST:PORT HOST:PORT
+env_file() {
+  inside install -m 600 -D /src/env.example "$1"
+  inside sed -i -E "s|^(SITE_A_HEALTH_URL)=.*|\1=http://$2|; s|^(SITE_B_HEALTH_URL)=.*|\1=http://$3|" "$1"
+}
+
+# value is what a site's KEDA is told: value SITE [PORT]
+value() { inside curl -s --max-time 5 "127.0.0.1:${2:-8000}/metric/$1"; }
+has_value() { [ "$(value "$1" "${3:-8000}")" = "{\"value\":$2}" ]; }
+
 # install_packages installs the Debian packages whose command is missing: command:package …
 install_packages() {
   local missing=()
@@ -63,9 +78,14 @@ soon() {
   done
 }
 
-# ok says that something holds; fail, that it does not, and ends the suite.
+# ok says that something holds. must has a command succeed, or shows the end of the journal and ends the suite.
 ok() { echo "ok    $*"; }
 fail() {
   echo "FAIL  $*"
   exit 1
+}
+must() {
+  "$@" && return
+  inside journalctl --no-pager --output short-precise --lines 40
+  fail "$*"
 }
