@@ -18,7 +18,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus lint bench image clean prometheus
+.PHONY: help build reproducible run demo test e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus e2e-quadlet e2e-systemd lint bench image clean prometheus
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,13 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 # BUILDPLATFORM is given since podman before 4.4 does not know it in FROM.
+
+e2e-systemd: ## run the units under a real systemd; as root, a minute
+	internal/e2e/systemd/run
+
+e2e-quadlet: ## run the Quadlet with podman under a real systemd; as root, three minutes, once more for a Debian tree
+	internal/e2e/systemd/quadlet
+
 image: ## build the container image
 	$(CONTAINER) build $(IMAGE_FLAGS) --file Containerfile --platform $(PLATFORM) \
 		--build-arg BUILDPLATFORM=$(HERE) --build-arg VERSION=$(VERSION) \
