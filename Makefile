@@ -12,13 +12,16 @@ IMAGE_FLAGS ?=
 ENV_FILE   ?= .env
 # This machine's own platform, as images name it.
 HERE        = linux/$(shell uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+
+FUZZTIME   ?= 30s
+SOAK       ?= 10m
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Only the race detector needs C.
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus e2e-quadlet e2e-systemd lint bench image clean prometheus
+.PHONY: help build reproducible run demo test e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus e2e-quadlet e2e-systemd lint bench image clean prometheus fuzz soak
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +55,14 @@ test: ## run all unit and black-box tests, with the race detector if there is a 
 
 e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's Prometheus
 	internal/e2e/prometheus/run
+
+fuzz: ## look for inputs that break something, FUZZTIME (30s) for each kind
+	@for target in config:FuzzLoad config:FuzzCABundle probe:FuzzToken probe:FuzzAnswer monitor:FuzzStep server:FuzzRequests; do \
+		go test -run '^$$' -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./internal/$${target%:*} || exit; \
+	done
+
+soak: ## run the binary for SOAK (10m), with 50 sites that flap; with the race detector if there is a C compiler
+	cd internal/e2e/soak && SOAK=$(SOAK) go test -tags e2e -count=1 -timeout 0
 
 e2e-faults: ## break all around the binary, as root, and print a table of what a poller sees
 	cd internal/e2e/faults && go test -exec 'unshare --mount' -tags e2e -count=1 -parallel 8 -timeout 5m

@@ -1,10 +1,16 @@
 package config_test
 
 import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"failover-monitor/internal/config"
+	"failover-monitor/internal/fakesite"
 )
 
 // FuzzLoad gives Load any environment, one variable a line: it may refuse it, and must not panic.
@@ -21,5 +27,34 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("%q: an error that says nothing", lines)
 		}
 		cfg.Settings()
+	})
+}
+
+// FuzzCABundle loads a CA bundle of any bytes: they hold a certificate, or are refused in words that do not
+// quote them.
+func FuzzCABundle(f *testing.F) {
+	ca := fakesite.NewCA("Test CA").PEM
+	f.Add(ca)
+	f.Add(append(ca, ca[:len(ca)/2]...))
+	f.Add(bytes.ReplaceAll(ca, []byte("\n"), []byte("\r\n")))
+	f.Add([]byte(strings.Replace(string(ca), "CERTIFICATE", "TRUSTED CERTIFICATE", 2)))
+	f.Add([]byte("-----BEGIN PRIVATE KEY-----\ngeheim\n-----END PRIVATE KEY-----\n"))
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
+	f.Add([]byte("\xff\xfe"))
+	f.Add([]byte(""))
+	path := filepath.Join(f.TempDir(), "ca.pem")
+	f.Fuzz(func(t *testing.T, bundle []byte) {
+		if err := os.WriteFile(path, bundle, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load([]string{"SITE_A_HEALTH_URL=https://a", "SITE_B_HEALTH_URL=https://b", "CA_BUNDLE=" + path})
+		holds := x509.NewCertPool().AppendCertsFromPEM(bundle)
+		want := fmt.Sprintf("CA_BUNDLE=%q: holds no certificate; want a PEM file with a certificate, or a directory of such files, that the monitor can see and read", path)
+		if holds != (err == nil) || err != nil && err.Error() != want {
+			t.Errorf("holds a certificate: %v; got %v", holds, err)
+		}
+		if err == nil && cfg.Sites[1].RootCAs == nil {
+			t.Error("loaded, and not used")
+		}
 	})
 }

@@ -20,7 +20,7 @@ import (
 
 // verdicts starts a monitor of site-a, site-b, … that are each up, down, or unknown for good. A first
 // caller waits for the first results.
-func verdicts(t *testing.T, each ...monitor.Verdict) *monitor.Monitor {
+func verdicts(t testing.TB, each ...monitor.Verdict) *monitor.Monitor {
 	t.Helper()
 	var sites []monitor.Site
 	for i, verdict := range each {
