@@ -198,7 +198,7 @@ func (f fault) start(s *scene) {
 
 func startSite(t *testing.T) *fakesite.Site {
 	t.Helper()
-	site, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(200))
+	site, err := fakesite.Start(rig.FreeAddress(t), fakesite.Answer(200))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ type Monitor struct {
 // to [Monitor.Log].
 func Start(t testing.TB, binary string, stderr *os.File, environ ...string) *Monitor {
 	t.Helper()
-	m := &Monitor{Address: freeAddress(t), Stderr: stderr, t: t, binary: binary, environ: environ}
+	m := &Monitor{Address: FreeAddress(t), Stderr: stderr, t: t, binary: binary, environ: environ}
 	t.Cleanup(m.Kill)
 	m.Run()
 	m.await()
@@ -96,9 +96,9 @@ func (m *Monitor) await() {
 	}
 }
 
-// freeAddress finds a port below those that the kernel gives to clients: it stays free while the monitor
-// is down.
-func freeAddress(t testing.TB) string {
+// FreeAddress finds a port of loopback below those that the kernel gives to clients: it stays free while
+// nobody listens there.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))

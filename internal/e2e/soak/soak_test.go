@@ -1,0 +1,209 @@
+//go:build e2e
+
+// Package soak runs the built binary for long, with many sites that flap and many clients. Its answers are
+// checked against what the sites were, and its use of memory, goroutines and files must not grow. Run it
+// with "make soak", or "make soak SOAK=2m".
+package soak
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/e2e/rig"
+)
+
+const (
+	siteCount    = 50
+	cacheTTL     = 50 * time.Millisecond
+	probeTimeout = 2 * time.Second
+	// window is how old what a verdict rests on can be: found at the beginning of a probe that takes its
+	// timeout, it counts for the verdict's lifetime of TTL + timeout + 1 s. What is older must be a 503.
+	window = probeTimeout + cacheTTL + probeTimeout + time.Second
+	// The sites flap for a while, and then stay as they are, so that there is one right answer only.
+	flapping, quiet = 25 * time.Second, window + 5*time.Second
+)
+
+// soak is one run.
+type soak struct {
+	*testing.T
+	monitor *rig.Monitor
+	sites   []*site
+	until   time.Time
+
+	answers, exact, unknown, wrong, views atomic.Int64
+}
+
+func TestSoak(t *testing.T) {
+	length, err := time.ParseDuration(os.Getenv("SOAK"))
+	if err != nil || length < time.Minute {
+		t.Fatalf("SOAK=%q: want how long, such as 10m, a minute at least", os.Getenv("SOAK"))
+	}
+	var race []string
+	if _, err := exec.LookPath("cc"); err == nil {
+		t.Setenv("CGO_ENABLED", "1")
+		race = []string{"-race"}
+	}
+	binary, err := rig.Build(t.TempDir(), "failover-monitor", race...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &soak{T: t, until: time.Now().Add(length)}
+	var environ []string
+	s.sites, environ = startSites(t, siteCount)
+	s.monitor = rig.Start(t, binary, nil, append(environ, fmt.Sprintf("CACHE_TTL_SEC=%v", cacheTTL.Seconds()),
+		fmt.Sprintf("PROBE_TIMEOUT_SEC=%v", probeTimeout.Seconds()), fmt.Sprintf("RETRY_INTERVAL_SEC=%v", cacheTTL.Seconds()))...)
+
+	var clients sync.WaitGroup
+	clients.Go(s.weather)
+	for range 8 {
+		clients.Go(s.poll)
+	}
+	for _, path := range []string{"/metrics", "/metrics", "/status", "/status", "/", "/healthz"} {
+		clients.Go(func() { s.view(path) })
+	}
+	usage := s.watch()
+	clients.Wait()
+	s.report(usage, race)
+}
+
+// weather has all sites flap, and rest, by turns.
+func (s *soak) weather() {
+	for s.goesOn() {
+		var all sync.WaitGroup
+		calm := time.Now().Add(flapping)
+		for _, site := range s.sites {
+			all.Go(func() { site.flap(s.T, calm) })
+		}
+		all.Wait()
+		time.Sleep(quiet)
+		for _, site := range s.sites {
+			site.forget(time.Now().Add(-2 * window))
+		}
+	}
+}
+
+func (s *soak) goesOn() bool { return time.Now().Before(s.until) }
+
+// poll asks for values, and checks each.
+func (s *soak) poll() {
+	client := http.Client{Timeout: 10 * time.Second, Transport: new(http.Transport)}
+	defer client.CloseIdleConnections()
+	for ; s.goesOn(); time.Sleep(20 * time.Millisecond) {
+		self := s.sites[rand.N(len(s.sites))]
+		asked := time.Now()
+		status, body, err := get(&client, s.monitor.URL("/metric/"+self.name))
+		switch {
+		case err != nil:
+			s.Errorf("%s: %v", self.name, err)
+		case status == http.StatusServiceUnavailable:
+			s.unknown.Add(1)
+		default:
+			s.check(self, asked, body)
+		}
+	}
+}
+
+// check compares a value with how many peers were down all the time that it can rest on, and how many at
+// some moment of it.
+func (s *soak) check(self *site, asked time.Time, body string) {
+	var least, most int
+	for _, peer := range s.sites {
+		if peer == self {
+			continue
+		}
+		down, up := peer.states(asked.Add(-window), time.Now())
+		if down {
+			most++
+		}
+		if !up {
+			least++
+		}
+	}
+	s.answers.Add(1)
+	if least == most {
+		s.exact.Add(1)
+	}
+	value, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(body, `{"value":`), "}\n"))
+	if err == nil && value >= least && value <= most {
+		return
+	}
+	if s.wrong.Add(1) <= 10 {
+		s.Errorf("%s was told %q, want a number from %d to %d", self.name, body, least, most)
+	}
+}
+
+// view looks at something else, half a second after half a second.
+func (s *soak) view(path string) {
+	client := http.Client{Timeout: 10 * time.Second, Transport: new(http.Transport)}
+	defer client.CloseIdleConnections()
+	for ; s.goesOn(); time.Sleep(500 * time.Millisecond) {
+		if status, body, err := get(&client, s.monitor.URL(path)); err != nil || status >= 500 || body == "" {
+			s.Errorf("%s: %d %v", path, status, err)
+		}
+		s.views.Add(1)
+	}
+}
+
+func get(client *http.Client, url string) (status int, body string, err error) {
+	resp, err := client.Get(url)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text), err
+}
+
+// watch measures the monitor every second until the end.
+func (s *soak) watch() []*series {
+	usage := []*series{{name: "process_resident_memory_bytes"}, {name: "go_memstats_heap_objects"}, {name: "go_goroutines", spare: 10}, {name: "process_open_fds", spare: 10}}
+	began := time.Now()
+	for ; s.goesOn(); time.Sleep(time.Second) {
+		_, text, err := get(http.DefaultClient, s.monitor.URL("/metrics"))
+		if err != nil {
+			s.Error(err)
+			continue
+		}
+		for _, series := range usage {
+			found := regexp.MustCompile(`(?m)^` + series.name + ` (\S+)$`).FindStringSubmatch(text)
+			if found == nil {
+				s.Fatalf("no %s in\n%s", series.name, text)
+			}
+			value, _ := strconv.ParseFloat(found[1], 64)
+			series.add(time.Since(began), value)
+		}
+	}
+	return usage
+}
+
+// report prints what was found, and fails for what must not be.
+func (s *soak) report(usage []*series, race []string) {
+	fmt.Printf("%d answers checked, %d of them against one right number, %d wrong; %d times 503; %d views; %q\n",
+		s.answers.Load(), s.exact.Load(), s.wrong.Load(), s.unknown.Load(), s.views.Load(), race)
+	for _, series := range usage {
+		fmt.Printf("%s, second half: %v\n", series.name, series.trend())
+		if series.grows() {
+			s.Errorf("%s grows by more than %.0f %%", series.name, 100*tolerance)
+		}
+	}
+	if s.answers.Load() < 1000 || s.exact.Load() < 100 {
+		s.Errorf("only %d answers were checked, %d of them exactly", s.answers.Load(), s.exact.Load())
+	}
+	if unknown := s.unknown.Load(); unknown > s.answers.Load()/100 {
+		s.Errorf("%d polls got a 503, which is more than one in a hundred", unknown)
+	}
+	if log := s.monitor.Log(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic") {
+		s.Errorf("the log:\n%.20000s", log)
+	}
+}
