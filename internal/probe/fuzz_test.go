@@ -43,7 +43,11 @@ func FuzzAnswer(f *testing.F) {
 		defer waitForGoroutines(t, before)
 		defer cancel()
 		site := serve(ctx, listener, answer, open)
-		result, err := fuzzed(socket, head, "").Probe(ctx)
+		result, err := fuzzed(socket, fuzzTimeout, func(target *Target) {
+			if head {
+				target.Method, target.FollowRedirects, target.ExpectBody = "HEAD", Always, regexp.MustCompile("^$")
+			}
+		}).Probe(ctx)
 		cancel()
 		site()
 
@@ -114,7 +118,9 @@ func FuzzToken(f *testing.F) {
 		if host {
 			key = "Host"
 		}
-		result, err := fuzzed(socket, false, token, key).Probe(t.Context())
+		result, err := fuzzed(socket, time.Minute, func(target *Target) {
+			target.HeaderKey, target.HeaderValFile = key, token
+		}).Probe(t.Context())
 		switch {
 		case err != nil && len(bytes.TrimSpace(content)) > 3 && strings.Contains(err.Error(), string(bytes.TrimSpace(content))):
 			t.Errorf("the token is in the error: %v", err)
@@ -129,14 +135,12 @@ func FuzzToken(f *testing.F) {
 const fuzzTimeout = 100 * time.Millisecond
 
 // fuzzed probes what listens at a socket, wherever a redirect leads.
-func fuzzed(socket string, head bool, token string, key ...string) *Prober {
+func fuzzed(socket string, timeout time.Duration, change func(*Target)) *Prober {
 	target := Target{
-		URL: &url.URL{Scheme: "http", Host: "site.test", Path: "/"}, Method: "GET", Timeout: fuzzTimeout, Accept: func(status int) bool { return status == 200 },
-		UserAgent: "failover-monitor/fuzz", HeaderValFile: token, HeaderKey: strings.Join(key, ""),
+		URL: &url.URL{Scheme: "http", Host: "site.test", Path: "/"}, Method: "GET", Timeout: timeout,
+		Accept: func(status int) bool { return status == 200 }, UserAgent: "failover-monitor/fuzz",
 	}
-	if head {
-		target.Method, target.FollowRedirects, target.ExpectBody = "HEAD", Always, regexp.MustCompile("^$")
-	}
+	change(&target)
 	p := New(target)
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,9 @@ func Build(dir, name string, args ...string) (binary string, err error) {
 	binary = filepath.Join(dir, name)
 	build := exec.Command("go", append(append([]string{"build", "-o", binary}, args...), "failover-monitor/cmd/failover-monitor")...)
 	build.Stderr = os.Stderr
+	if slices.Contains(args, "-race") { // needs C
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	}
 	return binary, build.Run()
 }
 

@@ -9,15 +9,14 @@ import (
 	"time"
 )
 
-// tolerance is how much a quantity may grow over the second half of the soak, of its mean. What grows
-// less than that is not noticed.
+// tolerance is how much of its mean a quantity may grow over the second half of the soak. What grows less
+// than that is not noticed.
 const tolerance = 0.05
 
 // series is a quantity over time.
 type series struct {
 	name            string
 	seconds, values []float64
-	spare           float64 // growth that is always allowed, for small numbers
 }
 
 func (s *series) add(at time.Duration, value float64) {
@@ -57,7 +56,7 @@ func (s *series) trend() trend {
 // grows is whether the growth is over the tolerance, by more than twice its standard error.
 func (s *series) grows() bool {
 	t := s.trend()
-	return t.growth-2*t.standard > max(tolerance*t.mean, s.spare)
+	return t.growth-2*t.standard > tolerance*t.mean
 }
 
 func (t trend) String() string {
