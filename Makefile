@@ -21,7 +21,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus e2e-quadlet e2e-systemd lint bench image clean prometheus fuzz soak
+.PHONY: help build reproducible run demo test e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus e2e-quadlet e2e-systemd lint bench image clean prometheus fuzz soak bench-scale
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,13 @@ e2e-systemd: ## run the units under a real systemd; as root, a minute
 
 e2e-quadlet: ## run the Quadlet with podman under a real systemd; as root, three minutes, once more for a Debian tree
 	internal/e2e/systemd/quadlet
+
+
+bench: build ## measure the binary against the practical limit and other servers; as root, 5 minutes
+	@internal/e2e/bench/run
+
+bench-scale: build ## measure how cost grows from 2 to 2000 sites; 6 minutes
+	@internal/e2e/bench/run scale
 
 image: ## build the container image
 	$(CONTAINER) build $(IMAGE_FLAGS) --file Containerfile --platform $(PLATFORM) \

@@ -1,0 +1,59 @@
+// Command bench measures the built monitor against the practical limit and other servers, and how its cost
+// grows with the number of sites. Its tables are Markdown. The script beside it runs it.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+const usage = "want answers, probes, starting or detection, and the binary; or scale, the binary, and numbers of sites"
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(args) == 1 && args[0] == "bare": // a server under measurement
+		return bare()
+	case len(args) == 1 && args[0] == "sites":
+		return sites()
+	case len(args) < 2:
+		return errors.New(usage)
+	}
+	parts := map[string]func() error{
+		"answers":   func() error { return answers(args[1]) },
+		"probes":    func() error { return probes(self) },
+		"starting":  func() error { return errors.Join(starting(args[1]), sizes(args[1])) },
+		"detection": func() error { return detection(args[1]) },
+		"scale":     func() error { return scaleAll(args[1], args[2:]) },
+	}
+	part := parts[args[0]]
+	if part == nil {
+		return errors.New(usage)
+	}
+	return part()
+}
+
+func scaleAll(binary string, numbers []string) error {
+	var counts []int
+	for _, number := range numbers {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 2 {
+			return fmt.Errorf("%q is no number of sites", number)
+		}
+		counts = append(counts, n)
+	}
+	return scale(binary, counts, 30*time.Second)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// interval is CACHE_TTL_SEC, the cadence of the probes.
+const interval = 5 * time.Second
+
+// scale measures how cost grows with the number of sites.
+func scale(binary string, counts []int, during time.Duration) error {
+	fmt.Printf("The cost of sites, %v of probes every %v; probes, CPU and memory are the monitor's, the sites are another process.\n", during, interval)
+	head("sites", "", "first value after", "CPU, % of a core", "RSS, MB", "RSS a site, kB", "goroutines", "probes/s",
+		"start late p50 / p99 / max, ms", "answer p50 / p99, ms", "503s", "failed probes", "/metrics, ms, kB", "/status, ms, kB")
+	var before [2]float64 // RSS of the smallest number of sites, plain and TLS
+	for _, n := range counts {
+		for i, secure := range []bool{false, true} {
+			rss, err := scaleTo(binary, n, secure, before[i], during)
+			if err != nil {
+				return fmt.Errorf("%d sites: %w", n, err)
+			}
+			if before[i] == 0 {
+				before[i] = rss
+			}
+		}
+	}
+	return nil
+}
+
+// scaleTo measures a monitor of n sites. It prints a row, and gives the resident memory.
+func scaleTo(binary string, n int, secure bool, base float64, during time.Duration) (rss float64, err error) {
+	sites, err := startMany(n, secure)
+	if err != nil {
+		return 0, err
+	}
+	defer sites.server.Close()
+	environ, kind := sites.environ(), "plain"
+	if secure {
+		kind = "TLS"
+		dir, err := os.MkdirTemp("", "bench")
+		if err != nil {
+			return 0, err
+		}
+		defer os.RemoveAll(dir)
+		bundle, err := writeFile(dir, "ca.pem", string(sites.ca))
+		if err != nil {
+			return 0, err
+		}
+		environ = append(environ, "CA_BUNDLE="+bundle)
+	}
+	began := time.Now()
+	m, err := startMonitor("", binary, environ...)
+	if err != nil {
+		return 0, err
+	}
+	defer m.stop()
+	go func() {
+		for range m.lines { // a log that nobody reads
+		}
+	}()
+	poll := target{name: "monitor", server: m, path: "/metric/site-00000"}
+	ready, err := firstValue(poll, began)
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(2 * interval) // to get into step
+
+	from, cpu := time.Now(), m.cpu()
+	answers, refused := pace(poll, 20*time.Millisecond, during)
+	to := time.Now()
+	cpu = m.cpu() - cpu
+	rss = m.rss()
+	late := sites.lateness(from, to, interval)
+	goroutines, failed, metrics, err := scrape(m)
+	if err != nil {
+		return 0, err
+	}
+	_, status, err := fetch(m, "/status")
+	if err != nil {
+		return 0, err
+	}
+	perSite := "–"
+	if base > 0 {
+		perSite = fmt.Sprintf("%.1f", (rss-base)/float64(n)/1000)
+	}
+	ms := 1000.
+	row(n, kind, fmt.Sprintf("%.2f s", ready.Seconds()), fmt.Sprintf("%.2f", 100*cpu.Seconds()/to.Sub(from).Seconds()),
+		fmt.Sprintf("%.1f", rss/1e6), perSite, goroutines, fmt.Sprintf("%.0f", float64(sites.probes(from, to))/to.Sub(from).Seconds()),
+		fmt.Sprintf("%.1f / %.1f / %.0f", ms*late.quantile(.5), ms*late.quantile(.99), ms*late.quantile(1)),
+		fmt.Sprintf("%.2f / %.2f", ms*answers.quantile(.5), ms*answers.quantile(.99)), refused, failed, metrics, status)
+	return rss, nil
+}
+
+// firstValue waits for the first value, which takes a verdict on every other site, and gives the time since began.
+func firstValue(t target, began time.Time) (time.Duration, error) {
+	for time.Since(began) < time.Minute {
+		if _, err := ask(t, time.Time{}); err == nil {
+			return time.Since(began), nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return 0, fmt.Errorf("%s gives no value for a minute", t.name)
+}
+
+// pace asks again and again, with pauses. It gives how long each answer took, and how many were no value.
+func pace(t target, every, during time.Duration) (took sample, refused int) {
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	for until := time.Now().Add(during); time.Now().Before(until); <-ticks.C {
+		one, err := ask(t, time.Time{})
+		if err != nil {
+			refused++
+		}
+		took = append(took, one...)
+	}
+	return took, refused
+}
+
+// fetch gets a page, and says how long that took and how big it is.
+func fetch(m *process, path string) (body, cost string, err error) {
+	began := time.Now()
+	resp, err := http.Get("http://" + m.address + path)
+	if err != nil {
+		return "", "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s", path, resp.Status)
+	}
+	return string(text), fmt.Sprintf("%.0f, %d", 1000*time.Since(began).Seconds(), len(text)/1000), err
+}
+
+// scrape reads what the monitor says of itself: its goroutines, and how many probes have failed so far.
+func scrape(m *process) (goroutines int, failed int, cost string, err error) {
+	text, cost, err := fetch(m, "/metrics")
+	if err != nil {
+		return 0, 0, "", err
+	}
+	in := bufio.NewScanner(strings.NewReader(text))
+	for in.Scan() {
+		name, value, _ := strings.Cut(in.Text(), " ")
+		number, _ := strconv.ParseFloat(value, 64)
+		switch {
+		case name == "go_goroutines":
+			goroutines = int(number)
+		case strings.HasPrefix(name, "failover_probes_total{") && !strings.Contains(name, `reason="ok"`):
+			failed += int(number)
+		}
+	}
+	return goroutines, failed, cost, nil
+}
