@@ -13,28 +13,25 @@ ENV_FILE   ?= .env
 # This machine's own platform, as images name it.
 HERE        = linux/$(shell uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 
+# How long "make fuzz" looks for each kind of input, and "make soak" runs.
 FUZZTIME   ?= 30s
 SOAK       ?= 10m
+
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+INSTALL     = DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends
 
 # Only the race detector needs C.
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible run demo test e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus e2e-quadlet e2e-systemd lint bench image clean prometheus fuzz soak bench-scale
+.PHONY: help build run demo image clean test lint reproducible fuzz bench bench-scale soak
+.PHONY: e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus e2e-quadlet e2e-systemd prometheus
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./failover-monitor, one static binary
 	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o failover-monitor ./cmd/failover-monitor
-
-reproducible: ## check that two clones of this commit, in two folders, build the same binary
-	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && mkdir "$$dir/elsewhere" && \
-	for clone in "$$dir/a" "$$dir/elsewhere/b"; do \
-		git clone -q . "$$clone" && $(MAKE) --no-print-directory -C "$$clone" build || exit 1; \
-	done && sha256sum "$$dir/a/failover-monitor" "$$dir/elsewhere/b/failover-monitor" && \
-	cmp "$$dir/a/failover-monitor" "$$dir/elsewhere/b/failover-monitor"
 
 run: build ## run the monitor with the settings of ENV_FILE (.env)
 	@test -f $(ENV_FILE) || { echo "no $(ENV_FILE): cp env.example $(ENV_FILE) and set your two health URLs"; exit 1; }
@@ -43,6 +40,16 @@ run: build ## run the monitor with the settings of ENV_FILE (.env)
 
 demo: build ## run the monitor on two built-in sites, to break and heal with curl
 	@./failover-monitor demo
+
+# BUILDPLATFORM is given since podman before 4.4 does not know it in FROM.
+image: ## build the container image
+	$(CONTAINER) build $(IMAGE_FLAGS) --file Containerfile --platform $(PLATFORM) \
+		--build-arg BUILDPLATFORM=$(HERE) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null) \
+		--tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest .
+
+clean: ## remove what was built
+	rm -f failover-monitor
 
 test: ## run all unit and black-box tests, with the race detector if there is a C compiler
 	@if command -v "$$(go env CC)" >/dev/null; then \
@@ -53,8 +60,19 @@ test: ## run all unit and black-box tests, with the race detector if there is a 
 		go test -shuffle=on -count=1 -parallel=8 ./...; \
 	fi
 
-e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's Prometheus
-	internal/e2e/prometheus/run
+lint: ## check formatting, vet, staticcheck and go.mod
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	go vet -tags e2e ./...
+	$(STATICCHECK) -checks all -tags e2e ./...
+	go mod tidy -diff
+	go mod verify
+
+reproducible: ## check that two clones of this commit, in two folders, build the same binary
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && mkdir "$$dir/elsewhere" && \
+	for clone in "$$dir/a" "$$dir/elsewhere/b"; do \
+		git clone -q . "$$clone" && $(MAKE) --no-print-directory -C "$$clone" build || exit 1; \
+	done && sha256sum "$$dir/a/failover-monitor" "$$dir/elsewhere/b/failover-monitor" && \
+	cmp "$$dir/a/failover-monitor" "$$dir/elsewhere/b/failover-monitor"
 
 fuzz: ## look for inputs that break something, FUZZTIME (30s) for each kind
 	@for target in config:FuzzLoad config:FuzzCABundle probe:FuzzToken probe:FuzzAnswer monitor:FuzzStep server:FuzzRequests; do \
@@ -64,44 +82,26 @@ fuzz: ## look for inputs that break something, FUZZTIME (30s) for each kind
 soak: ## run the binary for SOAK (10m), with 50 sites that flap; with the race detector if there is a C compiler
 	cd internal/e2e/soak && SOAK=$(SOAK) go test -tags e2e -count=1 -timeout 0
 
+bench: build ## measure the binary against the practical limit and other servers; as root, 5 minutes
+	@internal/e2e/bench/run
+
+bench-scale: build ## measure how cost grows from 2 to 2000 sites; 6 minutes
+	@internal/e2e/bench/run scale
+
 e2e-faults: ## break all around the binary, as root, and print a table of what a poller sees
 	cd internal/e2e/faults && go test -exec 'unshare --mount' -tags e2e -count=1 -parallel 8 -timeout 5m
 
-e2e-keda: prometheus ## ask the monitor through KEDA's own code, with every file in deploy/keda (cold: 15 minutes)
-	cd internal/e2e/keda && go test -count=1 -timeout 15m -v .
-
-e2e-cluster: prometheus ## measure failovers in a real control plane with a real KEDA (cold: 30 minutes; then 30)
-	cd internal/e2e/cluster && go test -count=1 -timeout 90m -v .
-
-prometheus:
-	@command -v prometheus >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends prometheus; }
+e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's Prometheus
+	internal/e2e/prometheus/run
 
 e2e-browser: ## show the page to a real browser; installs Debian's chromium if there is none
 	@if ! command -v chromium >/dev/null || [ ! -d /usr/share/fonts/truetype ]; then \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; \
+		apt-get update -q && $(INSTALL) chromium fonts-dejavu-core; \
 	fi </dev/null
 	cd internal/e2e/browser && go test -shuffle=on -count=1 -parallel=8 ./...
 
-lint: ## check formatting, vet, staticcheck and go.mod
-	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
-	go vet -tags e2e ./...
-	$(STATICCHECK) -tags e2e -checks all ./...
-
-	go vet -tags podman ./...
-	$(STATICCHECK) -checks all -tags podman ./...
-	go mod tidy -diff
-	go mod verify
-
 e2e-podman: ## build the image with podman and test it in containers; as root
 	@internal/e2e/podman/run
-
-e2e-kubernetes: build ## check what kubectl apply -k deploy/kubernetes sends
-	cd internal/e2e/kubernetes && go vet ./... && go test -count=1 ./...
-
-bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
-
-# BUILDPLATFORM is given since podman before 4.4 does not know it in FROM.
 
 e2e-systemd: ## run the units under a real systemd; as root, a minute
 	internal/e2e/systemd/run
@@ -109,18 +109,14 @@ e2e-systemd: ## run the units under a real systemd; as root, a minute
 e2e-quadlet: ## run the Quadlet with podman under a real systemd; as root, three minutes, once more for a Debian tree
 	internal/e2e/systemd/quadlet
 
+e2e-kubernetes: build ## check what kubectl apply -k deploy/kubernetes sends
+	cd internal/e2e/kubernetes && go vet ./... && go test -count=1 ./...
 
-bench: build ## measure the binary against the practical limit and other servers; as root, 5 minutes
-	@internal/e2e/bench/run
+e2e-keda: prometheus ## ask the monitor through KEDA's own code, with every file in deploy/keda (cold: 15 minutes)
+	cd internal/e2e/keda && go test -count=1 -timeout 15m -v .
 
-bench-scale: build ## measure how cost grows from 2 to 2000 sites; 6 minutes
-	@internal/e2e/bench/run scale
+e2e-cluster: prometheus ## measure failovers in a real control plane with a real KEDA (30 minutes, cold an hour)
+	cd internal/e2e/cluster && go test -count=1 -timeout 90m -v .
 
-image: ## build the container image
-	$(CONTAINER) build $(IMAGE_FLAGS) --file Containerfile --platform $(PLATFORM) \
-		--build-arg BUILDPLATFORM=$(HERE) --build-arg VERSION=$(VERSION) \
-		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null) \
-		--tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest .
-
-clean: ## remove what was built
-	rm -f failover-monitor
+prometheus:
+	@command -v prometheus >/dev/null || { apt-get update -q && $(INSTALL) prometheus; }

@@ -33,7 +33,7 @@ func FuzzRequests(f *testing.F) {
 	} {
 		f.Add([]byte(request))
 	}
-	var log lines
+	var log logLines
 	srv := server.New(verdicts(f, monitor.Up, monitor.Down), server.NewMetrics("fuzz"), slog.New(slog.NewTextHandler(&log, nil)))
 	socket := filepath.Join(f.TempDir(), "monitor")
 	listener, err := net.Listen("unix", socket) // TCP would run out of ports
@@ -82,19 +82,19 @@ func exchange(t *testing.T, socket string, request []byte) string {
 	return string(answer)
 }
 
-// lines is a log that is read while it is written.
-type lines struct {
+// logLines is a log that is read while it is written.
+type logLines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *lines) Write(text []byte) (int, error) {
+func (l *logLines) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(text)
 }
 
-func (l *lines) take() string {
+func (l *logLines) take() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.text.Reset()

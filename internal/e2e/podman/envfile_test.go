@@ -1,4 +1,4 @@
-//go:build podman
+//go:build e2e
 
 package podman
 

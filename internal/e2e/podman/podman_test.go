@@ -1,4 +1,4 @@
-//go:build podman
+//go:build e2e
 
 // Package podman tests the container image in real containers, started as the README says. "make
 // e2e-podman" builds the image and gives the tests a podman of their own.
