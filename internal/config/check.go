@@ -132,6 +132,9 @@ func (l *loader) warnAboutSite(s Site) {
 	case s.CacheTTL > 0 && s.RetryInterval > Timeout(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1:
 		l.warn("RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
 	}
+	if turns := max(s.FailureThreshold, s.SuccessThreshold); s.CacheTTL == 0 && turns > 1 {
+		l.warn("CACHE_TTL_SEC=0 has %s probed only when somebody asks: with a threshold of %d its verdict turns after as many polls, however long that takes", s.Name, turns)
+	}
 	if s.Override != "" {
 		l.warn("%s is pinned %s by its OVERRIDE, whatever its probes say", s.Name, s.Override)
 	}

@@ -357,6 +357,7 @@ func TestWarnings(t *testing.T) {
 		{[]string{"EXTRA_HEADER_KEY=X", "SITE_B_EXTRA_HEADER_VAL_FILE=/nowhere/token", "EXTRA_HEADER_VAL=x"}, "site-b cannot be probed before this file can be read: open /nowhere/token: no such file or directory"},
 		{[]string{"WITNESS_URLS=tcp://w:53,https://b.example.com"}, "WITNESS_URLS has the host of site-b, which cannot witness its own death: name one that is independent of all sites"},
 		{[]string{"ANSWER_TIMEOUT_SEC=3"}, "ANSWER_TIMEOUT_SEC=3 is too long: KEDA gives up after 3 s"},
+		{[]string{"SITE_B_CACHE_TTL_SEC=0", "SITE_B_PROBE_TIMEOUT_SEC=1", "SUCCESS_THRESHOLD=2"}, "CACHE_TTL_SEC=0 has site-b probed only when somebody asks: with a threshold of 2 its verdict turns after as many polls, however long that takes"},
 		{[]string{"SITE_B_CACHE_TTL_SEC=0"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to PROBE_TIMEOUT_SEC=3; KEDA gives up after 3 s"},
 		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},
 	} {
