@@ -138,9 +138,9 @@ func strip(history []monitor.Past) string {
 	return text
 }
 
-// The strip has 60 slots of 6 units. Bars of success stand on the line at 48 units from the top, the
+// The strip has 60 slots of 6 units. Bars of success stand on the line at 40 of 64 units from the top, the
 // others hang from it.
-const slot, slots, line = 6, 60, 48
+const slot, slots, line = 6, 60, 40
 
 func bars(history []monitor.Past, timeout time.Duration) (ups, downs, asides string) {
 	var up, down, aside strings.Builder
@@ -148,11 +148,11 @@ func bars(history []monitor.Past, timeout time.Duration) (ups, downs, asides str
 		x := slot*(slots-len(history)+i) + slot/2
 		switch f := scale(p.Duration, timeout); {
 		case p.SetAside:
-			fmt.Fprintf(&aside, "M%d %dh4v%.0fh-4z", x-2, line+1, 6+8*f)
+			fmt.Fprintf(&aside, "M%d %dh4v%.0fh-4z", x-2, line+1, 6+16*f)
 		case p.Up:
-			fmt.Fprintf(&up, "M%d %dv-%.0f", x, line, 6+40*f)
+			fmt.Fprintf(&up, "M%d %dv-%.0f", x, line, 6+32*f)
 		default:
-			fmt.Fprintf(&down, "M%d %dv%.0f", x, line, 6+10*f)
+			fmt.Fprintf(&down, "M%d %dv%.0f", x, line, 6+18*f)
 		}
 	}
 	return up.String(), down.String(), aside.String()
