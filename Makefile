@@ -98,7 +98,7 @@ e2e-browser: ## show the page to a real browser; installs Debian's chromium if t
 	@if ! command -v chromium >/dev/null || [ ! -d /usr/share/fonts/truetype ]; then \
 		apt-get update -q && $(INSTALL) chromium fonts-dejavu-core; \
 	fi </dev/null
-	cd internal/e2e/browser && go test -shuffle=on -count=1 -parallel=8 ./...
+	cd internal/e2e/browser && go vet ./... && go test -shuffle=on -count=1 -parallel=8 ./...
 
 e2e-podman: ## build the image with podman and test it in containers; as root
 	@internal/e2e/podman/run
@@ -113,7 +113,7 @@ e2e-kubernetes: build ## check what kubectl apply -k deploy/kubernetes sends
 	cd internal/e2e/kubernetes && go vet ./... && go test -count=1 ./...
 
 e2e-keda: prometheus ## ask the monitor through KEDA's own code, with every file in deploy/keda (cold: 15 minutes)
-	cd internal/e2e/keda && go test -count=1 -timeout 15m -v .
+	cd internal/e2e/keda && go vet ./... && go test -count=1 -timeout 15m -v .
 
 e2e-cluster: prometheus ## measure failovers in a real control plane with a real KEDA (30 minutes, cold an hour)
 	cd internal/e2e/cluster && go test -count=1 -timeout 90m -v .
