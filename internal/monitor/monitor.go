@@ -49,6 +49,7 @@ type Event struct {
 // Monitor watches a fixed set of sites.
 type Monitor struct {
 	errorWhenAllDown bool
+	onDemand         bool // whether some site is probed only when somebody asks
 	watches          []*watch
 	index            map[string]int // of watches, by name
 	network          *network
@@ -65,6 +66,7 @@ func New(sites []Site, o Options) *Monitor {
 	for i, site := range sites {
 		m.watches = append(m.watches, newWatch(site, o, verdicts, m.network))
 		m.index[site.Name] = i
+		m.onDemand = m.onDemand || site.onDemand()
 	}
 	return m
 }
@@ -99,12 +101,16 @@ func (m *Monitor) Names() []string {
 // It answers from memory. Where a verdict is missing it waits for the probe under way, no longer
 // than the answer timeout. Sites with an interval of 0 it has probed, and waits for that.
 func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
-	self, ok := m.index[name]
+	i, ok := m.index[name]
 	if !ok {
 		return 0, ErrNoSite
 	}
-	m.await(ctx, m.watches[self])
-	return m.value(m.watches[self])
+	self := m.watches[i]
+	if value, err := m.value(self); err == nil && !m.onDemand {
+		return value, nil
+	}
+	m.await(ctx, self)
+	return m.value(self)
 }
 
 // Polled notes that a site's value was asked for, and by whom. The name must be a site's.
@@ -113,7 +119,7 @@ func (m *Monitor) Polled(name, by string) { m.watches[m.index[name]].consumer.po
 // value counts the peers that are down, from what is known now.
 func (m *Monitor) value(self *watch) (int, error) {
 	down := 0
-	for peer := range m.peers(self.Name) {
+	for peer := range m.peers(self) {
 		verdict, err := peer.verdict()
 		if err != nil {
 			return 0, err
@@ -130,11 +136,11 @@ func (m *Monitor) value(self *watch) (int, error) {
 	return down, nil
 }
 
-// peers are all sites but the named one.
-func (m *Monitor) peers(name string) iter.Seq[*watch] {
+// peers are all sites but one.
+func (m *Monitor) peers(self *watch) iter.Seq[*watch] {
 	return func(yield func(*watch) bool) {
 		for _, w := range m.watches {
-			if w.Name != name && !yield(w) {
+			if w != self && !yield(w) {
 				return
 			}
 		}
