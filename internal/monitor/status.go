@@ -96,50 +96,57 @@ type MetricStatus struct {
 func (m *Monitor) Status() Status {
 	status := Status{Time: time.Now().UTC(), Online: true}
 	m.network.describe(&status)
+	alike := make(map[Verdict][]SiteStatus)
 	for _, w := range m.watches {
-		status.Sites = append(status.Sites, w.status())
+		site := w.status()
+		status.Sites = append(status.Sites, site)
+		alike[site.Verdict] = append(alike[site.Verdict], site)
 	}
 	for i, w := range m.watches {
-		metric := m.metric(i, status.Sites)
+		metric := m.metric(status.Sites[i], alike)
 		w.consumer.describe(&metric)
 		status.Metrics = append(status.Metrics, metric)
 	}
 	return status
 }
 
-// metric is what the site with index i is told, by the rules of [Monitor.Value].
-func (m *Monitor) metric(i int, sites []SiteStatus) MetricStatus {
-	metric := MetricStatus{Site: sites[i].Site}
-	var down, unknown []string
-	for j, site := range sites {
-		switch {
-		case j == i:
-		case site.Verdict == Down:
-			down = append(down, site.Explanation)
-		case site.Verdict == Unknown:
-			unknown = append(unknown, site.Explanation)
-		}
-	}
-	switch value := len(down); {
-	case len(unknown) > 0:
-		metric.Explanation = list(unknown)
-	case m.errorWhenAllDown && value == len(sites)-1 && sites[i].Verdict == Down:
+// metric is what a site is told, by the rules of [Monitor.Value], with all sites sorted by their verdicts.
+func (m *Monitor) metric(self SiteStatus, alike map[Verdict][]SiteStatus) MetricStatus {
+	metric := MetricStatus{Site: self.Site}
+	down, causes := others(alike[Down], self)
+	unknown, reasons := others(alike[Unknown], self)
+	switch {
+	case unknown > 0:
+		metric.Explanation = reasons
+	case m.errorWhenAllDown && down == len(m.watches)-1 && self.Verdict == Down:
 		metric.Explanation = ErrAllDown.Error()
-	case value == 0:
-		metric.Value, metric.Explanation = &value, "no other site is down"
+	case down == 0:
+		metric.Value, metric.Explanation = &down, "no other site is down"
 	default:
-		metric.Value, metric.Explanation = &value, list(down)
+		metric.Value, metric.Explanation = &down, causes
 	}
 	return metric
 }
 
-// list joins sentences, as many as one reads.
-func list(sentences []string) string {
+// others counts the sites of one verdict without one site, and joins their explanations, as many as one
+// reads. It looks at no more than those: it is called for each site.
+func others(sites []SiteStatus, self SiteStatus) (count int, explanations string) {
 	const most = 3
-	if more := len(sentences) - most; more > 0 {
-		return strings.Join(sentences[:most], "; ") + fmt.Sprintf("; and %d more", more)
+	var sentences []string
+	for _, site := range sites[:min(len(sites), most+1)] {
+		if site.Site != self.Site && len(sentences) < most {
+			sentences = append(sentences, site.Explanation)
+		}
 	}
-	return strings.Join(sentences, "; ")
+	count = len(sites)
+	if count > 0 && sites[0].Verdict == self.Verdict {
+		count--
+	}
+	explanations = strings.Join(sentences, "; ")
+	if more := count - most; more > 0 {
+		explanations += fmt.Sprintf("; and %d more", more)
+	}
+	return count, explanations
 }
 
 func (n *network) describe(status *Status) {
