@@ -33,6 +33,9 @@ func (l *loader) checkHeader(prefix string, p Probing) {
 	default:
 		l.wantBoth(prefix, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL")
 	}
+	if p.HeaderKey == "Host" && p.HeaderValFile != "" {
+		l.report("%s is set, and %s is Host, which is no secret and does not change: use %s", file, key, val)
+	}
 	if p.HeaderKey == "Host" && p.HeaderVal != "" && !hostPort.MatchString(p.HeaderVal.Reveal()) {
 		l.report("%s: value not shown: for %s=Host want a host, such as app.example.com or app.example.com:8443", val, key)
 	}

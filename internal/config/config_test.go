@@ -231,6 +231,7 @@ func TestRefusedValues(t *testing.T) {
 		{"HTTP_PROXY=http:/proxy:3128", "HTTP_PROXY: value not shown: want a URL", ""},
 		{"EXTRA_HEADER_KEY=a b\x00EXTRA_HEADER_VAL=geheim", "EXTRA_HEADER_KEY: value not shown", ""},
 		{"EXTRA_HEADER_KEY=Host\x00EXTRA_HEADER_VAL=https://app", "EXTRA_HEADER_VAL: value not shown: for EXTRA_HEADER_KEY=Host want a host", ""},
+		{"EXTRA_HEADER_KEY=host\x00EXTRA_HEADER_VAL_FILE=/x", "EXTRA_HEADER_VAL_FILE is set, and EXTRA_HEADER_KEY is Host, which is no secret and does not change: use EXTRA_HEADER_VAL", ""},
 		{"HTTPS_PROXY=ftp://u:geheim@proxy", "HTTPS_PROXY: value not shown: want a URL such as http://proxy.example.com:3128", ""},
 	} {
 		got := problems(twoSites(strings.Split(c.line, "\x00")...)...)
