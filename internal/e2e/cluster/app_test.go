@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// app is my-app with one file of deploy/keda applied to it.
+type app struct {
+	t        *testing.T
+	few      int // minReplicaCount
+	many     int // maxReplicaCount
+	manifest string
+}
+
+// replacements are what a user replaces in a file: hosts with their ports, and secrets by their keys.
+type replacements struct{ hosts, secrets map[string]string }
+
+var secret = regexp.MustCompile(`(?m)^(  ([a-z.]+)): "replace-me"$`)
+
+// apply applies a file as it stands but for that, and waits until the HPA gets its metric. One thing is
+// patched, for the sake of time: the value need not have been 0 for 300 s before the HPA scales down.
+func apply(t *testing.T, name string, with replacements) *app {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "deploy/keda", name))
+	must(t, err)
+	manifest := string(text)
+	for host, address := range with.hosts {
+		manifest = strings.ReplaceAll(manifest, host, address)
+	}
+	manifest = secret.ReplaceAllStringFunc(manifest, func(line string) string {
+		key := secret.FindStringSubmatch(line)
+		value, ok := with.secrets[key[2]]
+		if !ok {
+			t.Fatalf("no value for the secret %s", key[2])
+		}
+		return key[1] + ": " + strconv.Quote(value)
+	})
+	a := &app{t: t, manifest: manifest}
+	must(t, control.tryApply(manifest))
+	t.Cleanup(a.remove)
+	must(t, control.try("patch", "scaledobject", "my-app", "--type=merge", "--patch",
+		`{"spec":{"advanced":{"horizontalPodAutoscalerConfig":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":0}}}}}}`))
+	a.few, a.many = a.number("scaledobject/my-app", "{.spec.minReplicaCount}"), a.number("scaledobject/my-app", "{.spec.maxReplicaCount}")
+	must(t, control.tryApply(deployment(a.few)))
+	eventually(t, 2*time.Minute, "ScalingActive with "+name, func() bool {
+		return control.field("hpa/keda-hpa-my-app", `{.status.conditions[?(@.type=="ScalingActive")].status}`) == "True" && a.replicas() == a.few
+	})
+	return a
+}
+
+func deployment(replicas int) string {
+	return `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: my-app, namespace: default}
+spec:
+  replicas: ` + strconv.Itoa(replicas) + `
+  selector: {matchLabels: {app: my-app}}
+  template:
+    metadata: {labels: {app: my-app}}
+    spec: {containers: [{name: my-app, image: example.invalid/my-app}]}
+`
+}
+
+func (a *app) remove() {
+	cmd := control.kubectl("delete", "--ignore-not-found", "--timeout=60s", "-f", "-")
+	cmd.Stdin = strings.NewReader(a.manifest + "\n---" + deployment(a.few))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		a.t.Errorf("%v: %s", err, out)
+	}
+	eventually(a.t, time.Minute, "without HPA", func() bool { return control.field("hpa/keda-hpa-my-app", "{.metadata.name}") == "" })
+}
+
+func (a *app) number(object, jsonpath string) int {
+	a.t.Helper()
+	number, err := strconv.Atoi(control.field(object, jsonpath))
+	must(a.t, err)
+	return number
+}
+
+func (a *app) replicas() int { return a.number("deployment/my-app", "{.spec.replicas}") }
+
+// reaches waits for a count of replicas, and says how long that took and which counts came before.
+func (a *app) reaches(want int) (took time.Duration, seen []int) {
+	a.t.Helper()
+	began := time.Now()
+	eventually(a.t, 90*time.Second, strconv.Itoa(want)+" replicas", func() bool {
+		got := a.replicas()
+		if len(seen) == 0 || seen[len(seen)-1] != got {
+			seen = append(seen, got)
+		}
+		return got == want
+	})
+	return time.Since(began), seen
+}
+
+// holds watches the count over more than two rounds of the HPA.
+func (a *app) holds(want int) {
+	a.t.Helper()
+	for end := time.Now().Add(2*hpaSync + 5*time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if got := a.replicas(); got != want {
+			a.t.Fatalf("%d replicas, want %d to be held", got, want)
+		}
+	}
+}

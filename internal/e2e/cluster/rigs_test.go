@@ -1,0 +1,139 @@
+package cluster
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+// rigs start what the files of deploy/keda need.
+var rigs = map[string]func(t *testing.T, site string) (*world, replacements){
+	"site-a.yaml":             plain,
+	"site-b.yaml":             plain,
+	"fast-failover.yaml":      plain,
+	"prometheus-format.yaml":  plain,
+	"basic-auth.yaml":         basicAuth,
+	"client-certificate.yaml": clientCertificate,
+	"three-monitors.yaml":     threeAlike,
+	"openshift.yaml":          openShift,
+}
+
+const monitorHost = "failover-monitor.example.com:8000"
+
+func plain(t *testing.T, site string) (*world, replacements) {
+	w := newWorld(t, site)
+	return w, replacements{hosts: map[string]string{monitorHost: w.address}}
+}
+
+// threeAlike are three monitors in one world.
+func threeAlike(t *testing.T, site string) (*world, replacements) {
+	w := newWorld(t, site)
+	hosts := map[string]string{"failover-monitor-1.example.com:8000": w.address}
+	for _, host := range []string{"failover-monitor-2", "failover-monitor-3"} {
+		hosts[host+".example.com:8000"] = w.another(t).address
+	}
+	return w, replacements{hosts: hosts}
+}
+
+// webConfig makes the setting of a web config file with this certificate.
+func webConfig(t *testing.T, cert, key []byte, more string) (setting string) {
+	t.Helper()
+	return "WEB_CONFIG_FILE=" + file(t, "web.yml", fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n%s",
+		file(t, "tls.crt", string(cert)), file(t, "tls.key", string(key)), more))
+}
+
+// certificate is one for loopback.
+func certificate(t *testing.T, ca *fakesite.CA) (cert, key []byte) {
+	t.Helper()
+	cert, key, err := pemPair(ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1"))
+	must(t, err)
+	return cert, key
+}
+
+func file(t *testing.T, name, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), name)
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func basicAuth(t *testing.T, site string) (*world, replacements) {
+	const hash = "$2a$04$hmWrXeD.PEkOZJQ3n0EZ.OhbbeO6QRx1hpx.c9mJBWEGhzoXkY5cW" // of e2e-password
+	cert, key := certificate(t, control.pki.ca)                                 // which is in KEDA's --ca-dir
+	w := newWorld(t, site, webConfig(t, cert, key, "basic_auth_users: {keda: "+hash+"}\n"))
+	return w, replacements{
+		hosts:   map[string]string{monitorHost: w.address},
+		secrets: map[string]string{"username": "keda", "password": "e2e-password"},
+	}
+}
+
+func clientCertificate(t *testing.T, site string) (*world, replacements) {
+	private := fakesite.NewCA("private")
+	cert, key := certificate(t, private)
+	w := newWorld(t, site, webConfig(t, cert, key, fmt.Sprintf(
+		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n", file(t, "ca.crt", string(private.PEM)))))
+	return w, replacements{
+		hosts:   map[string]string{monitorHost: w.address},
+		secrets: map[string]string{"tls.crt": string(cert), "tls.key": string(key), "ca.crt": string(private.PEM)},
+	}
+}
+
+// openShift is a Prometheus that scrapes the monitor every five seconds, behind what stands before
+// OpenShift's: TLS by the cluster's own CA, and the token of a service account. Kubernetes itself puts
+// both into the Secret of the file.
+func openShift(t *testing.T, site string) (*world, replacements) {
+	w := newWorld(t, site)
+	ports, err := freePorts(1)
+	must(t, err)
+	address := "127.0.0.1:" + ports[0]
+	config := "global: {scrape_interval: 5s}\nscrape_configs:\n- job_name: failover-monitor\n  static_configs: [{targets: [" + w.address + "]}]\n"
+	path, err := exec.LookPath("prometheus")
+	must(t, err)
+	prometheus, err := startProcess(t.TempDir(), path, nil, "--config.file="+file(t, "prometheus.yml", config),
+		"--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address, "--log.level=warn")
+	must(t, err)
+	t.Cleanup(prometheus.stop)
+	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("namespace") != "default" || !knowsToken(r.Header.Get("Authorization")) {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		behind.ServeHTTP(w, r)
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{control.pki.ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return w, replacements{hosts: map[string]string{
+		"thanos-querier.openshift-monitoring.svc.cluster.local:9092": server.Listener.Addr().String(),
+	}}
+}
+
+// knowsToken asks the API server: whoever it knows may see which APIs there are.
+func knowsToken(authorization string) bool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(control.pki.ca.PEM)
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	request, err := http.NewRequest(http.MethodGet, control.server+"/apis", nil)
+	if err != nil {
+		return false
+	}
+	request.Header.Set("Authorization", authorization)
+	resp, err := client.Do(request)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
