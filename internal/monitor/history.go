@@ -13,9 +13,9 @@ const historyLength = 60
 type Past struct {
 	Ended    time.Time
 	Duration time.Duration
-	Up       bool
 	Reason   probe.Reason // why it is not up; none if it could not be made
-	SetAside bool         // it does not count
+	Up       bool
+	SetAside bool // it does not count
 }
 
 // history is a ring of the last probes.

@@ -59,7 +59,7 @@ func (w *watch) record(result probe.Result, err error, confirmed bool) {
 	}
 	w.story.aside = err
 	after := w.story
-	w.history.add(Past{time.Now(), result.Duration, result.Up, result.Reason, err != nil})
+	w.history.add(Past{time.Now(), result.Duration, result.Reason, result.Up, err != nil})
 	w.land()
 	w.mu.Unlock()
 

@@ -9,15 +9,20 @@ import (
 	"net/url"
 )
 
-// transport is two of net/http's: the name that a certificate must have, and a client certificate, are
-// for the target alone, and not for where it redirects to.
+// transport is two of net/http's where a certificate must have a given name, or we show one of our own:
+// that is for the target alone, and not for where it redirects to. Elsewhere the two are one.
 type transport struct {
 	base       *url.URL
 	home, away *http.Transport
 }
 
 func newTransport(target Target, base *url.URL) *transport {
-	t := &transport{base: base, home: onceOnly(target), away: onceOnly(target)}
+	t := &transport{base: base, home: onceOnly(target)}
+	t.away = t.home
+	if target.ServerName == "" && target.ClientCert == "" {
+		return t
+	}
+	t.away = onceOnly(target)
 	t.home.TLSClientConfig.ServerName = target.ServerName
 	if target.ClientCert != "" {
 		t.home.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
