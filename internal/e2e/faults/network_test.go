@@ -13,26 +13,20 @@ import (
 // networkFaults lie between the monitor and a site that is well.
 func networkFaults(t *testing.T) []fault {
 	return []fault{
-		nameFault("DNS hangs", silent),
-		nameFault("DNS answers over TCP alone, and hangs there", tooLong),
-		nameFault("DNS has no address for the site", respond(noError)),
-		nameFault("DNS does not know the site", respond(nxDomain)),
-		nameFault("DNS fails", respond(servFail)),
-		retried(nameFault("DNS hangs every other time; FAILURE_THRESHOLD=2", alternating(silent))),
-		witnessed(nameFault("DNS hangs, also for the only witness", silent)),
+		nameFault("DNS hangs", "hangs.test", silent),
+		nameFault("DNS answers over TCP alone, and hangs there", "tcp.test", tooLong),
+		nameFault("DNS has no address for the site", "empty.test", respond(noError)),
+		nameFault("DNS does not know the site", "unknown.test", respond(nxDomain)),
+		nameFault("DNS fails", "fails.test", respond(servFail)),
+		retried(nameFault("DNS hangs every other time; FAILURE_THRESHOLD=2", "flaps.test", alternating(silent))),
+		witnessed(nameFault("DNS hangs, also for the only witness", "alone.test", silent)),
 		proxyFault(t, "proxy dies", (*fakesite.Site).Refuse),
 		proxyFault(t, "proxy hangs", func(proxy *fakesite.Site) { proxy.Become(fakesite.Hang) }),
 	}
 }
 
-// nameFault has the name of site B treated in another way than to be resolved.
-func nameFault(name string, treat treatment) fault {
-	host := strings.Trim(strings.Map(func(r rune) rune {
-		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789", r) {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(name)), "-") + ".test"
+// nameFault has the host of site B's URL treated in another way than to be resolved.
+func nameFault(name, host string, treat treatment) fault {
 	return fault{
 		name: name,
 		environ: func(s *scene) []string {
