@@ -86,10 +86,9 @@ func (a *app) number(object, jsonpath string) int {
 
 func (a *app) replicas() int { return a.number("deployment/my-app", "{.spec.replicas}") }
 
-// reaches waits for a count of replicas, and says how long that took and which counts came before.
-func (a *app) reaches(want int) (took time.Duration, seen []int) {
+// reaches waits for a count of replicas, and gives all that there were until then.
+func (a *app) reaches(want int) (seen []int) {
 	a.t.Helper()
-	began := time.Now()
 	eventually(a.t, 90*time.Second, strconv.Itoa(want)+" replicas", func() bool {
 		got := a.replicas()
 		if len(seen) == 0 || seen[len(seen)-1] != got {
@@ -97,7 +96,7 @@ func (a *app) reaches(want int) (took time.Duration, seen []int) {
 		}
 		return got == want
 	})
-	return time.Since(began), seen
+	return seen
 }
 
 // holds watches the count over more than two rounds of the HPA.

@@ -11,7 +11,7 @@ func TestThreeMonitors(t *testing.T) {
 	hosts := make(map[string]string)
 	for i := range worlds {
 		worlds[i] = newWorld(t, "site-a")
-		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = worlds[i].address
+		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = worlds[i].Address
 	}
 	a := apply(t, "three-monitors.yaml", replacements{hosts: hosts})
 
@@ -19,17 +19,17 @@ func TestThreeMonitors(t *testing.T) {
 	a.holds(2) // one of three says that the peer is down
 	worlds[1].fail(t)
 	a.reaches(4)
-	worlds[2].kill()
+	worlds[2].Kill()
 	a.holds(4) // 2 of 2
 	worlds[1].heal(t)
 	a.reaches(2) // 1 of 2
-	worlds[1].kill()
+	worlds[1].Kill()
 	a.reaches(4) // no majority: fallback.replicas
-	worlds[0].kill()
+	worlds[0].Kill()
 	a.holds(4) // nobody is left
 	for _, w := range worlds {
 		w.heal(t)
-		w.start(t)
+		w.Run()
 	}
 	a.reaches(2)
 }

@@ -21,7 +21,7 @@ import (
 var rigs = map[string]func(t *testing.T, site string) (*world, replacements){
 	"site-a.yaml":             plain,
 	"site-b.yaml":             plain,
-	"fast-failover.yaml":      plain,
+	"fast-failover.yaml":      hasty,
 	"prometheus-format.yaml":  plain,
 	"basic-auth.yaml":         basicAuth,
 	"client-certificate.yaml": clientCertificate,
@@ -33,15 +33,21 @@ const monitorHost = "failover-monitor.example.com:8000"
 
 func plain(t *testing.T, site string) (*world, replacements) {
 	w := newWorld(t, site)
-	return w, replacements{hosts: map[string]string{monitorHost: w.address}}
+	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
 
-// threeAlike are three monitors in one world.
+// hasty is a monitor that notices fast.
+func hasty(t *testing.T, site string) (*world, replacements) {
+	w := newWorld(t, site, "CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "RETRY_INTERVAL_SEC=0.5")
+	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
+}
+
+// threeAlike are three hosts that are one monitor: it votes three times. TestThreeMonitors has three.
 func threeAlike(t *testing.T, site string) (*world, replacements) {
 	w := newWorld(t, site)
-	hosts := map[string]string{"failover-monitor-1.example.com:8000": w.address}
-	for _, host := range []string{"failover-monitor-2", "failover-monitor-3"} {
-		hosts[host+".example.com:8000"] = w.another(t).address
+	hosts := make(map[string]string)
+	for i := range 3 {
+		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = w.Address
 	}
 	return w, replacements{hosts: hosts}
 }
@@ -73,7 +79,7 @@ func basicAuth(t *testing.T, site string) (*world, replacements) {
 	cert, key := certificate(t, control.pki.ca)                                 // which is in KEDA's --ca-dir
 	w := newWorld(t, site, webConfig(t, cert, key, "basic_auth_users: {keda: "+hash+"}\n"))
 	return w, replacements{
-		hosts:   map[string]string{monitorHost: w.address},
+		hosts:   map[string]string{monitorHost: w.Address},
 		secrets: map[string]string{"username": "keda", "password": "e2e-password"},
 	}
 }
@@ -84,7 +90,7 @@ func clientCertificate(t *testing.T, site string) (*world, replacements) {
 	w := newWorld(t, site, webConfig(t, cert, key, fmt.Sprintf(
 		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n", file(t, "ca.crt", string(private.PEM)))))
 	return w, replacements{
-		hosts:   map[string]string{monitorHost: w.address},
+		hosts:   map[string]string{monitorHost: w.Address},
 		secrets: map[string]string{"tls.crt": string(cert), "tls.key": string(key), "ca.crt": string(private.PEM)},
 	}
 }
@@ -97,7 +103,7 @@ func openShift(t *testing.T, site string) (*world, replacements) {
 	ports, err := freePorts(1)
 	must(t, err)
 	address := "127.0.0.1:" + ports[0]
-	config := "global: {scrape_interval: 5s}\nscrape_configs:\n- job_name: failover-monitor\n  static_configs: [{targets: [" + w.address + "]}]\n"
+	config := "global: {scrape_interval: 5s}\nscrape_configs:\n- job_name: failover-monitor\n  static_configs: [{targets: [" + w.Address + "]}]\n"
 	path, err := exec.LookPath("prometheus")
 	must(t, err)
 	prometheus, err := startProcess(t.TempDir(), path, nil, "--config.file="+file(t, "prometheus.yml", config),

@@ -3,21 +3,26 @@ package cluster
 import (
 	"net/http"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"testing"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
-// settings are those that env.example recommends, and its defaults. What they mean is in timings.print.
+// settings are those that env.example recommends; the rest is by default.
 var settings = []string{"FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2"}
 
 var well = fakesite.Answer(http.StatusOK)
 
-// faults are the ways in which the peer fails.
-var faults = []struct {
+// fault is a way in which the peer fails.
+type fault struct {
 	name  string
 	cause func(*fakesite.Site) error
-}{
+}
+
+var faults = []fault{
 	{"hangs", func(s *fakesite.Site) error { return s.Become(fakesite.Hang) }},
 	{"refuses", func(s *fakesite.Site) error { s.Refuse(); return nil }},
 	{"answers 503", func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusServiceUnavailable)) }},
@@ -25,34 +30,25 @@ var faults = []struct {
 
 // world is one monitor and the two sites that it sees.
 type world struct {
-	address   string // of the monitor
-	own, peer *fakesite.Site
-	settings  []string
-	monitor   *process
+	*rig.Monitor
+	peer *fakesite.Site // of the site whose KEDA asks
 }
 
 // newWorld starts a monitor with two sites that are well, for the KEDA of the one that is named.
 func newWorld(t *testing.T, site string, more ...string) *world {
 	t.Helper()
-	w := &world{own: newSite(t), peer: newSite(t)}
-	a, b := w.own, w.peer
+	a, b := newSite(t), newSite(t)
+	sites := []string{"SITE_A_HEALTH_URL=http://" + a.Address(), "SITE_B_HEALTH_URL=http://" + b.Address()}
 	if site == "site-b" {
-		a, b = b, a
+		b = a
 	}
-	w.settings = append([]string{"SITE_A_HEALTH_URL=http://" + a.Address(), "SITE_B_HEALTH_URL=http://" + b.Address()}, append(settings, more...)...)
-	return w.another(t)
+	return &world{rig.Start(t, filepath.Join(binaries, "failover-monitor"), nil, slices.Concat(settings, sites, more)...), b}
 }
 
-// another starts one more monitor in the same world.
-func (w world) another(t *testing.T) *world {
-	t.Helper()
-	ports, err := freePorts(1)
-	must(t, err)
-	w.address = "127.0.0.1:" + ports[0]
-	w.start(t)
-	t.Cleanup(w.kill)
-	return &w
-}
+var worstCase = regexp.MustCompile(`worst_case_detection=(\S+)`)
+
+// worstCase is the monitor's own word at its start for the time that it takes to see that a site hangs.
+func (w *world) worstCase() string { return worstCase.FindStringSubmatch(w.Log())[1] }
 
 func newSite(t *testing.T) *fakesite.Site {
 	t.Helper()
@@ -60,18 +56,6 @@ func newSite(t *testing.T) *fakesite.Site {
 	must(t, err)
 	t.Cleanup(site.Close)
 	return site
-}
-
-func (w *world) start(t *testing.T) {
-	t.Helper()
-	var err error
-	w.monitor, err = startProcess(t.TempDir(), filepath.Join(binaries, "failover-monitor"), append([]string{"LISTEN_ADDR=" + w.address}, w.settings...))
-	must(t, err)
-}
-
-func (w *world) kill() {
-	w.monitor.cmd.Process.Kill()
-	<-w.monitor.ended
 }
 
 // heal makes the peer well.
