@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"os/signal"
 	"syscall"
 	"time"
@@ -59,6 +57,8 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 	m := newMonitor(cfg, log, metrics.Observe)
 	m.Start(loops)
 	srv := server.New(m, metrics, log)
+	answers := &exchanges{open: make(map[net.Conn]struct{})}
+	srv.ConnState = answers.note
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(srv, listener, cfg.WebConfigFile, log) }()
 	if cfg.WebConfigFile != "" {
@@ -71,19 +71,14 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 	case err = <-failed:
 	case <-ctx.Done():
 		log.Info("stopping", "cause", context.Cause(ctx))
+		listener.Close()
+		<-failed // all that was accepted is among the exchanges by now
 	}
 	stopping()
 	stopLoops()
-	shutdown(srv)
+	srv.SetKeepAlivesEnabled(false)
+	answers.wait(shutdownTimeout)
+	srv.Close()
 	m.Wait()
 	return err
-}
-
-// shutdown lets the answers under way be given, but not for long.
-func shutdown(srv *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	if errors.Is(srv.Shutdown(ctx), context.DeadlineExceeded) {
-		srv.Close()
-	}
 }

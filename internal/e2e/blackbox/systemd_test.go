@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -182,6 +185,43 @@ func TestPassedSocket(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRestart restarts the monitor on a socket that systemd keeps open, with many polls all the while: each
+// has an answer, from the one that stops or from the one that starts.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	socket := socketFile(t)
+	environ := sites(healthy(t), healthy(t), "LISTEN_FDS=1")
+	m := launch(t, activated(`LISTEN_PID=$$`, socket.file), environ...)
+	ctx, stopPolls := context.WithCancel(t.Context())
+	var pollers sync.WaitGroup
+	var polls atomic.Int64
+	for range 8 {
+		pollers.Go(func() {
+			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+			for ; ctx.Err() == nil; polls.Add(1) {
+				resp, err := client.Get("http://" + socket.address + "/healthz")
+				if err != nil {
+					t.Errorf("after %d polls: %v", polls.Load(), err)
+					return
+				}
+				resp.Body.Close()
+			}
+		})
+	}
+	for range 10 {
+		m.waitFor(t, func(l logLine) bool { return l.Msg == "listening" })
+		time.Sleep(100 * time.Millisecond)
+		if code, _ := m.stop(t, syscall.SIGTERM); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		m = launch(t, activated(`LISTEN_PID=$$`, socket.file), environ...)
+	}
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "listening" })
+	stopPolls()
+	pollers.Wait()
+	t.Logf("%d polls", polls.Load())
 }
 
 // activated is the monitor with these files from descriptor 3, and a LISTEN_PID, which only a shell can
