@@ -200,7 +200,8 @@ func TestRestart(t *testing.T) {
 	for range 8 {
 		pollers.Go(func() {
 			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
-			for ; ctx.Err() == nil; polls.Add(1) {
+			for ; ctx.Err() == nil; time.Sleep(time.Millisecond) {
+				polls.Add(1)
 				resp, err := client.Get("http://" + socket.address + "/healthz")
 				if err != nil {
 					t.Errorf("after %d polls: %v", polls.Load(), err)
