@@ -62,6 +62,12 @@ func (s *site) flap(t *testing.T, until time.Time) {
 	}
 }
 
+func (s *site) heal(t *testing.T) {
+	if s.down {
+		s.turn(t)
+	}
+}
+
 func (s *site) turn(t *testing.T) {
 	began, down := time.Now(), !s.down
 	var err error

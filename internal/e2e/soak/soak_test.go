@@ -30,8 +30,9 @@ const (
 	// window is how old what a verdict rests on can be: found at the beginning of a probe that takes its
 	// timeout, it counts for the verdict's lifetime of TTL + timeout + 1 s. What is older must be a 503.
 	window = probeTimeout + cacheTTL + probeTimeout + time.Second
-	// The sites flap for a while, and then stay as they are, so that there is one right answer only.
-	flapping, quiet = 25 * time.Second, window + 5*time.Second
+	// The sites flap for a while. Then they stay as they are, so that there is one right answer only. Then all
+	// are well, and the monitor is measured once it has settled: sites that hang hold goroutines and files.
+	flapping, still, settling, measuring = 20 * time.Second, window + 3*time.Second, 3 * time.Second, 5 * time.Second
 )
 
 // soak is one run.
@@ -41,6 +42,7 @@ type soak struct {
 	sites   []*site
 	until   time.Time
 
+	measure                               atomic.Bool
 	answers, exact, unknown, wrong, views atomic.Int64
 }
 
@@ -48,8 +50,8 @@ type soak struct {
 // the same time.
 func TestSoak(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("SOAK"))
-	if err != nil || length < time.Minute {
-		t.Fatalf("SOAK=%q: want how long, such as 10m, a minute at least", os.Getenv("SOAK"))
+	if err != nil || length < 2*time.Minute {
+		t.Fatalf("SOAK=%q: want how long, such as 10m, 2m at least", os.Getenv("SOAK"))
 	}
 	// Not the memory of the process: the race detector's own grows.
 	flat := []string{"go_memstats_heap_objects", "go_goroutines", "process_open_fds"}
@@ -92,7 +94,7 @@ func run(t *testing.T, length time.Duration, flat []string, args ...string) {
 	s.report(usage)
 }
 
-// weather has all sites flap, and rest, by turns.
+// weather has all sites flap, stay, and be well, by turns.
 func (s *soak) weather() {
 	for s.goesOn() {
 		var all sync.WaitGroup
@@ -101,10 +103,15 @@ func (s *soak) weather() {
 			all.Go(func() { site.flap(s.T, calm) })
 		}
 		all.Wait()
-		time.Sleep(quiet)
+		time.Sleep(still)
 		for _, site := range s.sites {
+			site.heal(s.T)
 			site.forget(time.Now().Add(-2 * window))
 		}
+		time.Sleep(settling)
+		s.measure.Store(true)
+		time.Sleep(measuring)
+		s.measure.Store(false)
 	}
 }
 
@@ -186,13 +193,16 @@ func get(client *http.Client, url string) (status int, body string, err error) {
 	return resp.StatusCode, string(text), err
 }
 
-// watch measures the monitor every second until the end.
+// watch measures the monitor again and again, while it is time to.
 func (s *soak) watch(metrics []string) (usage []*series) {
 	for _, name := range metrics {
 		usage = append(usage, &series{name: name})
 	}
 	began := time.Now()
-	for ; s.goesOn(); time.Sleep(time.Second) {
+	for ; s.goesOn(); time.Sleep(250 * time.Millisecond) {
+		if !s.measure.Load() {
+			continue
+		}
 		_, text, err := get(http.DefaultClient, s.monitor.URL("/metrics"))
 		if err != nil {
 			s.Error(err)
