@@ -118,7 +118,7 @@ func TestWitnesses(t *testing.T) {
 			}
 			t.Cleanup(b.Close)
 			_, dead := bound(t)
-			m := start(t, append(sites(healthy(t), b.Address(), "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=0.5"),
+			m := start(t, append(sites(healthy(t), b.Address(), "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2"),
 				"WITNESS_URLS="+scheme+"://"+witness.Address()+", tcp://"+dead)...)
 			m.verdict(t, "site-b", "up")
 
@@ -170,7 +170,7 @@ func TestTokenFile(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
-	m := start(t, append(sites(healthy(t), b, "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=0.5", "LOG_LEVEL=debug", "FAILURE_THRESHOLD=3"),
+	m := start(t, append(sites(healthy(t), b, "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2", "LOG_LEVEL=debug", "FAILURE_THRESHOLD=3"),
 		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+token)...)
 	m.verdict(t, "site-b", "up")
 	for n := range 3 {

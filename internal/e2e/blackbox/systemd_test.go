@@ -90,7 +90,7 @@ func TestStatusLine(t *testing.T) {
 	t.Parallel()
 	systemd, variable := newManager(t)
 	b, witness := fragile(t), fragile(t)
-	m := start(t, sites(healthy(t), b.Address(), variable, "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=0.5",
+	m := start(t, sites(healthy(t), b.Address(), variable, "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=2",
 		"WITNESS_URLS=tcp://"+witness.Address(), "SITE_C_HEALTH_URL=http://"+healthy(t), "SITE_C_OVERRIDE=down")...)
 	systemd.hear(t, `STATUS=site-a up, site-b up, site-c down \(pinned\)`)
 	b.Refuse()
