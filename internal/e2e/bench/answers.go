@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"failover-monitor/internal/fakesite"
@@ -10,9 +11,6 @@ import (
 
 // The servers under measurement have one core, and what asks them has the other.
 const serverCore = "0"
-
-// rounds is how often each measurement is made, in turn with the others.
-const rounds = 7
 
 // answers compares how fast the value is told: by the monitor, by the practical limit, and by the
 // blackbox exporter, while the peer is well and while it hangs.
@@ -27,63 +25,78 @@ func answers(binary string) error {
 		return err
 	}
 	defer hangs.Close()
-	targets, stop, err := startAll(binary, well.Address(), hangs.Address())
-	defer stop()
-	if err != nil {
+	var all contest
+	defer all.stop()
+	if err := all.start(binary, well.Address(), hangs.Address()); err != nil {
 		return err
 	}
-	fmt.Printf("Answers: %d rounds, in which each server is asked in turn, alone on core %s. Median (min–max).\n", rounds, serverCore)
-	fmt.Printf("The limit is net/http with a handler that writes the same bytes; ratios are of the same round.\n")
-	head("connections", "server", "requests/s", "of the limit's", "p50, ms", "p99, ms", "p99 to healthy", "CPU, µs/request", "to the limit's")
-	idle := targets[1].server.rss()
+	monitor := all.targets[2].server
+	idle := monitor.rss()
+	fmt.Println("Answers, in rounds in which each server is asked in turn, alone on one core. Median (quartiles); ratios are of the same round.")
+	head("connections", "server", "requests/s", "of net/http's", "of the same with limits", "p50, ms", "p99, ms", "p99 to healthy", "CPU, µs/request", "CPU to net/http's")
 	for _, connections := range []int{1, 16, 256} {
-		if err := compare(targets, connections); err != nil {
+		if err := compare(all.targets[:4], connections, 25, 400*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("\nMemory of the monitor (RSS): %.1f MB idle, %.1f MB after the load, %.1f MB at most; the limit's %.1f MB after the load\n",
-		idle/1e6, targets[1].server.rss()/1e6, targets[1].server.kilobytes("VmHWM:")*1024/1e6, targets[0].server.rss()/1e6)
+	fmt.Printf("\nMemory of the monitor (RSS): %.1f MB idle, %.1f MB after this load; net/http's %.1f MB after it\n",
+		idle/1e6, monitor.rss()/1e6, all.targets[0].server.rss()/1e6)
+	fmt.Println("\nThe same with the blackbox exporter, which probes for each request.")
+	head("connections", "server", "requests/s", "of net/http's", "of the same with limits", "p50, ms", "p99, ms", "p99 to healthy", "CPU, µs/request", "CPU to net/http's")
+	for _, connections := range []int{1, 16} {
+		if err := compare(all.targets, connections, 5, 400*time.Millisecond); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// startAll starts the servers to compare: the limit is the first, and each that is well is before the same
-// with a peer that hangs.
-func startAll(binary, well, hangs string) (targets []target, stop func(), err error) {
-	stop = func() {
-		for _, t := range targets {
-			t.server.stop()
-		}
+// contest are the servers to compare: net/http, the same with limits, and the monitor and the blackbox exporter
+// each with a healthy peer and then with one that hangs.
+type contest struct{ targets []target }
+
+func (c *contest) stop() {
+	for _, t := range c.targets {
+		t.server.stop()
 	}
+}
+
+func (c *contest) start(binary, well, hangs string) error {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, stop, err
+		return err
 	}
-	limit, err := start(serverCore, os.Environ(), self, "bare")
-	if err != nil {
-		return nil, stop, err
-	}
-	address := <-limit.lines
-	limit.address = address[:len(address)-1]
-	targets = append(targets, target{name: "the limit", server: limit, path: "/"})
-	for _, peer := range []string{well, hangs} {
-		m, err := startMonitor(serverCore, binary, "SITE_A_HEALTH_URL=http://"+well, "SITE_B_HEALTH_URL=http://"+peer)
+	for _, kind := range []string{"bare", "limited"} {
+		server, err := start(serverCore, os.Environ(), self, kind)
 		if err != nil {
-			return targets, stop, err
+			return err
 		}
-		targets = append(targets, target{name: "monitor", server: m, path: "/metric/site-a"})
+		server.address = readLine(server)
+		c.targets = append(c.targets, target{name: "net/http, " + kind, server: server, path: "/"})
 	}
-	exporter, err := startBlackbox()
-	if err != nil {
-		return targets, stop, err
+	for name, peer := range pairs("monitor", well, hangs) {
+		server, err := startMonitor(serverCore, binary, "SITE_A_HEALTH_URL=http://"+well, "SITE_B_HEALTH_URL=http://"+peer)
+		if err != nil {
+			return err
+		}
+		c.targets = append(c.targets, target{name: name, server: server, path: "/metric/site-a"})
 	}
-	for _, peer := range []string{well, hangs} {
-		targets = append(targets, target{name: "blackbox exporter", server: exporter, path: "/probe?module=http_2xx&target=http://" + peer, chunked: true})
-	}
-	for _, i := range []int{2, 4} {
-		targets[i].name += ", peer hangs"
+	for name, peer := range pairs("blackbox exporter", well, hangs) {
+		server, err := startBlackbox()
+		if err != nil {
+			return err
+		}
+		c.targets = append(c.targets, target{name: name, server: server, path: "/probe?module=http_2xx&target=http://" + peer, chunked: true})
 	}
 	time.Sleep(5 * time.Second) // the hanging peer's first probe takes 3
-	return targets, stop, nil
+	return nil
+}
+
+// pairs names a server's two peers.
+func pairs(server, well, hangs string) func(func(name, peer string) bool) {
+	return func(yield func(name, peer string) bool) {
+		_ = yield(server, well) && yield(server+", peer hangs", hangs)
+	}
 }
 
 // startBlackbox starts Prometheus' blackbox exporter with the monitor's timeout.
@@ -109,14 +122,16 @@ func startBlackbox() (*process, error) {
 	return p, waitFor(address)
 }
 
-// compare prints a row for each target.
-func compare(targets []target, connections int) error {
-	type measured struct{ perSecond, p50, p99, cpu sample }
+// measured is what the rounds have measured of one target.
+type measured struct{ perSecond, p50, p99, cpu sample }
+
+// compare prints a row for each target, of which the first is the limit and the second that with limits.
+func compare(targets []target, connections, rounds int, each time.Duration) error {
 	all := make([]measured, len(targets))
 	for round := range rounds {
 		for n := range targets {
 			i := (n + round) % len(targets) // so that no server always comes after the same
-			l, err := measure(targets[i], connections, time.Second)
+			l, err := measure(targets[i], connections, each)
 			if err != nil {
 				return err
 			}
@@ -124,14 +139,15 @@ func compare(targets []target, connections int) error {
 			m.perSecond, m.p50, m.p99, m.cpu = append(m.perSecond, l.perSecond), append(m.p50, l.p50), append(m.p99, l.p99), append(m.cpu, l.cpuPerCall)
 		}
 	}
-	limit := all[0]
 	for i, m := range all {
 		toHealthy := "–"
-		if i == 2 || i == 4 {
-			toHealthy = ratios(m.p99, all[i-1].p99).spread("%.2f", 1)
+		if slices.Contains([]int{3, 5}, i) {
+			toHealthy = ratios(m.p99, all[i-1].p99).quartiles("%.2f", 1)
 		}
-		row(connections, targets[i].name, m.perSecond.spread("%.0f", 1), ratios(m.perSecond, limit.perSecond).spread("%.3f", 1),
-			m.p50.spread("%.3f", 1000), m.p99.spread("%.2f", 1000), toHealthy, m.cpu.spread("%.1f", 1e6), ratios(m.cpu, limit.cpu).spread("%.2f", 1))
+		row(connections, targets[i].name, m.perSecond.quartiles("%.0f", 1),
+			ratios(m.perSecond, all[0].perSecond).quartiles("%.3f", 1), ratios(m.perSecond, all[1].perSecond).quartiles("%.3f", 1),
+			m.p50.quartiles("%.3f", 1000), m.p99.quartiles("%.2f", 1000), toHealthy,
+			m.cpu.quartiles("%.1f", 1e6), ratios(m.cpu, all[0].cpu).quartiles("%.2f", 1))
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func detection(binary string) error {
 			if fault == "hangs" {
 				worst += 3 * time.Second
 			}
-			row(fault, retry, ours.spread("%.1f", 1), worst.Seconds(), theirs.spread("%.1f", 1))
+			row(fault, retry, ours.extremes("%.1f", 1), worst.Seconds(), theirs.extremes("%.1f", 1))
 		}
 	}
 	return nil

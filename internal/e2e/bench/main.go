@@ -26,7 +26,9 @@ func run(args []string) error {
 	}
 	switch {
 	case len(args) == 1 && args[0] == "bare": // a server under measurement
-		return bare()
+		return bare(false)
+	case len(args) == 1 && args[0] == "limited":
+		return bare(true)
 	case len(args) == 1 && args[0] == "sites":
 		return sites()
 	case len(args) < 2:

@@ -17,6 +17,9 @@ import (
 	"failover-monitor/internal/probe"
 )
 
+// rounds is how often each probe is measured, in turn with the other.
+const rounds = 7
+
 // sites serves a plain and a TLS site on loopback, in a process of their own, and prints their addresses
 // and the certificate of their authority.
 func sites() error {
@@ -49,7 +52,7 @@ func probes(self string) error {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	const each = 300
-	fmt.Printf("\nOne probe: %d rounds of %d by turns. Median (min–max).\n", rounds, each)
+	fmt.Printf("\nOne probe: %d rounds of %d by turns. Median (quartiles).\n", rounds, each)
 	head("", "CPU of a bare client, µs", "of a probe", "ratio", "allocations of a bare client", "of a probe", "kB of a bare client", "of a probe")
 	for _, address := range []string{"http://" + plain, "https://" + secure} {
 		target, err := url.Parse(address)
@@ -62,8 +65,8 @@ func probes(self string) error {
 				return err
 			}
 		}
-		row(target.Scheme, bare.cpu.spread("%.0f", 1e6), ours.cpu.spread("%.0f", 1e6), ratios(ours.cpu, bare.cpu).spread("%.2f", 1),
-			bare.allocations.spread("%.0f", 1), ours.allocations.spread("%.0f", 1), bare.bytes.spread("%.1f", 1e-3), ours.bytes.spread("%.1f", 1e-3))
+		row(target.Scheme, bare.cpu.quartiles("%.0f", 1e6), ours.cpu.quartiles("%.0f", 1e6), ratios(ours.cpu, bare.cpu).quartiles("%.2f", 1),
+			bare.allocations.quartiles("%.0f", 1), ours.allocations.quartiles("%.0f", 1), bare.bytes.quartiles("%.1f", 1e-3), ours.bytes.quartiles("%.1f", 1e-3))
 	}
 	return nil
 }

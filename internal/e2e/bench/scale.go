@@ -78,14 +78,8 @@ func scaleTo(binary string, n int, secure bool, base float64, during time.Durati
 	cpu = m.cpu() - cpu
 	rss = m.rss()
 	late := sites.lateness(from, to, interval)
-	goroutines, failed, metrics, err := scrape(m)
-	if err != nil {
-		return 0, err
-	}
-	_, status, err := fetch(m, "/status")
-	if err != nil {
-		return 0, err
-	}
+	goroutines, failed, metrics := scrape(m)
+	_, status := fetch(m, "/status")
 	perSite := "–"
 	if base > 0 {
 		perSite = fmt.Sprintf("%.1f", (rss-base)/float64(n)/1000)
@@ -123,27 +117,27 @@ func pace(t target, every, during time.Duration) (took sample, refused int) {
 	return took, refused
 }
 
-// fetch gets a page, and says how long that took and how big it is.
-func fetch(m *process, path string) (body, cost string, err error) {
+// fetch gets a page, and says how long that took and how big it is, or why there is none.
+func fetch(m *process, path string) (body, cost string) {
 	began := time.Now()
 	resp, err := http.Get("http://" + m.address + path)
 	if err != nil {
-		return "", "", err
+		return "", err.Error()
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answers %s", path, resp.Status)
+	switch {
+	case err != nil:
+		return "", err.Error()
+	case resp.StatusCode != http.StatusOK:
+		return "", resp.Status
 	}
-	return string(text), fmt.Sprintf("%.0f, %d", 1000*time.Since(began).Seconds(), len(text)/1000), err
+	return string(text), fmt.Sprintf("%.0f, %d", 1000*time.Since(began).Seconds(), len(text)/1000)
 }
 
 // scrape reads what the monitor says of itself: its goroutines, and how many probes have failed so far.
-func scrape(m *process) (goroutines int, failed int, cost string, err error) {
-	text, cost, err := fetch(m, "/metrics")
-	if err != nil {
-		return 0, 0, "", err
-	}
+func scrape(m *process) (goroutines, failed int, cost string) {
+	text, cost := fetch(m, "/metrics")
 	in := bufio.NewScanner(strings.NewReader(text))
 	for in.Scan() {
 		name, value, _ := strings.Cut(in.Text(), " ")
@@ -155,5 +149,5 @@ func scrape(m *process) (goroutines int, failed int, cost string, err error) {
 			failed += int(number)
 		}
 	}
-	return goroutines, failed, cost, nil
+	return goroutines, failed, cost
 }
