@@ -86,7 +86,7 @@ func scaleTo(binary string, n int, secure bool, base float64, during time.Durati
 	}
 	ms := 1000.
 	row(n, kind, fmt.Sprintf("%.2f s", ready.Seconds()), fmt.Sprintf("%.2f", 100*cpu.Seconds()/to.Sub(from).Seconds()),
-		fmt.Sprintf("%.1f", rss/1e6), perSite, goroutines, fmt.Sprintf("%.0f", float64(sites.probes(from, to))/to.Sub(from).Seconds()),
+		fmt.Sprintf("%.1f", rss/1e6), perSite, goroutines, fmt.Sprintf("%.1f", float64(sites.probes(from, to))/to.Sub(from).Seconds()),
 		fmt.Sprintf("%.1f / %.1f / %.0f", ms*late.quantile(.5), ms*late.quantile(.99), ms*late.quantile(1)),
 		fmt.Sprintf("%.2f / %.2f", ms*answers.quantile(.5), ms*answers.quantile(.99)), refused, failed, metrics, status)
 	return rss, nil
