@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // nameserver answers DNS over UDP and TCP at port 53 of an address of loopback. It knows one name for each
@@ -33,12 +35,13 @@ const (
 	ipv4      = 1
 )
 
-// resolves gives the address 127.0.0.1, and no IPv6 address.
+// resolves gives the address of the sites, and no IPv6 address.
 func resolves(question []byte, _ bool) []byte {
 	response := respond(noError)(question, false)
 	if kind := binary.BigEndian.Uint16(question[len(question)-4:]); kind == ipv4 {
-		response[7] = 1                                                                    // one answer:
-		response = append(response, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1) // the name asked for, A, IN, a minute
+		response[7] = 1                                                      // one answer:
+		response = append(response, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4) // the name asked for, A, IN, a minute
+		response = append(response, rig.Host().To4()...)
 	}
 	return response
 }

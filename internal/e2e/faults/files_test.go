@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -50,7 +51,7 @@ func halfReplaced() fault {
 		name: "client certificate is replaced before its key",
 		environ: func(s *scene) []string {
 			s.become(fakesite.TLS(&tls.Config{
-				Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted,
+				Certificates: []tls.Certificate{ca.Issue(tomorrow, rig.Host().String())}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted,
 			}, fakesite.Answer(200)))
 			return []string{"SITE_B_HEALTH_URL=https://" + s.b.Address(), "CA_BUNDLE=" + s.write("ca.pem", ca.PEM),
 				"CLIENT_CERT_FILE=" + s.write("client.crt", oldCert), "CLIENT_KEY_FILE=" + s.write("client.key", oldKey)}

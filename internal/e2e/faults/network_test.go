@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -31,7 +32,7 @@ func nameFault(name, host string, treat treatment) fault {
 		name: name,
 		environ: func(s *scene) []string {
 			s.dns.become(host, resolves)
-			return []string{"SITE_B_HEALTH_URL=http://" + strings.Replace(s.b.Address(), "127.0.0.1", host, 1)}
+			return []string{"SITE_B_HEALTH_URL=http://" + strings.Replace(s.b.Address(), rig.Host().String(), host, 1)}
 		},
 		begin: func(s *scene) { s.dns.become(host, treat) },
 		end:   func(s *scene) { s.dns.become(host, resolves) },

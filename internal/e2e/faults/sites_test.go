@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -20,8 +21,9 @@ func siteFaults(t *testing.T) []fault {
 	secure := func(cert tls.Certificate) fakesite.Behaviour {
 		return fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
 	}
-	selfSigned, _ := fakesite.SelfSigned(tomorrow, "127.0.0.1")
-	well := secure(ca.Issue(tomorrow, "127.0.0.1"))
+	host := rig.Host().String()
+	selfSigned, _ := fakesite.SelfSigned(tomorrow, host)
+	well := secure(ca.Issue(tomorrow, host))
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
 	var faults []fault
@@ -50,7 +52,7 @@ func siteFaults(t *testing.T) []fault {
 			sees:  turns1,
 		})
 	}
-	tlsFault("certificate expires", secure(ca.Issue(lastMonth, "127.0.0.1")))
+	tlsFault("certificate expires", secure(ca.Issue(lastMonth, host)))
 	tlsFault("certificate for another name", secure(ca.Issue(tomorrow, "other.example")))
 	tlsFault("certificate of an unknown authority", secure(selfSigned))
 	tlsFault("TLS handshake hangs", fakesite.Hang)
@@ -106,7 +108,7 @@ func listenDeaf(t *testing.T, address string) (socket int) {
 		t.Fatal(err)
 	}
 	syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: tcp.Port}); err != nil {
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte(tcp.IP.To4()), Port: tcp.Port}); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Listen(socket, 0); err != nil {

@@ -100,12 +100,19 @@ func (m *Monitor) await() {
 	}
 }
 
-// FreeAddress finds a port of loopback below those that the kernel gives to clients: it stays free while
+// Host is an address of loopback that no other process uses, so that none can take a port of ours while
+// nobody listens there.
+func Host() net.IP {
+	pid := os.Getpid() // 4194304 at most
+	return net.IPv4(127, byte(64+pid>>16), byte(pid>>8), byte(pid))
+}
+
+// FreeAddress finds a port of [Host] below those that the kernel gives to clients: it stays free while
 // nobody listens there.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		address := fmt.Sprintf("%s:%d", Host(), 10000+rand.IntN(20000))
 		if listener, err := net.Listen("tcp", address); err == nil {
 			listener.Close()
 			return address
