@@ -115,7 +115,7 @@ e2e-kubernetes: build ## check what kubectl apply -k deploy/kubernetes sends
 e2e-keda: prometheus ## ask the monitor through KEDA's own code, with every file in deploy/keda (cold: 15 minutes)
 	cd internal/e2e/keda && go vet ./... && go test -count=1 -timeout 15m -v .
 
-e2e-cluster: prometheus ## measure failovers in a real control plane with a real KEDA (30 minutes, cold an hour)
+e2e-cluster: prometheus ## measure failovers in a real control plane with a real KEDA (20 minutes, cold an hour)
 	cd internal/e2e/cluster && go test -count=1 -timeout 90m -v .
 
 prometheus:

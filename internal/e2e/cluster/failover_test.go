@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"failover-monitor/internal/fakesite"
 )
 
 // TestFailover measures site-a.yaml in every fault, and each other file in one.
@@ -58,15 +60,19 @@ func (a *app) measure(t *testing.T, file string, w *world, f fault) {
 	timings.add(row{file: file, fault: f.name, worst: w.worstCase(), few: a.few, many: a.many}, up, time.Since(healed))
 }
 
-// A monitor that dies, and one that comes up and knows nothing yet, must not end a failover.
+// A monitor that dies must not end a failover, nor one that comes up and cannot know anything.
 func TestRestartedMonitorHoldsTheCount(t *testing.T) {
-	w, with := plain(t, "site-a")
-	a := apply(t, "site-a.yaml", with)
+	witness := newSite(t)
+	w := newWorld(t, "site-a", "WITNESS_URLS=http://"+witness.Address())
+	a := apply(t, "site-a.yaml", replacements{hosts: map[string]string{monitorHost: w.Address}})
 	w.fail(t)
 	a.reaches(4)
 	w.Kill()
 	a.holds(4)
+	must(t, witness.Become(fakesite.Hang)) // so that no failed probe counts
 	w.Run()
+	a.holds(4)
+	must(t, witness.Become(well))
 	a.holds(4)
 	w.heal(t)
 	a.reaches(2)
