@@ -29,14 +29,13 @@ const stopLimit = 1900 * time.Millisecond
 
 func main() {
 	log.SetOutput(io.Discard) // net/http's client has no other logger, and would print what peers send
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
 		time.Sleep(stopLimit)
 		os.Exit(exitOK)
 	})
 	stderr := newUnhurried(os.Stderr)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, stderr)
-	stop()
 	stderr.flush(stopLimit)
 	os.Exit(code)
 }

@@ -51,7 +51,7 @@ func worstCase(sites []monitor.Site) time.Duration {
 
 // runMonitor probes and answers until ctx ends, and returns when everything it started has ended.
 func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) (err error) {
-	loops, stopLoops := context.WithCancel(ctx)
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx)) // they outlast the polls that wait for them
 	defer stopLoops()
 	metrics := server.NewMetrics(version)
 	m := newMonitor(cfg, log, metrics.Observe)
@@ -75,9 +75,10 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 		<-failed // all that was accepted is among the exchanges by now
 	}
 	stopping()
-	stopLoops()
 	srv.SetKeepAlivesEnabled(false)
 	answers.wait(shutdownTimeout)
+	stopLoops() // who still waits is told that nothing is known
+	answers.wait(shutdownTimeout / 10)
 	srv.Close()
 	m.Wait()
 	return err

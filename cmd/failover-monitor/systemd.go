@@ -48,8 +48,8 @@ func tellSystemd(m *monitor.Monitor, log *slog.Logger) (stopping func()) {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return func() {}
 	}
-	tell := func(state ...string) {
-		if _, err := daemon.SdNotify(false, strings.Join(state, "\n")); err != nil {
+	tell := func(state string) {
+		if _, err := daemon.SdNotify(false, state); err != nil {
 			log.Warn("cannot tell systemd", "error", err)
 		}
 	}
@@ -59,7 +59,8 @@ func tellSystemd(m *monitor.Monitor, log *slog.Logger) (stopping func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var beats sync.WaitGroup
-	tell(daemon.SdNotifyReady, verdicts(m))
+	tell(daemon.SdNotifyReady)
+	tell(verdicts(m))
 	beats.Go(func() {
 		for ticks := time.Tick(every); wait(ctx, ticks); {
 			tell(verdicts(m))
@@ -71,7 +72,7 @@ func tellSystemd(m *monitor.Monitor, log *slog.Logger) (stopping func()) {
 	return func() {
 		cancel()
 		beats.Wait()
-		tell(daemon.SdNotifyStopping, "STATUS=stopping")
+		tell(daemon.SdNotifyStopping + "\nSTATUS=stopping")
 	}
 }
 
@@ -85,11 +86,18 @@ func wait(ctx context.Context, ticks <-chan time.Time) bool {
 	}
 }
 
+// statusLimit is somewhat less than the 4096 bytes of a message that systemd takes; it ignores longer ones.
+const statusLimit = 4000
+
 // verdicts is the line that "systemctl status" shows.
 func verdicts(m *monitor.Monitor) string {
 	var sites []string
 	for _, s := range m.Status().Sites {
 		sites = append(sites, s.String())
 	}
-	return "STATUS=" + strings.Join(sites, ", ")
+	line := "STATUS=" + strings.Join(sites, ", ")
+	if len(line) > statusLimit {
+		line = line[:statusLimit] + "…"
+	}
+	return line
 }

@@ -19,6 +19,7 @@ type unhurried struct {
 // entry is something to write, or somebody to tell that all before it is written.
 type entry struct {
 	text    []byte
+	lost    int64 // lines before it
 	written chan struct{}
 }
 
@@ -31,31 +32,31 @@ func newUnhurried(to io.Writer) *unhurried {
 
 // Write takes text to be written, and always succeeds.
 func (u *unhurried) Write(text []byte) (int, error) {
+	lost := u.lost.Swap(0)
 	select {
-	case u.queue <- entry{text: bytes.Clone(text)}:
+	case u.queue <- entry{text: bytes.Clone(text), lost: lost}:
 	default:
-		u.lost.Add(1)
+		u.lost.Add(lost + 1)
 	}
 	return len(text), nil
 }
 
 func (u *unhurried) run() {
 	for e := range u.queue {
-		if e.written != nil {
-			close(e.written)
-			continue
-		}
-		if lost := u.lost.Swap(0); lost > 0 {
-			fmt.Fprintf(u.to, "failover-monitor: %d lines of the log are lost, for nobody read them\n", lost)
+		if e.lost > 0 {
+			fmt.Fprintf(u.to, "failover-monitor: %d lines of the log are lost, for nobody read them\n", e.lost)
 		}
 		u.to.Write(e.text)
+		if e.written != nil {
+			close(e.written)
+		}
 	}
 }
 
 // flush waits until all is written, but no longer than that.
 func (u *unhurried) flush(patience time.Duration) {
 	timeout := time.After(patience)
-	last := entry{written: make(chan struct{})}
+	last := entry{written: make(chan struct{}), lost: u.lost.Swap(0)}
 	select {
 	case u.queue <- last:
 	case <-timeout:

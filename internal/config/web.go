@@ -19,8 +19,8 @@ func (l *loader) checkWebConfig(path string) {
 	}
 }
 
-// cited is what YAML's errors show of a file.
-var cited = regexp.MustCompile("`[^`]*`")
+// cited is what YAML's errors show of a file: values, and what it takes for the name of an anchor.
+var cited = regexp.MustCompile("(?s)`.*`|'.*'")
 
 // withoutCitations is the text of an error about a web configuration in one line, without what it cites
 // of the file: that may be a password.

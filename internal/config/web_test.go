@@ -20,6 +20,8 @@ func TestWebConfig(t *testing.T) {
 		"basic_auth_users:\n  keda: geheim\n":                                                       noHash,
 		"basic_auth_users:\n  keda: $2a$04$geheim\n":                                                noHash,
 		"basic_auth_users: geheim\n":                                                                "yaml: unmarshal errors: line 1: cannot unmarshal !!str *** into map[string]config.Secret" + take,
+		"basic_auth_users:\n  keda: *geheim\n":                                                      "yaml: unknown anchor *** referenced" + take,
+		"tls_server_config: \"a`geheim\"\n":                                                         "yaml: unmarshal errors: line 1: cannot unmarshal !!str *** into web.TLSConfig" + take,
 		"basic_auth_user: {}\n":                                                                     "yaml: unmarshal errors: line 1: field basic_auth_user not found in type web.Config" + take,
 		"tls_server_config:\n  cert_file: /no.crt\n  key_file: /k\n":                                "failed to read cert_file (/no.crt): open /no.crt: no such file or directory" + take,
 		"tls_server_config:\n  client_ca_file: /no.pem\n":                                           "missing one of cert or cert_file" + take,

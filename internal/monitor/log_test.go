@@ -44,11 +44,9 @@ time=00:50.000 level=INFO msg="site is down" site=site-b from=up to=down probes=
 time=00:50.000 level=INFO msg="verdict known again" site=site-b verdict=down`},
 		{"the prober's fault while offline", world{sites: []script{nil, {{1 * s, refuses}, {8 * s, broken}, {17 * s, refuses}, {22 * s, up}}}, witnesses: []script{{{0, refuses}}}}, s, `
 time=00:05.000 level=WARN msg="monitor is offline: no witness answers, and failed probes do not count"
-time=00:10.000 level=INFO msg="monitor is online again" offline_for=5s
 time=00:10.000 level=WARN msg="probe does not count" site=site-b error=broken
 time=00:11.000 level=WARN msg="verdict expired" site=site-b error="no verdict on site-b: broken; its last result is 11s old, and expired after 11s, last known: up"
-time=00:20.000 level=WARN msg="monitor is offline: no witness answers, and failed probes do not count"
-time=00:25.000 level=INFO msg="monitor is online again" offline_for=5s
+time=00:25.000 level=INFO msg="monitor is online again" offline_for=20s
 time=00:25.000 level=INFO msg="verdict known again" site=site-b verdict=up`},
 		{"offline, from the first site that is cut off to the last", world{
 			sites:     []script{nil, {{1 * s, refuses}, {12 * s, up}}, {{1 * s, refuses}, {17 * s, up}}},

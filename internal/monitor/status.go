@@ -89,6 +89,7 @@ type MetricStatus struct {
 	Explanation string    `json:"explanation"` // the value, or why there is none, in words
 	LastPoll    time.Time `json:"last_poll,omitzero"`
 	PolledBy    string    `json:"polled_by,omitempty"` // the user agent of the last poll
+	OnDemand    bool      `json:"on_demand,omitempty"` // CACHE_TTL_SEC=0: each poll has the sites probed, and a value here is that of a moment ago
 	Armed       bool      `json:"armed"`               // false when nobody has asked for a minute: the failover would not happen
 }
 
@@ -112,7 +113,7 @@ func (m *Monitor) Status() Status {
 
 // metric is what a site is told, by the rules of [Monitor.Value], with all sites sorted by their verdicts.
 func (m *Monitor) metric(self SiteStatus, alike map[Verdict][]SiteStatus) MetricStatus {
-	metric := MetricStatus{Site: self.Site}
+	metric := MetricStatus{Site: self.Site, OnDemand: m.onDemand}
 	down, causes := others(alike[Down], self)
 	unknown, reasons := others(alike[Unknown], self)
 	switch {

@@ -43,10 +43,11 @@ func (w *watch) record(result probe.Result, err error, confirmed bool) {
 		lost, regained bool
 		offline        time.Duration
 	)
-	if confirmed {
-		offline, regained = w.network.regain(w.Name, err == nil && !result.Up)
-	} else {
+	switch {
+	case !confirmed:
 		err, lost = w.network.lose(w.Name)
+	case err == nil: // else it tells nothing of the network
+		offline, regained = w.network.regain(w.Name, !result.Up)
 	}
 	w.mu.Lock()
 	before := w.story

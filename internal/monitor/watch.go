@@ -157,6 +157,9 @@ func (w *watch) end() {
 	if w.flight == nil {
 		w.takeOff()
 	}
+	if w.onDemand() {
+		w.verdicts.Remove(w.Name) // the last one is no answer to who asked for a new one
+	}
 	close(w.flight)
 	if w.expiry != nil {
 		w.expiry.Stop()

@@ -109,3 +109,20 @@ func TestPageEscapes(t *testing.T) {
 		}
 	})
 }
+
+// TestPageOnDemand does not say what nobody can know before somebody asks.
+func TestPageOnDemand(t *testing.T) {
+	t.Parallel()
+	up := func(context.Context) (probe.Result, error) { return probe.Result{Up: true}, nil }
+	var sites []monitor.Site
+	for _, name := range []string{"site-a", "site-b"} {
+		sites = append(sites, monitor.Site{Name: name, Probe: up, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
+	}
+	m := monitor.New(sites, monitor.Options{Log: slog.New(slog.DiscardHandler)})
+	if body := get(m, "/").Body.String(); strings.Contains(body, "503") || !strings.Contains(body, "is probed when KEDA at site-a asks") {
+		t.Errorf("got\n%s", body)
+	}
+	if body := get(m, "/status").Body.String(); !strings.Contains(body, `"on_demand": true`) {
+		t.Errorf("got\n%s", body)
+	}
+}

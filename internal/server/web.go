@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 
 	"github.com/prometheus/exporter-toolkit/web"
 )
@@ -21,6 +22,8 @@ func Serve(srv *http.Server, on net.Listener, webConfig string, log *slog.Logger
 	return web.Serve(on, srv, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(toolkitLog{log.Handler()}))
 }
 
+const unusable = "WEB_CONFIG_FILE cannot be used, and nobody is answered; the command config says what is wrong with it"
+
 // toolkitLog passes on what the toolkit warns of, without what it cites: that may be a password.
 type toolkitLog struct{ slog.Handler }
 
@@ -29,8 +32,7 @@ func (toolkitLog) Enabled(_ context.Context, level slog.Level) bool { return lev
 
 // Handle is [slog.Handler]'s.
 func (t toolkitLog) Handle(ctx context.Context, r slog.Record) error {
-	const what = "WEB_CONFIG_FILE cannot be used, and nobody is answered; the command config says what is wrong with it"
-	return t.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, what, r.PC))
+	return t.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, unusable, r.PC))
 }
 
 // errorLog takes what net/http has to say.
@@ -38,16 +40,23 @@ func errorLog(to *slog.Logger) *log.Logger { return log.New(netErrors{to}, "", 0
 
 type netErrors struct{ log *slog.Logger }
 
+// peers is how the reasons begin why a handshake fails for its client's part. Any other is the toolkit's, for
+// which our own file is to blame; it may cite a password.
+var peers = regexp.MustCompile(`^http: TLS handshake error from \S+: ((unexpected )?EOF|tls: |(remote|local) error: |read |write |client sent |could not find allowed SANs|error parsing client )`)
+
 // Write logs a line. A handshake that fails is its client's concern, unless that is a KEDA which nobody
 // told of our CA; one that is not even begun is a port scan, or a load balancer's check.
 func (n netErrors) Write(line []byte) (int, error) {
 	level := slog.LevelWarn
+	length := len(line)
 	switch handshake := bytes.Contains(line, []byte("TLS handshake error")); {
+	case handshake && !peers.Match(line):
+		level, line = slog.LevelError, []byte(unusable)
 	case handshake && bytes.HasSuffix(line, []byte(": EOF\n")):
 		level = slog.LevelDebug
 	case handshake:
 		level = slog.LevelInfo
 	}
 	n.log.Log(context.Background(), level, string(bytes.TrimSpace(line)))
-	return len(line), nil
+	return length, nil
 }

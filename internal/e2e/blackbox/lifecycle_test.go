@@ -7,9 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -55,6 +58,57 @@ func TestStop(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStopAnswers stops a monitor while a poll waits for the probe that it has asked for: it is told what
+// that finds, and not what an earlier one did.
+func TestStopAnswers(t *testing.T) {
+	t.Parallel()
+	var dead atomic.Bool
+	asked := make(chan bool, 10)
+	b := web(t, func(w http.ResponseWriter, _ *http.Request) {
+		if dead.Load() {
+			asked <- true
+			time.Sleep(500 * time.Millisecond)
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	m := start(t, sites(healthy(t), b, "CACHE_TTL_SEC=0")...)
+	m.wantValue(t, "site-a", "0")
+	dead.Store(true)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		m.wantValue(t, "site-a", "1")
+	}()
+	<-asked
+	m.stop(t, syscall.SIGTERM)
+	<-answered
+}
+
+// TestExitCodeWithoutAReader has a bad setting while nobody reads the log: the exit code says so all the same.
+func TestExitCodeWithoutAReader(t *testing.T) {
+	t.Parallel()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	defer writer.Close()
+	writer.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	writer.Write(make([]byte, 1<<20)) // more than it holds
+	var runs sync.WaitGroup
+	for range 6 { // a race would be lost now and then
+		runs.Go(func() {
+			cmd := exec.Command(binary)
+			cmd.Env, cmd.Stderr = []string{noExitSleep}, writer
+			cmd.Run()
+			if code := cmd.ProcessState.ExitCode(); code != 2 {
+				t.Errorf("exit code %d, want 2", code)
+			}
+		})
+	}
+	runs.Wait()
 }
 
 func TestBusyPort(t *testing.T) {

@@ -3,6 +3,7 @@ package blackbox
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -37,17 +38,23 @@ func newManager(t *testing.T) (m manager, variable string) {
 	return manager{conn}, "NOTIFY_SOCKET=" + path
 }
 
+// notifyLimit is the longest message that systemd reads (NOTIFY_BUFFER_MAX): it ignores longer ones.
+const notifyLimit = 4096
+
 // next is the next message, line by line. It is nil when none comes within that time.
 func (m manager) next(t *testing.T, within time.Duration) []string {
 	t.Helper()
 	m.conn.SetReadDeadline(time.Now().Add(within))
-	message := make([]byte, 4096)
+	message := make([]byte, notifyLimit+1)
 	n, err := m.conn.Read(message)
 	if err, ok := err.(net.Error); ok && err.Timeout() {
 		return nil
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n > notifyLimit {
+		t.Errorf("systemd ignores a message of more than %d bytes: %.100s…", notifyLimit, message)
 	}
 	return strings.Split(string(message[:n]), "\n")
 }
@@ -68,20 +75,27 @@ func (m manager) hear(t *testing.T, line string) []string {
 	return nil
 }
 
-// TestReady has the first message come when the monitor can be polled, and not earlier.
+// TestReady has the first message come when the monitor can be polled, and not earlier; with many sites, too.
 func TestReady(t *testing.T) {
 	t.Parallel()
-	systemd, variable := newManager(t)
-	listen := freeAddress(t)
-	launch(t, exec.Command(binary), sites(healthy(t), healthy(t), variable, "LISTEN_ADDR="+listen)...)
-	message := systemd.next(t, 20*time.Second)
-	conn, err := net.Dial("tcp", listen)
-	if err != nil {
-		t.Fatalf("%q, but %v", message, err)
-	}
-	conn.Close()
-	if len(message) != 2 || message[0] != "READY=1" || !strings.HasPrefix(message[1], "STATUS=site-a ") {
-		t.Errorf("the first message is %q", message)
+	for _, more := range []int{0, 300} {
+		systemd, variable := newManager(t)
+		listen := freeAddress(t)
+		environ := sites(healthy(t), healthy(t), variable, "LISTEN_ADDR="+listen)
+		for i := range more {
+			environ = append(environ, fmt.Sprintf("SITE_EU_WEST_SHOP%d_HEALTH_URL=http://%s/%d", i, healthy(t), i))
+		}
+		launch(t, exec.Command(binary), environ...)
+		message := systemd.next(t, 20*time.Second)
+		conn, err := net.Dial("tcp", listen)
+		if err != nil {
+			t.Fatalf("%q, but %v", message, err)
+		}
+		conn.Close()
+		if !slices.Equal(message, []string{"READY=1"}) {
+			t.Errorf("the first message is %q", message)
+		}
+		systemd.hear(t, "STATUS=site-a .*")
 	}
 }
 

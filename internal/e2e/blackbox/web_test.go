@@ -156,21 +156,27 @@ func TestCertificateSwap(t *testing.T) {
 // so without what is in the file.
 func TestBrokenWebConfig(t *testing.T) {
 	t.Parallel()
-	g := guard(t, passwords)
-	g.write(t, "web.yml", "basic_auth_users: geheim\n")
-	if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code != 500 || strings.Contains(body, "value") {
-		t.Errorf("broken: %d %q %v, want 500", code, body, err)
-	}
-	g.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "WEB_CONFIG_FILE cannot be used") })
-	if strings.Contains(g.log(), "geheim") {
-		t.Errorf("a secret is in\n%s", g.log())
-	}
-	_, _, stderr := command(t, append(sites("a", "b"), g.environ...), "config")
-	if strings.Contains(stderr, "geheim") || !strings.Contains(stderr, "cannot unmarshal") {
-		t.Errorf("config says %q", stderr)
-	}
-	g.write(t, "web.yml", passwords)
-	if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code != 200 {
-		t.Errorf("repaired: %d %q %v, want 200", code, body, err)
+	for _, good := range []string{passwords, serverTLS + passwords} {
+		for _, broken := range []string{"basic_auth_users: geheim\n", "basic_auth_users:\n  keda: *geheim\n"} {
+			g := guard(t, good)
+			g.write(t, "web.yml", broken)
+			if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code == 200 || strings.Contains(body, "value") {
+				t.Errorf("broken: %d %q %v", code, body, err)
+			}
+			g.waitFor(t, func(l logLine) bool {
+				return l.Level == "ERROR" && strings.HasPrefix(l.Msg, "WEB_CONFIG_FILE cannot be used")
+			})
+			if strings.Contains(g.log(), "geheim") {
+				t.Errorf("a secret is in\n%s", g.log())
+			}
+			_, _, stderr := command(t, append(sites("a", "b"), g.environ...), "config")
+			if strings.Contains(stderr, "geheim") || !strings.Contains(stderr, "WEB_CONFIG_FILE=") {
+				t.Errorf("config says %q", stderr)
+			}
+			g.write(t, "web.yml", good)
+			if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code != 200 {
+				t.Errorf("repaired: %d %q %v, want 200", code, body, err)
+			}
+		}
 	}
 }
