@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"regexp"
 	"strings"
 
@@ -9,8 +10,17 @@ import (
 
 // checkWebConfig refuses a file that the exporter-toolkit could not serve with.
 func (l *loader) checkWebConfig(path string) {
+	if path == "" {
+		return
+	}
 	err := web.Validate(path)
+	content, _ := os.ReadFile(path) // which Validate has read
+	tls, passwords := hasTLS.Match(content), hasPasswords.Match(content)
 	switch {
+	case err == nil && !tls && !passwords:
+		l.report("WEB_CONFIG_FILE=%q: asks for neither TLS nor passwords; want tls_server_config or basic_auth_users in it, or the setting left out", path)
+	case err == nil && !tls:
+		l.warn("WEB_CONFIG_FILE asks for passwords without TLS: they cross the network for all to read")
 	case err == nil:
 	case strings.Contains(err.Error(), "bcrypt"): // and cites it
 		l.report("WEB_CONFIG_FILE=%q: a value of basic_auth_users is no bcrypt hash; make one with htpasswd -nB NAME", path)
@@ -18,6 +28,11 @@ func (l *loader) checkWebConfig(path string) {
 		l.report("WEB_CONFIG_FILE=%q: %s; want a file that Prometheus would take as --web.config.file", path, withoutCitations(err))
 	}
 }
+
+var (
+	hasTLS       = regexp.MustCompile(`(?m)^tls_server_config:`)
+	hasPasswords = regexp.MustCompile(`(?m)^basic_auth_users:`)
+)
 
 // cited is what YAML's errors show of a file: values, and what it takes for the name of an anchor.
 var cited = regexp.MustCompile("(?s)`.*`|'.*'")

@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -15,7 +16,7 @@ func TestWebConfig(t *testing.T) {
 	)
 	path := filepath.Join(t.TempDir(), "web.yml")
 	for content, want := range map[string]string{
-		"": "",
+		"": "asks for neither TLS nor passwords; want tls_server_config or basic_auth_users in it, or the setting left out",
 		"basic_auth_users:\n  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n": "",
 		"basic_auth_users:\n  keda: geheim\n":                                                       noHash,
 		"basic_auth_users:\n  keda: $2a$04$geheim\n":                                                noHash,
@@ -31,6 +32,9 @@ func TestWebConfig(t *testing.T) {
 		}
 		got := problems(twoSites("WEB_CONFIG_FILE=" + path)...)
 		if want == "" && got == nil {
+			if warnings := load(t, twoSites("WEB_CONFIG_FILE="+path)...).Warnings; len(warnings) != 1 || !strings.Contains(warnings[0], "passwords without TLS") {
+				t.Errorf("%q: warnings %q", content, warnings)
+			}
 			continue
 		}
 		if len(got) != 1 || got[0] != "WEB_CONFIG_FILE=\""+path+"\": "+want {

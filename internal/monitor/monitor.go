@@ -8,7 +8,6 @@ package monitor
 import (
 	"context"
 	"errors"
-	"failover-monitor/internal/probe"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"failover-monitor/internal/probe"
 )
 
 // ErrNoSite is the error for a name that is no site's.

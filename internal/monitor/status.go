@@ -12,11 +12,11 @@ import (
 // documentation this is. A time or text that there is none of is left out.
 type Status struct {
 	Time         time.Time       `json:"time"`
-	Online       bool            `json:"online"`                 // false while failures are set aside because no witness answers
-	OfflineSince time.Time       `json:"offline_since,omitzero"` //
-	Witnesses    []WitnessStatus `json:"witnesses,omitempty"`    // as they last answered
-	Sites        []SiteStatus    `json:"sites"`                  // in the order of their names
-	Metrics      []MetricStatus  `json:"metrics"`                // what each site's KEDA is told, in the same order
+	Online       bool            `json:"online"` // false while failures are set aside because no witness answers
+	OfflineSince time.Time       `json:"offline_since,omitzero"`
+	Witnesses    []WitnessStatus `json:"witnesses,omitempty"` // as they last answered
+	Sites        []SiteStatus    `json:"sites"`               // in the order of their names
+	Metrics      []MetricStatus  `json:"metrics"`             // what each site's KEDA is told, in the same order
 }
 
 // WitnessStatus is how a witness last answered. They are only asked when a probe has failed.
@@ -43,12 +43,12 @@ type SiteStatus struct {
 
 	Prober     string          `json:"prober,omitempty"` // what is wrong with the site's prober, if it is not well
 	LastResult *ResultStatus   `json:"last_result,omitempty"`
-	SetAside   string          `json:"set_aside,omitempty"`  // why the last probe does not count
-	NextProbe  time.Time       `json:"next_probe,omitzero"`  // none while one is under way, or with CACHE_TTL_SEC=0
-	Probing    bool            `json:"probing"`              // whether a probe is under way
-	WorstCase  WorstCaseStatus `json:"worst_case_detection"` //
-	History    []Past          `json:"-"`                    // the last probes, the oldest first
-	Timeout    time.Duration   `json:"-"`                    // of a probe
+	SetAside   string          `json:"set_aside,omitempty"` // why the last probe does not count
+	NextProbe  time.Time       `json:"next_probe,omitzero"` // none while one is under way, or with CACHE_TTL_SEC=0
+	Probing    bool            `json:"probing"`             // whether a probe is under way
+	WorstCase  WorstCaseStatus `json:"worst_case_detection"`
+	History    []Past          `json:"-"` // the last probes, the oldest first
+	Timeout    time.Duration   `json:"-"` // of a probe
 }
 
 // String is the verdict in as few words as possible: site-a up, or site-b down since 12:01:07 UTC.
