@@ -53,7 +53,7 @@ func userAgent() string { return "failover-monitor/" + version }
 
 // firstProbeGap is from the first probe of one site to that of the next. It keeps those of thousands, each
 // of them a TLS handshake, from making each other time out; with two sites nobody notices.
-const firstProbeGap = time.Millisecond
+const firstProbeGap = 2 * time.Millisecond
 
 // phase spreads the sites over the cycle. It goes by the name alone, so that a site keeps its place when
 // others come and go.

@@ -130,6 +130,8 @@ func TestValues(t *testing.T) {
 			"site-c is down since 00:00:10 UTC: 1 of 1 probes failed, last: refused"},
 		{"more than one reads", world{sites: []script{nil, nil, nil, nil, nil, nil}, override: map[int]monitor.Verdict{1: 2, 2: 2, 3: 2, 4: 2, 5: 2}}, "5, since site-b is pinned down by its OVERRIDE; its probes say up; " +
 			"site-c is pinned down by its OVERRIDE; its probes say up; site-d is pinned down by its OVERRIDE; its probes say up; and 2 more"},
+		{"more than one reads, and the site itself", world{sites: []script{nil, nil, nil, nil, nil, nil}, override: map[int]monitor.Verdict{0: 2, 1: 2, 2: 2, 3: 2, 4: 2, 5: 2}}, "5, since site-b is pinned down by its OVERRIDE; its probes say up; " +
+			"site-c is pinned down by its OVERRIDE; its probes say up; site-d is pinned down by its OVERRIDE; its probes say up; and 2 more"},
 		{"one unknown beside one down", world{sites: []script{nil, fault, dies(1)}}, "null, since " + noB},
 		{"two unknown", world{sites: []script{nil, fault, fault}}, "null, since " + noB + "; no verdict on site-c: broken; no probe of it has had a result yet"},
 		{"all down, and nobody shall scale", world{sites: []script{dies(1), dies(1)}, errorWhen: true}, "null, since all sites are down, and ALL_DOWN_POLICY=error says not to scale on that"},
