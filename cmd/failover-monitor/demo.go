@@ -15,7 +15,7 @@ import (
 // What the demo says at its start. The monitor's log follows.
 var demoText = template.Must(template.New("demo").Parse(`
 Two sites and the monitor run on this machine now, for you to break. Ctrl-C ends them.
-In another terminal:
+A browser shows them at http://{{.Monitor}}/. In another terminal:
 
   curl -s {{.Monitor}}/metric/site-a     # what site A's KEDA is told: 0, its peer is up
 
