@@ -16,29 +16,32 @@ const interval = 5 * time.Second
 
 // scale measures how cost grows with the number of sites.
 func scale(binary string, counts []int, during time.Duration) error {
-	fmt.Printf("The cost of sites, %v of probes every %v; probes, CPU and memory are the monitor's, the sites are another process.\n", during, interval)
+	fmt.Printf("The cost of sites: %v of a probe of each every %v, while 50 clients a second connect and ask for a value.\n", during, interval)
 	head("sites", "", "first value after", "CPU, % of a core", "RSS, MB", "RSS a site, kB", "goroutines", "probes/s",
 		"start late p50 / p99 / max, ms", "answer p50 / p99, ms", "503s", "failed probes", "/metrics, ms, kB", "/status, ms, kB")
-	var before [2]float64 // RSS of the smallest number of sites, plain and TLS
+	var least [2]float64 // RSS of the smallest number of sites, plain and TLS
 	for _, n := range counts {
 		for i, secure := range []bool{false, true} {
-			rss, err := scaleTo(binary, n, secure, before[i], during)
-			if err != nil {
-				return fmt.Errorf("%d sites: %w", n, err)
+			perSite := func(rss float64) string {
+				if least[i] == 0 {
+					least[i] = rss
+					return "–"
+				}
+				return fmt.Sprintf("%.1f", (rss-least[i])/float64(n-counts[0])/1000)
 			}
-			if before[i] == 0 {
-				before[i] = rss
+			if err := scaleTo(binary, n, secure, perSite, during); err != nil {
+				return fmt.Errorf("%d sites: %w", n, err)
 			}
 		}
 	}
 	return nil
 }
 
-// scaleTo measures a monitor of n sites. It prints a row, and gives the resident memory.
-func scaleTo(binary string, n int, secure bool, base float64, during time.Duration) (rss float64, err error) {
+// scaleTo measures a monitor of n sites, and prints a row.
+func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string, during time.Duration) error {
 	sites, err := startMany(n, secure)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer sites.server.Close()
 	environ, kind := sites.environ(), "plain"
@@ -46,19 +49,19 @@ func scaleTo(binary string, n int, secure bool, base float64, during time.Durati
 		kind = "TLS"
 		dir, err := os.MkdirTemp("", "bench")
 		if err != nil {
-			return 0, err
+			return err
 		}
 		defer os.RemoveAll(dir)
 		bundle, err := writeFile(dir, "ca.pem", string(sites.ca))
 		if err != nil {
-			return 0, err
+			return err
 		}
 		environ = append(environ, "CA_BUNDLE="+bundle)
 	}
 	began := time.Now()
 	m, err := startMonitor("", binary, environ...)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer m.stop()
 	go func() {
@@ -68,7 +71,7 @@ func scaleTo(binary string, n int, secure bool, base float64, during time.Durati
 	poll := target{name: "monitor", server: m, path: "/metric/site-00000"}
 	ready, err := firstValue(poll, began)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	time.Sleep(2 * interval) // to get into step
 
@@ -76,20 +79,16 @@ func scaleTo(binary string, n int, secure bool, base float64, during time.Durati
 	answers, refused := pace(poll, 20*time.Millisecond, during)
 	to := time.Now()
 	cpu = m.cpu() - cpu
-	rss = m.rss()
+	rss := m.rss()
 	late := sites.lateness(from, to, interval)
 	goroutines, failed, metrics := scrape(m)
 	_, status := fetch(m, "/status")
-	perSite := "–"
-	if base > 0 {
-		perSite = fmt.Sprintf("%.1f", (rss-base)/float64(n)/1000)
-	}
 	ms := 1000.
 	row(n, kind, fmt.Sprintf("%.2f s", ready.Seconds()), fmt.Sprintf("%.2f", 100*cpu.Seconds()/to.Sub(from).Seconds()),
-		fmt.Sprintf("%.1f", rss/1e6), perSite, goroutines, fmt.Sprintf("%.1f", float64(sites.probes(from, to))/to.Sub(from).Seconds()),
+		fmt.Sprintf("%.1f", rss/1e6), perSite(rss), goroutines, fmt.Sprintf("%.1f", float64(sites.probes(from, to))/to.Sub(from).Seconds()),
 		fmt.Sprintf("%.1f / %.1f / %.0f", ms*late.quantile(.5), ms*late.quantile(.99), ms*late.quantile(1)),
 		fmt.Sprintf("%.2f / %.2f", ms*answers.quantile(.5), ms*answers.quantile(.99)), refused, failed, metrics, status)
-	return rss, nil
+	return nil
 }
 
 // firstValue waits for the first value, which takes a verdict on every other site, and gives the time since began.
