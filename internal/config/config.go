@@ -80,7 +80,11 @@ func Load(environ []string) (Config, error) {
 	l.parse(&cfg.Deciding, "")
 	l.parse(&cfg.Defaults, "")
 	for _, prefix := range l.sitePrefixes() {
-		cfg.Sites = append(cfg.Sites, l.site(prefix))
+		site := l.site(prefix)
+		if site.AcceptStatus.String() == cfg.Defaults.AcceptStatus.String() {
+			site.AcceptStatus = cfg.Defaults.AcceptStatus // one of them for thousands of sites
+		}
+		cfg.Sites = append(cfg.Sites, site)
 	}
 	slices.SortFunc(cfg.Sites, func(a, b Site) int { return strings.Compare(a.Name, b.Name) })
 	l.checkSites(cfg.Sites)
