@@ -49,7 +49,7 @@ func config(t *testing.T, line, raw string) (code int, stdout, stderr string) {
 	t.Helper()
 	file := write(t, "env", urls("http://a.example", "http://b.example")+line+"\n")
 	id := must(t, "podman create --network none --env-file "+file+" "+image+" config")
-	if environ := inspect(t, id, "{{range .Config.Env}}{{println .}}{{end}}"); !strings.Contains("\n"+environ+"\n", "\n"+raw+"\n") {
+	if environ := inspect(t, id, "{{range .Config.Env}}{{println .}}{{end}}end"); !strings.Contains("\n"+environ, "\n"+raw+"\n") {
 		t.Errorf("podman makes of %q\n%s, want %q", line, environ, raw)
 	}
 	return shell(t, "podman start --attach "+id)
