@@ -7,12 +7,14 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,7 +112,7 @@ func ownNamespace(t *testing.T) {
 // run plays one fault, and gives its row of the table.
 func (f fault) run(s *scene) (row string) {
 	s.Cleanup(func() {
-		if s.Failed() {
+		if s.Failed() && s.monitor != nil {
 			s.Logf("the log:\n%s", s.monitor.Log())
 		}
 	})
@@ -198,12 +200,16 @@ func (f fault) start(s *scene) {
 
 func startSite(t *testing.T) *fakesite.Site {
 	t.Helper()
-	site, err := fakesite.Start(rig.FreeAddress(t), fakesite.Answer(200))
-	if err != nil {
-		t.Fatal(err)
+	for { // somebody else may be faster, if seldom
+		site, err := fakesite.Start(rig.FreeAddress(t), fakesite.Answer(200))
+		if err == nil {
+			t.Cleanup(site.Close)
+			return site
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
 	}
-	t.Cleanup(site.Close)
-	return site
 }
 
 // become changes site B.
