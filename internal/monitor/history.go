@@ -29,6 +29,15 @@ func (h *history) add(p Past) {
 	h.count++
 }
 
+// History is a site's last probes, the oldest first. It is no part of [Monitor.Status], most of whose readers,
+// Prometheus and systemd among them, have no use for it. The name must be a site's.
+func (m *Monitor) History(name string) []Past {
+	w := m.watches[m.index[name]]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.history.list()
+}
+
 // list has the oldest first.
 func (h *history) list() []Past {
 	var past []Past

@@ -47,7 +47,6 @@ type SiteStatus struct {
 	NextProbe  time.Time       `json:"next_probe,omitzero"` // none while one is under way, or with CACHE_TTL_SEC=0
 	Probing    bool            `json:"probing"`             // whether a probe is under way
 	WorstCase  WorstCaseStatus `json:"worst_case_detection"`
-	History    []Past          `json:"-"` // the last probes, the oldest first
 	Timeout    time.Duration   `json:"-"` // of a probe
 }
 
@@ -80,6 +79,14 @@ type WorstCaseStatus struct {
 	HangsSeconds   float64 `json:"hangs_seconds"`   // when it accepts and never answers
 	RefusesSeconds float64 `json:"refuses_seconds"` // when it refuses connections
 	Formula        string  `json:"formula"`
+}
+
+func newWorstCase(s Site) WorstCaseStatus {
+	return WorstCaseStatus{
+		HangsSeconds: s.WorstCase(s.Timeout).Seconds(), RefusesSeconds: s.WorstCase(0).Seconds(),
+		Formula: fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (at most %v) + %d × RETRY_INTERVAL_SEC %v",
+			s.Interval.Seconds(), s.Failure, s.Timeout.Seconds(), s.Failure-1, s.Retry.Seconds()),
+	}
 }
 
 // MetricStatus is what a site's KEDA is told.
@@ -182,12 +189,7 @@ func (w *watch) status() SiteStatus {
 	status := SiteStatus{
 		Site: w.Name, Verdict: verdict, Observed: w.story.Verdict, Since: w.story.turned.UTC(), Streak: w.story.Streak,
 		FailureThreshold: w.Failure, SuccessThreshold: w.Success,
-		Probing: w.flight != nil, History: w.history.list(), Timeout: w.Timeout,
-		WorstCase: WorstCaseStatus{
-			HangsSeconds: w.WorstCase(w.Timeout).Seconds(), RefusesSeconds: w.WorstCase(0).Seconds(),
-			Formula: fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (at most %v) + %d × RETRY_INTERVAL_SEC %v",
-				w.Interval.Seconds(), w.Failure, w.Timeout.Seconds(), w.Failure-1, w.Retry.Seconds()),
-		},
+		Probing: w.flight != nil, Timeout: w.Timeout, WorstCase: w.worstCase,
 	}
 	switch {
 	case w.Override != Unknown:

@@ -19,13 +19,14 @@ type held struct {
 // watch is the loop of one site and what it has learned.
 type watch struct {
 	Site
-	patience time.Duration // how long a caller waits for a missing verdict
-	verdicts *lru.Cache[string, held]
-	network  *network
-	observe  func(Event)
-	consumer consumer
-	log      *slog.Logger
-	wanted   chan struct{} // on demand: somebody asks
+	worstCase WorstCaseStatus // follows from the settings, and never changes
+	patience  time.Duration   // how long a caller waits for a missing verdict
+	verdicts  *lru.Cache[string, held]
+	network   *network
+	observe   func(Event)
+	consumer  consumer
+	log       *slog.Logger
+	wanted    chan struct{} // on demand: somebody asks
 
 	origin time.Time // a place of the site in the cycle, before its first probe
 
@@ -40,7 +41,7 @@ type watch struct {
 }
 
 func newWatch(site Site, o Options, verdicts *lru.Cache[string, held], n *network) *watch {
-	w := &watch{Site: site, patience: o.AnswerTimeout, verdicts: verdicts, network: n, observe: o.Observe, log: o.Log.With("site", site.Name), wanted: make(chan struct{}, 1)}
+	w := &watch{Site: site, worstCase: newWorstCase(site), patience: o.AnswerTimeout, verdicts: verdicts, network: n, observe: o.Observe, log: o.Log.With("site", site.Name), wanted: make(chan struct{}, 1)}
 	if w.observe == nil {
 		w.observe = func(Event) {}
 	}

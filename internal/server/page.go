@@ -37,7 +37,7 @@ func digest(text string) string {
 // page shows all that is known to people.
 func (s *server) page(w http.ResponseWriter, _ *http.Request) int {
 	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, newPage(s.monitor.Status())); err != nil {
+	if err := pageTemplate.Execute(&body, newView(s.monitor)); err != nil {
 		return refuse(w, http.StatusInternalServerError, refusal{Error: err.Error()})
 	}
 	header := w.Header()

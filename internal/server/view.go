@@ -33,12 +33,14 @@ type card struct {
 	Ups, Downs, Asides string // and as bars: SVG paths
 }
 
-func newPage(status monitor.Status) view {
+func newView(m *monitor.Monitor) view {
+	status := m.Status()
 	v := view{Status: status, CSS: template.CSS(pageCSS), JS: template.JS(pageJS)}
 	v.State, v.Headline = headline(status.Sites)
 	for i, site := range status.Sites {
-		c := card{SiteStatus: site, Told: status.Metrics[i], Certificate: validity(site), Strip: strip(site.History)}
-		c.Ups, c.Downs, c.Asides = bars(site.History, site.Timeout)
+		history := m.History(site.Site)
+		c := card{SiteStatus: site, Told: status.Metrics[i], Certificate: validity(site), Strip: strip(history)}
+		c.Ups, c.Downs, c.Asides = bars(history, site.Timeout)
 		v.Cards = append(v.Cards, c)
 		v.Notes = append(v.Notes, notes(site, c.Told, c.Certificate)...)
 	}
