@@ -13,8 +13,9 @@ func printConfig(_ context.Context, p process, cfg config.Config) int {
 		fmt.Fprintf(p.stdout, "%s=%s\n", s.Name, s.Value)
 	}
 	fmt.Fprintln(p.stdout, "\n# Worst-case detection time, from a site's death to the changed answer (CACHE_TTL_SEC + FAILURE_THRESHOLD × one failing probe\n# + (FAILURE_THRESHOLD - 1) × RETRY_INTERVAL_SEC):")
-	for _, s := range newSites(cfg) {
-		fmt.Fprintf(p.stdout, "# %s: %v when it hangs, %v when it refuses connections\n", s.Name, s.WorstCase(s.Timeout), s.WorstCase(0))
+	for _, s := range cfg.Sites {
+		site := newSite(s)
+		fmt.Fprintf(p.stdout, "# %s: %v when it hangs, %v when it refuses connections\n", site.Name, site.WorstCase(site.Timeout), site.WorstCase(0))
 	}
 	for _, warning := range cfg.Warnings {
 		fmt.Fprintf(p.stdout, "# warning: %s\n", warning)

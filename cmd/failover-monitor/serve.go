@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"failover-monitor/internal/config"
-	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/server"
 )
 
@@ -26,7 +25,7 @@ func serve(ctx context.Context, p process, cfg config.Config) int {
 			settings = append(settings, s.Name, s.Value)
 		}
 	}
-	log.Info("starting", append(settings, "worst_case_detection", worstCase(newSites(cfg)))...)
+	log.Info("starting", append(settings, "worst_case_detection", worstCase(cfg))...)
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning)
 	}
@@ -41,10 +40,11 @@ func serve(ctx context.Context, p process, cfg config.Config) int {
 }
 
 // worstCase is the longest that the death of any site can go unnoticed: it hangs, just after a probe.
-func worstCase(sites []monitor.Site) time.Duration {
+func worstCase(cfg config.Config) time.Duration {
 	var longest time.Duration
-	for _, s := range sites {
-		longest = max(longest, s.WorstCase(s.Timeout))
+	for _, s := range cfg.Sites {
+		site := newSite(s)
+		longest = max(longest, site.WorstCase(site.Timeout))
 	}
 	return longest
 }

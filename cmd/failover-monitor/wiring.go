@@ -66,20 +66,26 @@ func phase(name string, cycle time.Duration) time.Duration {
 	return 1 + time.Duration(hash.Sum64()%uint64(cycle))
 }
 
+// newSite says when a site is probed and how its verdict turns, and not yet how to probe it.
+func newSite(s config.Site) monitor.Site {
+	return monitor.Site{
+		Name:       s.Name,
+		Interval:   time.Duration(s.CacheTTL),
+		Phase:      phase(s.Name, time.Duration(s.CacheTTL)),
+		Retry:      time.Duration(s.RetryInterval),
+		Timeout:    time.Duration(s.Timeout),
+		Thresholds: monitor.Thresholds{Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold)},
+		Override:   map[config.Override]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}[s.Override],
+	}
+}
+
 func newSites(cfg config.Config) []monitor.Site {
 	var sites []monitor.Site
 	for i, s := range cfg.Sites {
-		sites = append(sites, monitor.Site{
-			Name:       s.Name,
-			Probe:      newProber(s).Probe,
-			Interval:   time.Duration(s.CacheTTL),
-			Delay:      time.Duration(i) * min(firstProbeGap, time.Duration(s.CacheTTL)/time.Duration(len(cfg.Sites))),
-			Phase:      phase(s.Name, time.Duration(s.CacheTTL)),
-			Retry:      time.Duration(s.RetryInterval),
-			Timeout:    time.Duration(s.Timeout),
-			Thresholds: monitor.Thresholds{Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold)},
-			Override:   map[config.Override]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}[s.Override],
-		})
+		site := newSite(s)
+		site.Probe = newProber(s).Probe
+		site.Delay = time.Duration(i) * min(firstProbeGap, site.Interval/time.Duration(len(cfg.Sites)))
+		sites = append(sites, site)
 	}
 	return sites
 }
