@@ -13,19 +13,25 @@ func (l *loader) checkWebConfig(path string) {
 	if path == "" {
 		return
 	}
-	err := web.Validate(path)
-	content, _ := os.ReadFile(path) // which Validate has read
-	tls, passwords := hasTLS.Match(content), hasPasswords.Match(content)
-	switch {
-	case err == nil && !tls && !passwords:
-		l.report("WEB_CONFIG_FILE=%q: asks for neither TLS nor passwords; want tls_server_config or basic_auth_users in it, or the setting left out", path)
-	case err == nil && !tls:
-		l.warn("WEB_CONFIG_FILE asks for passwords without TLS: they cross the network for all to read")
+	switch err := web.Validate(path); {
 	case err == nil:
+		l.checkGuard(path)
 	case strings.Contains(err.Error(), "bcrypt"): // and cites it
 		l.report("WEB_CONFIG_FILE=%q: a value of basic_auth_users is no bcrypt hash; make one with htpasswd -nB NAME", path)
 	default:
 		l.report("WEB_CONFIG_FILE=%q: %s; want a file that Prometheus would take as --web.config.file", path, withoutCitations(err))
+	}
+}
+
+// checkGuard looks at what a file that could be served with keeps out.
+func (l *loader) checkGuard(path string) {
+	content, _ := os.ReadFile(path) // which has just been read
+	switch {
+	case hasTLS.Match(content):
+	case hasPasswords.Match(content):
+		l.warn("WEB_CONFIG_FILE asks for passwords without TLS: they cross the network for all to read")
+	default:
+		l.report("WEB_CONFIG_FILE=%q: asks for neither TLS nor passwords; want tls_server_config or basic_auth_users in it, or the setting left out", path)
 	}
 }
 
