@@ -59,11 +59,7 @@ func until(t *testing.T, what string, holds func() bool) {
 func TestThreeSites(t *testing.T) {
 	t.Parallel()
 	var seenA requests
-	b, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(200))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
+	b := play(t, fakesite.Answer(200))
 	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "other.example")
 	c := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
 	m := start(t, "SITE_A_HEALTH_URL=http://"+web(t, seenA.handler), "SITE_B_HEALTH_URL=http://"+b.Address(), "SITE_EU_WEST_HEALTH_URL=https://"+c,
@@ -107,16 +103,8 @@ func TestWitnesses(t *testing.T) {
 	for _, scheme := range []string{"http", "tcp"} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
-			witness, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(404)) // any answer will do
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(witness.Close)
-			b, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(200))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(b.Close)
+			witness := play(t, fakesite.Answer(404)) // any answer will do
+			b := play(t, fakesite.Answer(200))
 			_, dead := bound(t)
 			m := start(t, append(sites(healthy(t), b.Address(), "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2"),
 				"WITNESS_URLS="+scheme+"://"+witness.Address()+", tcp://"+dead)...)

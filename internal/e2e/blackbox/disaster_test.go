@@ -55,11 +55,7 @@ func TestDisaster(t *testing.T) {
 		timeout  = 3 * time.Second
 	)
 	var visitsA, visitsB visits
-	siteB, err := fakesite.Start("127.0.0.1:0", visitsB.around(fakesite.Answer(200)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(siteB.Close)
+	siteB := play(t, visitsB.around(fakesite.Answer(200)))
 	m := start(t, sites(site(t, visitsA.around(fakesite.Answer(200))), siteB.Address())...)
 	m.verdict(t, "site-a", "up")
 	m.verdict(t, "site-b", "up")

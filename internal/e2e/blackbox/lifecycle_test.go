@@ -18,6 +18,7 @@ import (
 	"time"
 	"unsafe"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -185,7 +186,7 @@ func limitFiles(t *testing.T, pid int, n uint64) {
 func TestNobodyReadsTheLog(t *testing.T) {
 	t.Parallel()
 	_, address := bound(t)
-	listen := freeAddress(t)
+	listen := rig.FreeAddress(t)
 	cmd := exec.Command(binary)
 	cmd.Env = append(sites(address, address, "CACHE_TTL_SEC=0.1", "LOG_LEVEL=debug", "LISTEN_ADDR="+listen), noExitSleep)
 	unread, err := cmd.StderrPipe()
@@ -299,7 +300,7 @@ func TestNothingSecret(t *testing.T) {
 		fmt.Sprintf("SITE_E_HEALTH_URL="+secrets, echo), "SITE_E_EXTRA_HEADER_KEY=X-Token", "SITE_E_EXTRA_HEADER_VAL_FILE=" + file(t, "token", []byte("geheim\n")),
 		fmt.Sprintf("SITE_F_HEALTH_URL="+secrets, redirect(t, fmt.Sprintf(secrets, echo))),
 		"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=geheim", "LOG_LEVEL=debug", fmt.Sprintf("WITNESS_URLS="+secrets, healthy(t)),
-		"LISTEN_ADDR=" + freeAddress(t), "WEB_CONFIG_FILE=" + file(t, "web.yml", []byte(passwords))}
+		"LISTEN_ADDR=" + rig.FreeAddress(t), "WEB_CONFIG_FILE=" + file(t, "web.yml", []byte(passwords))}
 	m := start(t, environ...)
 	for _, s := range []string{"site-a", "site-c", "site-d", "site-e", "site-f"} {
 		m.verdict(t, s, "down")

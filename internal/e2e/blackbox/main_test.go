@@ -12,12 +12,13 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // binary is the program under test; TestMain builds it.
@@ -28,14 +29,11 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "failover-monitor")
-	args := []string{"build", "-o", binary}
+	var args []string
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	build := exec.Command("go", append(args, "failover-monitor/cmd/failover-monitor")...)
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
+	if binary, err = rig.Build(dir, "failover-monitor", args...); err != nil {
 		panic(err)
 	}
 	code := m.Run()

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -80,7 +81,7 @@ func TestReady(t *testing.T) {
 	t.Parallel()
 	for _, more := range []int{0, 300} {
 		systemd, variable := newManager(t)
-		listen := freeAddress(t)
+		listen := rig.FreeAddress(t)
 		environ := sites(healthy(t), healthy(t), variable, "LISTEN_ADDR="+listen)
 		for i := range more {
 			environ = append(environ, fmt.Sprintf("SITE_EU_WEST_SHOP%d_HEALTH_URL=http://%s/%d", i, healthy(t), i))
@@ -103,7 +104,7 @@ func TestReady(t *testing.T) {
 func TestStatusLine(t *testing.T) {
 	t.Parallel()
 	systemd, variable := newManager(t)
-	b, witness := fragile(t), fragile(t)
+	b, witness := play(t, fakesite.Answer(http.StatusOK)), play(t, fakesite.Answer(http.StatusOK))
 	m := start(t, sites(healthy(t), b.Address(), variable, "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=2",
 		"WITNESS_URLS=tcp://"+witness.Address(), "SITE_C_HEALTH_URL=http://"+healthy(t), "SITE_C_OVERRIDE=down")...)
 	systemd.hear(t, `STATUS=site-a up, site-b up, site-c down \(pinned\)`)
@@ -123,17 +124,6 @@ func TestStatusLine(t *testing.T) {
 	if message := systemd.next(t, 100*time.Millisecond); message != nil {
 		t.Errorf("%q after STOPPING=1", message)
 	}
-}
-
-// fragile is a healthy site that the test can break.
-func fragile(t *testing.T) *fakesite.Site {
-	t.Helper()
-	s, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(http.StatusOK))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
 }
 
 // TestWatchdog wants pings at least twice as often as systemd does. That there are none for a loop that

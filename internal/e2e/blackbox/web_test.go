@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -35,7 +36,7 @@ func guard(t *testing.T, webConfig string) guarded {
 	g.install(t, "first.example.com")
 	g.write(t, "ca.pem", string(g.ca.PEM))
 	g.write(t, "web.yml", webConfig)
-	g.environ = []string{"LISTEN_ADDR=" + freeAddress(t), "WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
+	g.environ = []string{"LISTEN_ADDR=" + rig.FreeAddress(t), "WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
 	g.monitor = start(t, append(sites(healthy(t), site(t, fakesite.Answer(500))), g.environ...)...)
 	g.verdict(t, "site-b", "down")
 	if strings.Contains(webConfig, "tls_server_config") {
@@ -54,7 +55,7 @@ func (g guarded) write(t *testing.T, name, content string) {
 // install writes a new server certificate, which has this name beside its address.
 func (g guarded) install(t *testing.T, name string) {
 	t.Helper()
-	certificate, key := fakesite.PEM(g.ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1", name))
+	certificate, key := fakesite.PEM(g.ca.Issue(time.Now().AddDate(0, 0, 1), rig.Host().String(), name))
 	g.write(t, "server.crt", certificate)
 	g.write(t, "server.key", key)
 }

@@ -16,16 +16,19 @@ import (
 
 // The world outside: what the monitor probes.
 
-// site starts a site that behaves like that, and gives its host:port.
-func site(t *testing.T, behave fakesite.Behaviour) string {
+// play starts a site that behaves like that until it is told to become another.
+func play(t *testing.T, behave fakesite.Behaviour) *fakesite.Site {
 	t.Helper()
 	s, err := fakesite.Start("127.0.0.1:0", behave)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return s.Address()
+	return s
 }
+
+// site starts a site that goes on to behave like that, and gives its host:port.
+func site(t *testing.T, behave fakesite.Behaviour) string { return play(t, behave).Address() }
 
 func healthy(t *testing.T) string { return site(t, fakesite.Answer(http.StatusOK)) }
 
@@ -70,17 +73,6 @@ func synDropped(t *testing.T) string {
 	}
 	t.Fatal("the queue does not fill up")
 	return ""
-}
-
-// freeAddress is one where nobody listens, just now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // file writes a file of the test's own.
