@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // TestLive breaks a site before the reader's eyes.
@@ -73,9 +75,9 @@ func TestLost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string
-		lose, back func(*testing.T, *monitor)
+		lose, back func(*rig.Monitor)
 	}{
-		{"killed", func(_ *testing.T, m *monitor) { m.kill() }, func(t *testing.T, m *monitor) { m.start(t) }},
+		{"killed", (*rig.Monitor).Kill, (*rig.Monitor).Run},
 		{"stopped", signal(syscall.SIGSTOP), signal(syscall.SIGCONT)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -85,7 +87,7 @@ func TestLost(t *testing.T) {
 			p.forgive = "net::ERR_CONNECTION_"
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
 			p.updated(t)
-			c.lose(t, m)
+			c.lose(m)
 			seen := p.text(t, "main time")
 			took := p.reads(t, 8*time.Second, "#lost", "The monitor does not answer. This is how things stood at "+seen)
 			t.Logf("the page said so after %v", took)
@@ -96,7 +98,7 @@ func TestLost(t *testing.T) {
 			if c.name == "killed" {
 				p.looks(t, "lost")
 			}
-			c.back(t, m)
+			c.back(m)
 			p.until(t, 8*time.Second, "the page shows what is new", func() bool { return p.text(t, "#lost") == "" && p.text(t, "main time") != seen })
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
 			if slices.Contains(p.heard(t), "alert: ") {
@@ -109,12 +111,8 @@ func TestLost(t *testing.T) {
 	}
 }
 
-func signal(s syscall.Signal) func(*testing.T, *monitor) {
-	return func(t *testing.T, m *monitor) {
-		if err := m.cmd.Process.Signal(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+func signal(s syscall.Signal) func(*rig.Monitor) {
+	return func(m *rig.Monitor) { m.Signal(s) }
 }
 
 // TestNoJavaScript has the page refresh itself all the same.

@@ -1,75 +1,27 @@
 package browser
 
 import (
-	"bufio"
-	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
-// monitor is a running failover-monitor.
-type monitor struct {
-	address string
-	environ []string
-	cmd     *exec.Cmd
-}
-
-func (m *monitor) url() string { return "http://" + m.address + "/" }
-
-// start runs the monitor with this environment on a free port, until the test ends.
-func start(t *testing.T, environ ...string) *monitor {
+// start runs the monitor with this environment until the test ends.
+func start(t *testing.T, environ ...string) *rig.Monitor {
 	t.Helper()
-	m := &monitor{address: "127.0.0.1:0", environ: environ}
-	m.start(t)
-	t.Cleanup(m.kill)
-	return m
-}
-
-// start runs it where it listened before.
-func (m *monitor) start(t *testing.T) {
-	t.Helper()
-	m.cmd = exec.Command(binary)
-	m.cmd.Env = append([]string{"LISTEN_ADDR=" + m.address, "LOG_FORMAT=json"}, m.environ...)
-	stderr, err := m.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines, raw := bufio.NewScanner(stderr), ""
-	for lines.Scan() {
-		var line struct{ Msg, Address string }
-		json.Unmarshal(lines.Bytes(), &line)
-		raw += lines.Text() + "\n"
-		if line.Msg == "listening" {
-			m.address = line.Address
-			go func() {
-				for lines.Scan() { // what is not read holds the writer up
-				}
-			}()
-			return
-		}
-	}
-	t.Fatalf("the monitor does not listen:\n%s", raw)
-}
-
-func (m *monitor) kill() {
-	m.cmd.Process.Kill()
-	m.cmd.Wait()
+	return rig.Start(t, binary, nil, environ...)
 }
 
 // polled asks for the values of sites as KEDA does, until the test ends.
-func (m *monitor) polled(t *testing.T, sites ...string) {
+func polled(t *testing.T, m *rig.Monitor, sites ...string) {
 	t.Helper()
 	for _, site := range sites {
-		request, err := http.NewRequestWithContext(t.Context(), "GET", m.url()+"metric/"+site, nil)
+		request, err := http.NewRequestWithContext(t.Context(), "GET", m.URL("/metric/"+site), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -31,10 +32,10 @@ func slowly(behave fakesite.Behaviour) fakesite.Behaviour {
 var brisk = []string{"CACHE_TTL_SEC=0.1", "RETRY_INTERVAL_SEC=0.1", "PROBE_TIMEOUT_SEC=3"}
 
 // pair starts a monitor of two sites with these further settings. KEDA polls both.
-func pair(t *testing.T, a, b string, settings ...string) *monitor {
+func pair(t *testing.T, a, b string, settings ...string) *rig.Monitor {
 	t.Helper()
 	m := start(t, append(append(settings, "SITE_A_HEALTH_URL="+a, "SITE_B_HEALTH_URL="+b), brisk...)...)
-	m.polled(t, "site-a", "site-b")
+	polled(t, m, "site-a", "site-b")
 	return m
 }
 
@@ -44,7 +45,7 @@ func plain(s *fakesite.Site) string { return "http://" + s.Address() + "/healthz
 // what happens next, when the page has been shown for a while.
 var states = []struct {
 	name     string
-	world    func(t *testing.T) (m *monitor, next func())
+	world    func(t *testing.T) (m *rig.Monitor, next func())
 	headline string
 	header   string            // in the lines below the headline
 	cards    map[string]string // what is in a site's card, one per line
@@ -122,53 +123,53 @@ var states = []struct {
 	},
 }
 
-func up(t *testing.T) (*monitor, func()) {
+func up(t *testing.T) (*rig.Monitor, func()) {
 	authority := fakesite.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, 20).Add(time.Hour), "127.0.0.1")
 	a := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
 	return pair(t, "https://"+a.Address(), plain(site(t, well)), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
-func down(t *testing.T) (*monitor, func()) {
+func down(t *testing.T) (*rig.Monitor, func()) {
 	b := site(t, well)
 	m := pair(t, plain(site(t, well)), plain(b), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "WITNESS_URLS=tcp://"+site(t, well).Address())
 	return m, func() { become(t, b, broken) }
 }
 
-func offline(t *testing.T) (*monitor, func()) {
+func offline(t *testing.T) (*rig.Monitor, func()) {
 	b, witness := site(t, well), site(t, well)
 	m := pair(t, plain(site(t, well)), plain(b), "WITNESS_URLS=tcp://"+witness.Address())
 	return m, func() { witness.Refuse(); b.Refuse() }
 }
 
-func override(t *testing.T) (*monitor, func()) {
+func override(t *testing.T) (*rig.Monitor, func()) {
 	return pair(t, plain(site(t, well)), plain(site(t, well)), "SITE_B_OVERRIDE=down"), nil
 }
 
-func unknown(t *testing.T) (*monitor, func()) {
+func unknown(t *testing.T) (*rig.Monitor, func()) {
 	return pair(t, plain(site(t, well)), plain(site(t, fakesite.Hang)), "SITE_B_PROBE_TIMEOUT_SEC=60"), nil
 }
 
-func prober(t *testing.T) (*monitor, func()) {
+func prober(t *testing.T) (*rig.Monitor, func()) {
 	missing := filepath.Join(t.TempDir(), "token")
 	return pair(t, plain(site(t, well)), plain(site(t, well)), "SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+missing), nil
 }
 
-func certificate(t *testing.T) (*monitor, func()) {
+func certificate(t *testing.T) (*rig.Monitor, func()) {
 	authority := fakesite.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, -3), "127.0.0.1")
 	b := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
 	return pair(t, plain(site(t, well)), "https://"+b.Address(), "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
-func many(t *testing.T) (*monitor, func()) {
+func many(t *testing.T) (*rig.Monitor, func()) {
 	refusing := site(t, well)
 	refusing.Refuse()
 	m := start(t, append([]string{
 		"SITE_OPENSHIFT_EU_CENTRAL_PRODUCTION_HEALTH_URL=" + plain(site(t, broken)), "SITE_EU_WEST_HEALTH_URL=" + plain(site(t, well)),
 		"SITE_US_EAST_HEALTH_URL=" + plain(site(t, well)), "SITE_US_SOUTH_HEALTH_URL=" + plain(site(t, well)), "SITE_US_WEST_HEALTH_URL=" + plain(refusing),
 	}, brisk...)...)
-	m.polled(t, "site-openshift-eu-central-production", "site-eu-west", "site-us-east", "site-us-south", "site-us-west")
+	polled(t, m, "site-openshift-eu-central-production", "site-eu-west", "site-us-east", "site-us-south", "site-us-west")
 	return m, nil
 }
 

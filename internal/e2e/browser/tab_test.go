@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // tab is a tab of the browser, with the page of one monitor.
@@ -32,11 +34,11 @@ type tab struct {
 
 // open shows a monitor's page in a tab of its own. When the test ends, the page must not have asked
 // anybody else for anything, nor have given the console anything to say.
-func open(t *testing.T, m *monitor, before ...chromedp.Action[chromedp.Void]) *tab {
+func open(t *testing.T, m *rig.Monitor, before ...chromedp.Action[chromedp.Void]) *tab {
 	t.Helper()
-	p := blank(t, m.url())
+	p := blank(t, m.URL("/"))
 	p.do(t, before...)
-	p.do(t, chromedp.Navigate(m.url()))
+	p.do(t, chromedp.Navigate(m.URL("/")))
 	return p
 }
 
