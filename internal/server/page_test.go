@@ -19,9 +19,7 @@ import (
 
 // get asks a new server of a monitor.
 func get(m *monitor.Monitor, path string) *httptest.ResponseRecorder {
-	recorded := httptest.NewRecorder()
-	server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler.ServeHTTP(recorded, httptest.NewRequest("GET", path, nil))
-	return recorded
+	return ask(server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler, "GET "+path)
 }
 
 func TestHeadline(t *testing.T) {

@@ -114,10 +114,7 @@ func TestNumbers(t *testing.T) {
 	for range 11 {
 		each = append(each, monitor.Down)
 	}
-	m := verdicts(t, each...)
-	recorded := httptest.NewRecorder()
-	server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler.ServeHTTP(recorded, httptest.NewRequest("GET", "/metric/site-a", nil))
-	if got := recorded.Body.String(); got != "{\"value\":11}\n" {
+	if got := get(verdicts(t, each...), "/metric/site-a").Body.String(); got != "{\"value\":11}\n" {
 		t.Errorf("got %q, want 11", got)
 	}
 }

@@ -3,7 +3,6 @@ package server_test
 import (
 	"context"
 	"log/slog"
-	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,12 +43,9 @@ func TestStatus(t *testing.T) {
 		m.Start(ctx)
 		handler := server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler
 		time.Sleep(69 * time.Second)
-		poll := httptest.NewRequest("GET", "/metric/site-a", nil)
-		poll.Header.Set("User-Agent", "Go-http-client/1.1")
-		handler.ServeHTTP(httptest.NewRecorder(), poll)
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("HEAD", "/metric/site-b", nil)) // no poll
-		recorded := httptest.NewRecorder()
-		handler.ServeHTTP(recorded, httptest.NewRequest("GET", "/status", nil))
+		ask(handler, "GET /metric/site-a", "User-Agent", "Go-http-client/1.1")
+		ask(handler, "HEAD /metric/site-b") // no poll
+		recorded := ask(handler, "GET /status")
 		cancel()
 		m.Wait()
 
