@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,4 +80,29 @@ func TestRestartedMonitorHoldsTheCount(t *testing.T) {
 	a.reaches(2)
 	w.Kill()
 	a.holds(2)
+}
+
+// TestByHand does what the README says for the time when the monitor cannot tell, or must not.
+func TestByHand(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	must(t, err)
+	typed := func(command string) {
+		t.Helper()
+		if !strings.Contains(string(readme), "`"+command+"`") {
+			t.Errorf("the README does not say %s", command)
+		}
+		must(t, control.try(strings.Fields(command)[1:]...))
+	}
+	w := newWorld(t, "site-a")
+	a := apply(t, "site-a.yaml", replacements{hosts: map[string]string{monitorHost: w.Address}})
+	w.Kill()
+	typed("kubectl scale deployment my-app --replicas=4")
+	a.holds(4)
+	w.Run()
+	a.reaches(2)
+	typed("kubectl annotate scaledobject my-app autoscaling.keda.sh/paused-replicas=4")
+	a.reaches(4)
+	a.holds(4)
+	typed("kubectl annotate scaledobject my-app autoscaling.keda.sh/paused-replicas-")
+	a.reaches(2)
 }
