@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"failover-monitor/internal/config"
+	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/server"
 )
 
@@ -42,9 +43,10 @@ func serve(ctx context.Context, p process, cfg config.Config) int {
 // worstCase is the longest that the death of any site can go unnoticed: it hangs, just after a probe.
 func worstCase(cfg config.Config) time.Duration {
 	var longest time.Duration
+	confirm := monitor.ConfirmTime(newWitnesses(cfg))
 	for _, s := range cfg.Sites {
 		site := newSite(s)
-		longest = max(longest, site.WorstCase(site.Timeout))
+		longest = max(longest, site.WorstCase(site.Timeout+confirm))
 	}
 	return longest
 }

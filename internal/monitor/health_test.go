@@ -177,6 +177,9 @@ func TestStoppedDuringAProbe(t *testing.T) {
 					if logged := log.String(); strings.Contains(logged, "site-b from=unknown") || !strings.Contains(logged, "26s after it should have") {
 						t.Errorf("its result counts:\n%s", logged)
 					}
+					if last := m.Status().Sites[1].LastResult; last == nil || last.Up != (found == "up") {
+						t.Errorf("the last result is %+v, want it to be shown", last)
+					}
 					want := map[string]string{"up": "0", "down": "1"}[found]
 					wantAnswer(t, m, "site-a", want) // by the next probe, which begins at once
 				})

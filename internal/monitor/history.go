@@ -11,7 +11,6 @@ const historyLength = 60
 
 // Past is a probe that was made, in short.
 type Past struct {
-	Ended    time.Time
 	Duration time.Duration
 	Reason   probe.Reason // why it is not up; none if it could not be made
 	Up       bool
@@ -32,7 +31,7 @@ func (h *history) add(p Past) {
 // History is a site's last probes, the oldest first. It is no part of [Monitor.Status], most of whose readers,
 // Prometheus and systemd among them, have no use for it. The name must be a site's.
 func (m *Monitor) History(name string) []Past {
-	w := m.watches[m.index[name]]
+	w := m.byName[name]
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.history.list()

@@ -52,8 +52,8 @@ time=00:25.000 level=INFO msg="verdict known again" site=site-b verdict=up`},
 			sites:     []script{nil, {{1 * s, refuses}, {12 * s, up}}, {{1 * s, refuses}, {17 * s, up}}},
 			intervals: map[int]time.Duration{2: 5500 * time.Millisecond}, witnesses: []script{{{0, refuses}}}}, s, `
 time=00:05.000 level=WARN msg="monitor is offline: no witness answers, and failed probes do not count"
-time=00:11.000 level=WARN msg="verdict expired" site=site-b error="no verdict on site-b: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 11s old, and expired after 11s, last known: up"
-time=00:11.500 level=WARN msg="verdict expired" site=site-c error="no verdict on site-c: the monitor is offline since 00:00:05 UTC: no witness answers; its last result is 11.5s old, and expired after 11.5s, last known: up"
+time=00:11.000 level=WARN msg="verdict expired" site=site-b error="no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; its last result is 11s old, and expired after 11s, last known: up"
+time=00:11.500 level=WARN msg="verdict expired" site=site-c error="no verdict on site-c: the monitor has been offline since 00:00:05 UTC: no witness answers; its last result is 11.5s old, and expired after 11.5s, last known: up"
 time=00:15.000 level=INFO msg="verdict known again" site=site-b verdict=up
 time=00:22.000 level=INFO msg="monitor is online again" offline_for=17s
 time=00:22.000 level=INFO msg="verdict known again" site=site-c verdict=up`},

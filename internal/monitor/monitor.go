@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"sync"
 	"time"
@@ -52,7 +51,7 @@ type Monitor struct {
 	errorWhenAllDown bool
 	onDemand         bool // whether some site is probed only when somebody asks
 	watches          []*watch
-	index            map[string]int // of watches, by name
+	byName           map[string]*watch
 	network          *network
 	loops            sync.WaitGroup
 }
@@ -63,10 +62,10 @@ func New(sites []Site, o Options) *Monitor {
 	if err != nil {
 		panic(err) // no site
 	}
-	m := &Monitor{errorWhenAllDown: o.ErrorWhenAllDown, index: make(map[string]int), network: newNetwork(o.Witnesses, o.Log)}
-	for i, site := range sites {
-		m.watches = append(m.watches, newWatch(site, o, verdicts, m.network))
-		m.index[site.Name] = i
+	m := &Monitor{errorWhenAllDown: o.ErrorWhenAllDown, byName: make(map[string]*watch), network: newNetwork(o.Witnesses, o.Log)}
+	for _, site := range sites {
+		w := newWatch(site, o, verdicts, m.network)
+		m.watches, m.byName[site.Name] = append(m.watches, w), w
 		m.onDemand = m.onDemand || site.onDemand()
 	}
 	return m
@@ -96,17 +95,16 @@ func (m *Monitor) Names() []string {
 }
 
 // Value is how many sites other than the named one are down. The error is [ErrNoSite] for a name
-// that is no site's, an [*UnknownError] while the verdict of one of the others is not known, and
-// [ErrAllDown] if that is asked for.
+// that is no site's, [ErrAllDown] if that is asked for, and otherwise says of which of the others no
+// verdict is known, and why.
 //
 // It answers from memory. Where a verdict is missing it waits for the probe under way, no longer
-// than the answer timeout. Sites with an interval of 0 it has probed, and waits for that.
+// than the answer timeout. Sites with an interval of 0 are probed for this call, which waits for them.
 func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
-	i, ok := m.index[name]
+	self, ok := m.byName[name]
 	if !ok {
 		return 0, ErrNoSite
 	}
-	self := m.watches[i]
 	if value, err := m.value(self); err == nil && !m.onDemand {
 		return value, nil
 	}
@@ -115,12 +113,15 @@ func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 }
 
 // Polled notes that a site's value was asked for, and by whom. The name must be a site's.
-func (m *Monitor) Polled(name, by string) { m.watches[m.index[name]].consumer.polled(by) }
+func (m *Monitor) Polled(name, by string) { m.byName[name].consumer.polled(by) }
 
 // value counts the peers that are down, from what is known now.
 func (m *Monitor) value(self *watch) (int, error) {
 	down := 0
-	for peer := range m.peers(self) {
+	for _, peer := range m.watches {
+		if peer == self {
+			continue
+		}
 		verdict, err := peer.verdict()
 		if err != nil {
 			return 0, err
@@ -130,26 +131,15 @@ func (m *Monitor) value(self *watch) (int, error) {
 		}
 	}
 	if m.errorWhenAllDown && down == len(m.watches)-1 {
-		if verdict, err := self.verdict(); err == nil && verdict == Down {
+		if verdict, _ := self.verdict(); verdict == Down {
 			return 0, ErrAllDown
 		}
 	}
 	return down, nil
 }
 
-// peers are all sites but one.
-func (m *Monitor) peers(self *watch) iter.Seq[*watch] {
-	return func(yield func(*watch) bool) {
-		for _, w := range m.watches {
-			if w != self && !yield(w) {
-				return
-			}
-		}
-	}
-}
-
 // await joins the probes of all peers whose verdict is missing, before it waits for the first of them.
-// A site that is probed on demand is asked for its own, too, if it matters whether all are down.
+// With ErrorWhenAllDown a site that is probed on demand needs its own verdict as well.
 func (m *Monitor) await(ctx context.Context, self *watch) {
 	type flight struct {
 		landed   <-chan struct{}
@@ -204,11 +194,3 @@ func (m *Monitor) each(check func(*watch) error) error {
 	}
 	return errors.Join(found...)
 }
-
-// UnknownError says of which site nothing certain is known, and why.
-type UnknownError struct {
-	Site string
-	Why  string
-}
-
-func (e *UnknownError) Error() string { return "no verdict on " + e.Site + ": " + e.Why }

@@ -34,7 +34,7 @@ type network struct {
 	began   time.Time           // of the last round
 	planned *round              // that has not begun yet, nil if there is none
 	answers []witnessAnswer     // the last of each witness
-	cutOff  map[string]struct{} // the sites with a failure that no witness confirmed, if none has answered since; offline while there is any
+	cutOff  map[string]struct{} // sites whose last failure no witness confirmed; cleared when one answers; offline while there are any
 	lostAt  time.Time           // when the first of them was
 }
 
@@ -58,7 +58,7 @@ func newNetwork(witnesses []Witness, log *slog.Logger) *network {
 type offlineError struct{ since time.Time }
 
 func (e *offlineError) Error() string {
-	return fmt.Sprintf("the monitor is offline since %s: no witness answers", Clock(e.since))
+	return fmt.Sprintf("the monitor has been offline since %s: no witness answers", Clock(e.since))
 }
 
 func isOffline(err error) bool {
@@ -66,16 +66,16 @@ func isOffline(err error) bool {
 	return errors.As(err, &offline)
 }
 
-// patience is the longest that confirm can take.
-func (n *network) patience() time.Duration {
-	if len(n.witnesses) == 0 {
+func (n *network) confirmTime() time.Duration { return ConfirmTime(n.witnesses) }
+
+// ConfirmTime is the longest that it takes until a failure is confirmed, or set aside: until witnesses may be
+// asked again, and one of them has answered or none has. Without witnesses every failure counts at once.
+func ConfirmTime(witnesses []Witness) time.Duration {
+	if len(witnesses) == 0 {
 		return 0
 	}
 	return witnessPause + WitnessTimeout
 }
-
-// isFault is whether a probe does not count for a fault of the monitor's own.
-func isFault(err error) bool { return err != nil && !isOffline(err) }
 
 // confirm says whether a failure counts that has just been seen: some witness answers in a round
 // that begins after it. An answer from before proves nothing.

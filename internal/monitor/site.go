@@ -38,19 +38,10 @@ type Site struct {
 // onDemand is whether the site is probed only when somebody asks.
 func (s Site) onDemand() bool { return s.Interval == 0 }
 
-// Lifetime is how long a verdict counts without a new result: as long as the next probe can take to
-// bring one, without what witnesses take. So a prober that is stuck leads to no answer, and never to a stale one.
-func (s Site) Lifetime() time.Duration {
-	longest := s.Interval
-	if !s.onDemand() && max(s.Failure, s.Success) > 1 {
-		longest = max(longest, s.Retry)
-	}
-	return longest + s.Timeout + grace
-}
-
 // WorstCase is the longest from a site's death to its verdict, when one failing probe takes as long as
-// given: next to nothing when connections are refused, Timeout when the site hangs. The site dies just
-// after a probe; then each failure of the streak is waited for, and each pause between them.
+// given: next to nothing when connections are refused, Timeout when the site hangs, and [ConfirmTime] more
+// with witnesses. The site dies just after a probe; then each failure of the streak is waited for, and each
+// pause between them.
 func (s Site) WorstCase(failing time.Duration) time.Duration {
 	return s.Interval + time.Duration(s.Failure)*failing + time.Duration(s.Failure-1)*s.Retry
 }

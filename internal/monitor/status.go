@@ -74,18 +74,24 @@ type ResultStatus struct {
 	CertificateExpires time.Time    `json:"certificate_expires,omitzero"`
 }
 
-// WorstCaseStatus is the longest from a site's death to its verdict, and how that is made up.
+// WorstCaseStatus is the longest from a site's death to its verdict, and how that is made up; with witnesses
+// these may take all their time to confirm each failure.
 type WorstCaseStatus struct {
 	HangsSeconds   float64 `json:"hangs_seconds"`   // when it accepts and never answers
 	RefusesSeconds float64 `json:"refuses_seconds"` // when it refuses connections
 	Formula        string  `json:"formula"`
 }
 
-func newWorstCase(s Site) WorstCaseStatus {
+// NewWorstCase works it out for a site, with what [ConfirmTime] says of the witnesses.
+func NewWorstCase(s Site, confirm time.Duration) WorstCaseStatus {
+	failing := fmt.Sprintf("at most %v", s.Timeout.Seconds())
+	if confirm > 0 {
+		failing += fmt.Sprintf(", and %v until a witness confirms it", confirm.Seconds())
+	}
 	return WorstCaseStatus{
-		HangsSeconds: s.WorstCase(s.Timeout).Seconds(), RefusesSeconds: s.WorstCase(0).Seconds(),
-		Formula: fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (at most %v) + %d × RETRY_INTERVAL_SEC %v",
-			s.Interval.Seconds(), s.Failure, s.Timeout.Seconds(), s.Failure-1, s.Retry.Seconds()),
+		HangsSeconds: s.WorstCase(s.Timeout + confirm).Seconds(), RefusesSeconds: s.WorstCase(confirm).Seconds(),
+		Formula: fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (%s) + %d × RETRY_INTERVAL_SEC %v",
+			s.Interval.Seconds(), s.Failure, failing, s.Failure-1, s.Retry.Seconds()),
 	}
 }
 

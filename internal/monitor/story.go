@@ -31,7 +31,7 @@ func (s *story) count(result probe.Result, thresholds Thresholds) {
 	} else {
 		s.lastDown = now
 	}
-	s.last, s.expired = result, time.Time{}
+	s.expired = time.Time{}
 }
 
 // record makes a verdict of what a probe found, and wakes those who wait for it. A probe without a
@@ -51,16 +51,16 @@ func (w *watch) record(result probe.Result, err error, confirmed bool) {
 	}
 	w.mu.Lock()
 	before := w.story
-	switch {
-	case err == nil:
+	if !result.Began.IsZero() {
+		w.story.last = result
+	}
+	if err == nil {
 		w.story.count(result, w.Thresholds)
 		w.keep(w.story.Verdict)
-	case !confirmed:
-		w.story.last = result
 	}
 	w.story.aside = err
 	after := w.story
-	w.history.add(Past{time.Now(), result.Duration, result.Reason, result.Up, err != nil})
+	w.history.add(Past{Duration: result.Duration, Reason: result.Reason, Up: result.Up, SetAside: err != nil})
 	w.land()
 	w.mu.Unlock()
 
@@ -98,6 +98,9 @@ func (w *watch) expire() {
 	w.mu.Unlock()
 	w.log.Warn("verdict expired", "error", err)
 }
+
+// isFault is whether a probe does not count for a fault of the monitor's own.
+func isFault(err error) bool { return err != nil && !isOffline(err) }
 
 // tell writes the log's lines about what a probe has changed.
 func tell(log *slog.Logger, before, after story) {

@@ -160,8 +160,29 @@ func TestWorstCase(t *testing.T) {
 	}
 }
 
+// TestWorstCaseWithWitness has a witness that takes nearly all its time to confirm each failure.
+func TestWorstCaseWithWitness(t *testing.T) {
+	t.Parallel()
+	const takes = monitor.WitnessTimeout * 9 / 10
+	witness := monitor.Witness{Name: "slow", Probe: func(context.Context) (probe.Result, error) {
+		time.Sleep(takes)
+		return probe.Result{Up: true}, nil
+	}}
+	for _, retry := range []time.Duration{50 * time.Millisecond, time.Second} {
+		site := monitor.Site{Interval: time.Second, Retry: retry, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 4, Success: 1}}
+		worst := monitor.NewWorstCase(site, monitor.ConfirmTime([]monitor.Witness{witness}))
+		for _, c := range []struct{ takes, limit float64 }{{0, worst.RefusesSeconds}, {1, worst.HangsSeconds}} {
+			failing := time.Duration(c.takes * float64(time.Second))
+			found := detection(t, site, failing, 1, witness).Seconds()
+			if found > c.limit || found < (site.WorstCase(failing)+4*takes).Seconds()*95/100 {
+				t.Errorf("retries after %v, failing takes %v: found out after %v s, want at most %v", retry, failing, found, c.limit)
+			}
+		}
+	}
+}
+
 // detection is how long a site is dead before its peer is told, if it dies that long after a probe.
-func detection(t *testing.T, site monitor.Site, takes, phase time.Duration) (after time.Duration) {
+func detection(t *testing.T, site monitor.Site, takes, phase time.Duration, witnesses ...monitor.Witness) (after time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		died := time.Now().Add(2*site.Interval + phase)
 		turned := make(chan time.Time, 1)
@@ -178,7 +199,7 @@ func detection(t *testing.T, site monitor.Site, takes, phase time.Duration) (aft
 		}
 		peer := monitor.Site{Name: "site-a", Interval: time.Hour, Timeout: time.Hour, Probe: site.Probe, Thresholds: site.Thresholds}
 		o := options(io.Discard)
-		o.Log = slog.New(slog.NewTextHandler(onDown{turned}, nil))
+		o.Log, o.Witnesses = slog.New(slog.NewTextHandler(onDown{turned}, nil)), witnesses
 		ctx, cancel := context.WithCancel(t.Context())
 		m := monitor.New([]monitor.Site{peer, site}, o)
 		m.Start(ctx)

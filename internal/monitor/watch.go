@@ -33,7 +33,7 @@ type watch struct {
 	mu     sync.Mutex
 	flight chan struct{} // closed when the probe under way ends; nil when there is none
 	next   time.Time     // when the next probe begins
-	due    time.Time     // when the loop is stuck, unless it shows life before; zero while it waits to be asked
+	due    time.Time     // by when the loop must show life, or else is stuck; zero while it waits to be asked
 
 	story   story
 	history history
@@ -41,7 +41,7 @@ type watch struct {
 }
 
 func newWatch(site Site, o Options, verdicts *lru.Cache[string, held], n *network) *watch {
-	w := &watch{Site: site, worstCase: newWorstCase(site), patience: o.AnswerTimeout, verdicts: verdicts, network: n, observe: o.Observe, log: o.Log.With("site", site.Name), wanted: make(chan struct{}, 1)}
+	w := &watch{Site: site, worstCase: NewWorstCase(site, n.confirmTime()), patience: o.AnswerTimeout, verdicts: verdicts, network: n, observe: o.Observe, log: o.Log.With("site", site.Name), wanted: make(chan struct{}, 1)}
 	if w.observe == nil {
 		w.observe = func(Event) {}
 	}
@@ -50,7 +50,7 @@ func newWatch(site Site, o Options, verdicts *lru.Cache[string, held], n *networ
 	}
 	w.consumer.log = w.log
 	if w.onDemand() {
-		w.patience = w.Timeout + n.patience() + grace
+		w.patience = w.Timeout + n.confirmTime() + grace
 	}
 	return w
 }
@@ -70,7 +70,7 @@ func (w *watch) prepare() {
 // takeOff opens a flight for callers to join. The caller holds the lock.
 func (w *watch) takeOff() {
 	w.next = time.Now()
-	w.due = w.next.Add(w.Timeout + w.network.patience() + grace)
+	w.due = w.next.Add(w.Timeout + w.network.confirmTime() + grace)
 	w.flight = make(chan struct{})
 }
 
@@ -185,7 +185,7 @@ func (w *watch) join() <-chan struct{} {
 	return w.flight
 }
 
-// verdict is what counts now. The error is an [*UnknownError].
+// verdict is what counts now. The error says why nothing does.
 func (w *watch) verdict() (Verdict, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -203,8 +203,16 @@ func (w *watch) counting() (Verdict, error) {
 	return Unknown, w.unknown()
 }
 
-// lifetime is how long a verdict counts: witnesses may have to confirm the result that replaces it.
-func (w *watch) lifetime() time.Duration { return w.Lifetime() + w.network.patience() }
+// lifetime is how long a verdict counts without a new result: as long as the next probe can take to bring
+// one, which witnesses may have to confirm. So a prober that is stuck leads to no answer, and never to a
+// stale one.
+func (w *watch) lifetime() time.Duration {
+	longest := w.Interval
+	if !w.onDemand() && max(w.Failure, w.Success) > 1 {
+		longest = max(longest, w.Retry)
+	}
+	return longest + w.Timeout + grace + w.network.confirmTime()
+}
 
 // fresh is the verdict in the cache, if it is not too old to count.
 func (w *watch) fresh() (held, bool) {
@@ -213,7 +221,7 @@ func (w *watch) fresh() (held, bool) {
 }
 
 // unknown says why there is no verdict. The caller holds the lock.
-func (w *watch) unknown() *UnknownError {
+func (w *watch) unknown() error {
 	why := "no probe of it has had a result yet"
 	if h, had := w.verdicts.Peek(w.Name); had {
 		why = fmt.Sprintf("its last result is %v old, and expired after %v, last known: %v",
@@ -222,7 +230,7 @@ func (w *watch) unknown() *UnknownError {
 	if w.story.aside != nil {
 		why = w.story.aside.Error() + "; " + why
 	}
-	return &UnknownError{w.Name, why}
+	return fmt.Errorf("no verdict on %s: %s", w.Name, why)
 }
 
 // trouble is what is wrong with the prober itself, nil while it is well. The caller holds the lock.

@@ -80,9 +80,9 @@ func TestStatus(t *testing.T) {
       "next_probe": "2000-01-01T00:01:10Z",
       "probing": false,
       "worst_case_detection": {
-        "hangs_seconds": 16,
-        "refuses_seconds": 7,
-        "formula": "CACHE_TTL_SEC 5 + FAILURE_THRESHOLD 3 × one failing probe (at most 3) + 2 × RETRY_INTERVAL_SEC 1"
+        "hangs_seconds": 22,
+        "refuses_seconds": 13,
+        "formula": "CACHE_TTL_SEC 5 + FAILURE_THRESHOLD 3 × one failing probe (at most 3, and 2 until a witness confirms it) + 2 × RETRY_INTERVAL_SEC 1"
       }
     },
     {
@@ -107,9 +107,9 @@ func TestStatus(t *testing.T) {
       "next_probe": "2000-01-01T00:01:12.04Z",
       "probing": false,
       "worst_case_detection": {
-        "hangs_seconds": 16,
-        "refuses_seconds": 7,
-        "formula": "CACHE_TTL_SEC 5 + FAILURE_THRESHOLD 3 × one failing probe (at most 3) + 2 × RETRY_INTERVAL_SEC 1"
+        "hangs_seconds": 22,
+        "refuses_seconds": 13,
+        "formula": "CACHE_TTL_SEC 5 + FAILURE_THRESHOLD 3 × one failing probe (at most 3, and 2 until a witness confirms it) + 2 × RETRY_INTERVAL_SEC 1"
       }
     }
   ],

@@ -77,7 +77,7 @@ var states = []struct {
 		header:   "The monitor is offline since ",
 		cards: map[string]string{
 			"site-a": "up\n503\nis what KEDA at site-a is told, so it holds: no verdict on site-b",
-			"site-b": "unknown\nno verdict on site-b: the monitor is offline since\nlast known: up\ndid not count\nthe last one does not count",
+			"site-b": "unknown\nno verdict on site-b: the monitor has been offline since\nlast known: up\ndid not count\nthe last one does not count",
 		},
 	},
 	{
