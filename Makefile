@@ -63,6 +63,7 @@ test: ## run all unit and black-box tests, with the race detector if there is a 
 lint: ## check formatting, vet, staticcheck and go.mod
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	go vet -tags e2e ./...
+	GOOS=darwin go vet ./cmd/... # for the demo
 	$(STATICCHECK) -checks all -tags e2e ./...
 	go mod tidy -diff
 	go mod verify
