@@ -48,10 +48,13 @@ func tellSystemd(m *monitor.Monitor, log *slog.Logger) (stopping func()) {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return func() {}
 	}
+	told := true
 	tell := func(state string) {
-		if _, err := daemon.SdNotify(false, state); err != nil {
+		_, err := daemon.SdNotify(false, state)
+		if err != nil && told { // once, and not every second
 			log.Warn("cannot tell systemd", "error", err)
 		}
+		told = err == nil
 	}
 	every := beat
 	if watchdog, err := daemon.SdWatchdogEnabled(false); err == nil && watchdog > 0 {
@@ -63,10 +66,11 @@ func tellSystemd(m *monitor.Monitor, log *slog.Logger) (stopping func()) {
 	tell(verdicts(m))
 	beats.Go(func() {
 		for ticks := time.Tick(every); wait(ctx, ticks); {
-			tell(verdicts(m))
+			state := verdicts(m)
 			if m.Alive() == nil { // the watchdog restarts us otherwise, if there is one
-				tell(daemon.SdNotifyWatchdog)
+				state += "\n" + daemon.SdNotifyWatchdog
 			}
+			tell(state)
 		}
 	})
 	return func() {

@@ -9,7 +9,7 @@ import (
 )
 
 // unhurried writes in the background and never waits: a reader of the log who hangs, or a full disk,
-// must delay no probe and no answer. What does not fit into the queue is lost, and counted.
+// must delay no probe and no answer. What does not fit into the queue, or is not taken, is lost and counted.
 type unhurried struct {
 	to    io.Writer
 	queue chan entry
@@ -42,11 +42,16 @@ func (u *unhurried) Write(text []byte) (int, error) {
 }
 
 func (u *unhurried) run() {
+	var lost int64 // lines of which nobody has been told
 	for e := range u.queue {
-		if e.lost > 0 {
-			fmt.Fprintf(u.to, "failover-monitor: %d lines of the log are lost, for nobody read them\n", e.lost)
+		if lost += e.lost; lost > 0 {
+			if _, err := fmt.Fprintf(u.to, "failover-monitor: %d lines of the log are lost: standard error was full, or nobody read it\n", lost); err == nil {
+				lost = 0
+			}
 		}
-		u.to.Write(e.text)
+		if _, err := u.to.Write(e.text); err != nil {
+			lost++
+		}
 		if e.written != nil {
 			close(e.written)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -45,4 +46,31 @@ func TestUnhurried(t *testing.T) {
 	if got := next(); !strings.Contains(got, " 3 lines of the log are lost") {
 		t.Errorf("at the end: %q", got)
 	}
+}
+
+// TestFullDisk loses what is written while the disk is full, and says so as soon as it can.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	d := &disk{full: 3}
+	u := newUnhurried(d)
+	for n := range 4 {
+		fmt.Fprintln(u, n)
+	}
+	u.flush(time.Minute)
+	if got := d.String(); !strings.Contains(got, " 2 lines of the log are lost") || !strings.HasSuffix(got, "\n2\n3\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// disk is full for so many writes.
+type disk struct {
+	strings.Builder
+	full int
+}
+
+func (d *disk) Write(text []byte) (int, error) {
+	if d.full--; d.full >= 0 {
+		return 0, errors.New("no space left on device")
+	}
+	return d.Builder.Write(text)
 }
