@@ -21,6 +21,9 @@ func (l *loader) check(prefix string, s Site) {
 	if s.ExpectBody.Regexp() != nil && s.Method == "HEAD" {
 		l.report("%s is set, and %s is HEAD, which has no body: use GET", l.source(prefix, "EXPECT_BODY_REGEX"), l.source(prefix, "PROBE_METHOD"))
 	}
+	l.warnAboutFile(prefix, "EXTRA_HEADER_VAL_FILE", s.HeaderValFile, s.Name)
+	l.warnAboutFile(prefix, "CLIENT_CERT_FILE", s.ClientCert, s.Name)
+	l.warnAboutFile(prefix, "CLIENT_KEY_FILE", s.ClientKey, s.Name)
 }
 
 func (l *loader) checkHeader(prefix string, p Probing) {
@@ -30,6 +33,8 @@ func (l *loader) checkHeader(prefix string, p Probing) {
 		l.report("%s and %s are set: keep one of them", val, file)
 	case l.vars[file] != "":
 		l.wantBoth(prefix, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL_FILE")
+	case l.vars[key] != "" && l.vars[val] == "":
+		l.report("%s is set, and neither %s nor %s is: set one of them", key, val, file)
 	default:
 		l.wantBoth(prefix, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL")
 	}
@@ -41,6 +46,9 @@ func (l *loader) checkHeader(prefix string, p Probing) {
 	}
 }
 
+// hostPort is a name, IPv4 or [IPv6] address, and perhaps a port. net/http would send an empty Host for anything else.
+var hostPort = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
+
 // wantBoth refuses one of two settings without the other.
 func (l *loader) wantBoth(prefix, key, other string) {
 	key, other = l.source(prefix, key), l.source(prefix, other)
@@ -51,9 +59,6 @@ func (l *loader) wantBoth(prefix, key, other string) {
 		l.report("%s is set but %s is not: set both or neither", key, other)
 	}
 }
-
-// hostPort is a name, IPv4 or [IPv6] address, and perhaps a port. net/http would send an empty Host for anything else.
-var hostPort = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
 // checkProxies refuses what net/http, which reads these variables itself and uncleaned, would ignore
 // in silence, to go without a proxy or to a wrong one.
@@ -98,7 +103,7 @@ func (l *loader) warnOfTypos() {
 }
 
 // kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
-const kedaTimeout = Timeout(3 * time.Second)
+const kedaTimeout = PositiveSeconds(3 * time.Second)
 
 // warnAbout tells of settings that are allowed and dangerous.
 func (l *loader) warnAbout(cfg Config) {
@@ -132,7 +137,7 @@ func (l *loader) warnAboutSite(s Site) {
 	switch {
 	case s.CacheTTL == 0 && s.Timeout >= kedaTimeout:
 		l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to PROBE_TIMEOUT_SEC=%s; KEDA gives up after 3 s", s.Name, s.Timeout)
-	case s.CacheTTL > 0 && s.RetryInterval > Timeout(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1:
+	case s.CacheTTL > 0 && s.RetryInterval > PositiveSeconds(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1:
 		l.warn("RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
 	}
 	if turns := max(s.FailureThreshold, s.SuccessThreshold); s.CacheTTL == 0 && turns > 1 {
@@ -141,15 +146,17 @@ func (l *loader) warnAboutSite(s Site) {
 	if s.Override != "" {
 		l.warn("%s is pinned %s by its OVERRIDE, whatever its probes say", s.Name, s.Override)
 	}
-	for _, path := range []string{s.HeaderValFile, s.ClientCert, s.ClientKey} {
-		if path == "" {
-			continue
-		}
-		file, err := os.Open(path)
-		if err != nil {
-			l.warn("%s cannot be probed before this file can be read: %v", s.Name, err)
-			continue
-		}
-		file.Close()
+}
+
+// warnAboutFile tells of a file that is read for every probe, and cannot be read now.
+func (l *loader) warnAboutFile(prefix, key, path, site string) {
+	if path == "" {
+		return
 	}
+	file, err := os.Open(path)
+	if err != nil {
+		l.warn("%s: %v: %s cannot be probed before that file can be read", l.source(prefix, key), err, site)
+		return
+	}
+	file.Close()
 }

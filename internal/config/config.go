@@ -23,12 +23,12 @@ type Config struct {
 
 // Serving is how the monitor answers and logs.
 type Serving struct {
-	Port          Port      `env:"PORT" envDefault:"8000"`            // TCP port
-	ListenAddr    Address   `env:"LISTEN_ADDR"`                       // host:port; without it 0.0.0.0:$PORT
-	AnswerTimeout Timeout   `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"` // longest wait for a first result; below the 3 s of KEDA's client
-	WebConfigFile string    `env:"WEB_CONFIG_FILE"`                   // TLS, client certificates and passwords for who asks, in the Prometheus exporter-toolkit's format
-	LogLevel      LogLevel  `env:"LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
-	LogFormat     LogFormat `env:"LOG_FORMAT" envDefault:"text"`      // text or json
+	Port          Port            `env:"PORT" envDefault:"8000"`            // TCP port
+	ListenAddr    Address         `env:"LISTEN_ADDR"`                       // host:port; without it 0.0.0.0:$PORT
+	AnswerTimeout PositiveSeconds `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"` // longest wait for a missing verdict; below the 3 s of KEDA's client
+	WebConfigFile string          `env:"WEB_CONFIG_FILE"`                   // TLS, client certificates and passwords for who asks, in the Prometheus exporter-toolkit's format
+	LogLevel      LogLevel        `env:"LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
+	LogFormat     LogFormat       `env:"LOG_FORMAT" envDefault:"text"`      // text or json
 }
 
 // Deciding is what holds for the decisions on all sites.
@@ -39,25 +39,25 @@ type Deciding struct {
 
 // Probing is how a site is probed, and when its verdict turns.
 type Probing struct {
-	Method          Method       `env:"PROBE_METHOD" envDefault:"GET"`              // GET, HEAD, OPTIONS, POST (empty body)
-	Timeout         Timeout      `env:"PROBE_TIMEOUT_SEC" envDefault:"3"`           // one deadline over the whole probe
-	VerifyTLS       Switch       `env:"VERIFY_TLS" envDefault:"true"`               // whether a certificate must be valid
-	AcceptStatus    StatusRegexp `env:"ACCEPT_STATUS_REGEX" envDefault:"^2\\d\\d$"` // the statuses that are up
-	ExpectBody      BodyRegexp   `env:"EXPECT_BODY_REGEX"`                          // what the first 64 KiB of a body must have in them
-	FollowRedirects Redirects    `env:"FOLLOW_REDIRECTS"`                           // always, same-host, never; without it GET follows and the others do not
-	CacheTTL        Seconds      `env:"CACHE_TTL_SEC" envDefault:"5"`               // from one probe's start to the next; 0: each request probes
-	HeaderKey       HeaderName   `env:"EXTRA_HEADER_KEY"`                           // a header that every probe sends
-	HeaderVal       Secret       `env:"EXTRA_HEADER_VAL"`                           // and its value
-	HeaderValFile   string       `env:"EXTRA_HEADER_VAL_FILE"`                      // a file with its value, read for every probe
-	RequestsCA      string       `env:"REQUESTS_CA_BUNDLE"`                         // PEM file, or directory of them, trusted beside the system's roots
-	CABundle        string       `env:"CA_BUNDLE"`                                  // the plain name of the same
-	ClientCert      string       `env:"CLIENT_CERT_FILE"`                           // PEM certificate to show to a site that asks, read each time
-	ClientKey       string       `env:"CLIENT_KEY_FILE"`                            // and its key
-	TLSServerName   ServerName   `env:"TLS_SERVER_NAME"`                            // the name a certificate must have; without it the URL's host
+	Method          Method          `env:"PROBE_METHOD" envDefault:"GET"`              // GET, HEAD, OPTIONS, POST (empty body)
+	Timeout         PositiveSeconds `env:"PROBE_TIMEOUT_SEC" envDefault:"3"`           // one deadline over the whole probe
+	VerifyTLS       Switch          `env:"VERIFY_TLS" envDefault:"true"`               // whether a certificate must be valid
+	AcceptStatus    StatusRegexp    `env:"ACCEPT_STATUS_REGEX" envDefault:"^2\\d\\d$"` // the statuses that are up
+	ExpectBody      BodyRegexp      `env:"EXPECT_BODY_REGEX"`                          // what the first 64 KiB of a body must have in them
+	FollowRedirects Redirects       `env:"FOLLOW_REDIRECTS"`                           // always, same-host, never; without it GET follows and the others do not
+	CacheTTL        Seconds         `env:"CACHE_TTL_SEC" envDefault:"5"`               // from one probe's start to the next; 0: each request probes
+	HeaderKey       HeaderName      `env:"EXTRA_HEADER_KEY"`                           // a header that every probe sends
+	HeaderVal       Secret          `env:"EXTRA_HEADER_VAL"`                           // and its value
+	HeaderValFile   string          `env:"EXTRA_HEADER_VAL_FILE"`                      // a file with its value, read for every probe
+	RequestsCA      string          `env:"REQUESTS_CA_BUNDLE"`                         // PEM file, or directory of them, trusted beside the system's roots
+	CABundle        string          `env:"CA_BUNDLE"`                                  // the plain name of the same
+	ClientCert      string          `env:"CLIENT_CERT_FILE"`                           // PEM certificate to show to a site that asks, read each time
+	ClientKey       string          `env:"CLIENT_KEY_FILE"`                            // and its key
+	TLSServerName   ServerName      `env:"TLS_SERVER_NAME"`                            // the name a certificate must have; without it the URL's host
 
-	FailureThreshold Count   `env:"FAILURE_THRESHOLD" envDefault:"1"`  // failures in a row from up to down
-	SuccessThreshold Count   `env:"SUCCESS_THRESHOLD" envDefault:"1"`  // successes in a row from down to up
-	RetryInterval    Timeout `env:"RETRY_INTERVAL_SEC" envDefault:"1"` // from a probe's end to the next start while a streak is under way
+	FailureThreshold Count           `env:"FAILURE_THRESHOLD" envDefault:"1"`  // failures in a row from up to down
+	SuccessThreshold Count           `env:"SUCCESS_THRESHOLD" envDefault:"1"`  // successes in a row from down to up
+	RetryInterval    PositiveSeconds `env:"RETRY_INTERVAL_SEC" envDefault:"1"` // from a probe's end to the next start while a streak is under way
 }
 
 // alternatives are settings that stand for each other: a site that gives one inherits none of its group.
@@ -100,7 +100,8 @@ func Load(environ []string) (Config, error) {
 	return cfg, nil
 }
 
-// LoadServing reads only what says where the monitor listens, for a caller that asks another monitor.
+// LoadServing reads only how the monitor answers and logs, for what needs no sites: to ask another monitor
+// whether it is well, and the demo, which has its own.
 func LoadServing(environ []string) (Serving, error) {
 	l := newLoader(environ)
 	var s Serving

@@ -180,7 +180,7 @@ func TestRefusedValues(t *testing.T) {
 		{"PORT=99999", `PORT="99999": `, "want a port number, such as 8000"},
 		{"LISTEN_ADDR=127.0.0.1", `LISTEN_ADDR="127.0.0.1": `, "want host:port, such as 127.0.0.1:8000 or [::]:8000"},
 		{"LISTEN_ADDR=127.0.0.1:http", `LISTEN_ADDR="127.0.0.1:http": `, ""},
-		{"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_KEY is set but EXTRA_HEADER_VAL is not: set both or neither", ""},
+		{"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_KEY is set, and neither EXTRA_HEADER_VAL nor EXTRA_HEADER_VAL_FILE is: set one of them", ""},
 		{"EXTRA_HEADER_VAL=geheim", "EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
 		{"SITE_B_EXTRA_HEADER_VAL=geheim", "SITE_B_EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
 		{"ACCEPT_STATUS_REGEX=200|OK", `ACCEPT_STATUS_REGEX="200|OK": `, noStatus},
@@ -267,7 +267,7 @@ func TestOneSiteOnItsOwn(t *testing.T) {
 	cfg := load(t, twoSites("PROBE_TIMEOUT_SEC=2", "SITE_B_PROBE_TIMEOUT_SEC=1", "SITE_B_VERIFY_TLS=off",
 		"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=one", "SITE_B_EXTRA_HEADER_VAL=two")...)
 	a, b := cfg.Sites[0], cfg.Sites[1]
-	if a.Timeout != config.Timeout(2*time.Second) || b.Timeout != config.Timeout(time.Second) {
+	if a.Timeout != config.PositiveSeconds(2*time.Second) || b.Timeout != config.PositiveSeconds(time.Second) {
 		t.Errorf("timeouts %v and %v, want 2 and 1", a.Timeout, b.Timeout)
 	}
 	if !a.VerifyTLS || b.VerifyTLS {
@@ -355,7 +355,7 @@ func TestWarnings(t *testing.T) {
 		{[]string{"SITE_B_HEALTH_URL=https://a.example.com/healthz", "EXTRA_HEADER_KEY=Host", "SITE_A_EXTRA_HEADER_VAL=a", "SITE_B_EXTRA_HEADER_VAL=b"}, ""},
 		{[]string{"SITE_B_OVERRIDE=down"}, "site-b is pinned down by its OVERRIDE, whatever its probes say"},
 		{[]string{"RETRY_INTERVAL_SEC=6", "SITE_B_FAILURE_THRESHOLD=2"}, "RETRY_INTERVAL_SEC=6 is longer than CACHE_TTL_SEC=5: site-b is probed less often when its verdict is in doubt"},
-		{[]string{"EXTRA_HEADER_KEY=X", "SITE_B_EXTRA_HEADER_VAL_FILE=/nowhere/token", "EXTRA_HEADER_VAL=x"}, "site-b cannot be probed before this file can be read: open /nowhere/token: no such file or directory"},
+		{[]string{"EXTRA_HEADER_KEY=X", "SITE_B_EXTRA_HEADER_VAL_FILE=/nowhere/token", "EXTRA_HEADER_VAL=x"}, "SITE_B_EXTRA_HEADER_VAL_FILE: open /nowhere/token: no such file or directory: site-b cannot be probed before that file can be read"},
 		{[]string{"WITNESS_URLS=tcp://w:53,https://b.example.com"}, "WITNESS_URLS has the host of site-b, which cannot witness its own death: name one that is independent of all sites"},
 		{[]string{"ANSWER_TIMEOUT_SEC=3"}, "ANSWER_TIMEOUT_SEC=3 is too long: KEDA gives up after 3 s"},
 		{[]string{"SITE_B_CACHE_TTL_SEC=0", "SITE_B_PROBE_TIMEOUT_SEC=1", "SUCCESS_THRESHOLD=2"}, "CACHE_TTL_SEC=0 has site-b probed only when somebody asks: with a threshold of 2 its verdict turns after as many polls, however long that takes"},

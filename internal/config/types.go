@@ -34,21 +34,21 @@ func (s Seconds) String() string {
 	return strconv.FormatFloat(time.Duration(s).Seconds(), 'f', -1, 64)
 }
 
-// Timeout is a length of time over zero, written as [Seconds] are.
-type Timeout time.Duration
+// PositiveSeconds are more than zero, and written as [Seconds] are.
+type PositiveSeconds time.Duration
 
 // UnmarshalText reads a number from 0.001 to 86400.
-func (t *Timeout) UnmarshalText(text []byte) error {
+func (s *PositiveSeconds) UnmarshalText(text []byte) error {
 	n, ok := parseSeconds(text)
 	if !ok || n == 0 {
 		return fmt.Errorf("%q: want seconds as a plain number from 0.001 to 86400, such as 3 or 0.5", text)
 	}
-	*t = Timeout(n)
+	*s = PositiveSeconds(n)
 	return nil
 }
 
 // String gives the number as it would be written in an env file.
-func (t Timeout) String() string { return Seconds(t).String() }
+func (s PositiveSeconds) String() string { return Seconds(s).String() }
 
 // parseSeconds refuses NaN, Inf, what would round to nothing, and more than a day: that was meant
 // as milliseconds.

@@ -26,7 +26,7 @@ func credentials(target Target) (http.Header, error) {
 	if target.HeaderValFile != "" {
 		token, err := readToken(target.HeaderValFile)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("EXTRA_HEADER_VAL_FILE: %w", err)
 		}
 		value = token
 	}
@@ -43,7 +43,7 @@ func readToken(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxToken {
-		return "", fmt.Errorf("%s is no file of at most %d bytes", path, maxToken)
+		return "", fmt.Errorf("%s: want a file of at most %d bytes", path, maxToken)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -51,7 +51,7 @@ func readToken(path string) (string, error) {
 	}
 	token := string(bytes.TrimSpace(content))
 	if token == "" || strings.ContainsFunc(token, unicode.IsControl) {
-		return "", fmt.Errorf("%s does not hold one line of text", path)
+		return "", fmt.Errorf("%s: want one line of text in it", path)
 	}
 	return token, nil
 }

@@ -42,19 +42,19 @@ func TestTokenFile(t *testing.T) {
 		make func() error
 		want string
 	}{
-		"empty":     {func() error { return os.WriteFile(path, []byte(" \n"), 0o600) }, path + " does not hold one line of text"},
-		"two lines": {func() error { return os.WriteFile(path, []byte("geheim\ngeheim"), 0o600) }, path + " does not hold one line of text"},
-		"huge":      {func() error { return os.WriteFile(path, make([]byte, 20<<10), 0o600) }, path + " is no file of at most 16384 bytes"},
+		"empty":     {func() error { return os.WriteFile(path, []byte(" \n"), 0o600) }, path + ": want one line of text in it"},
+		"two lines": {func() error { return os.WriteFile(path, []byte("geheim\ngeheim"), 0o600) }, path + ": want one line of text in it"},
+		"huge":      {func() error { return os.WriteFile(path, make([]byte, 20<<10), 0o600) }, path + ": want a file of at most 16384 bytes"},
 		"missing":   {func() error { return os.Remove(path) }, "stat " + path + ": no such file or directory"},
-		"directory": {func() error { os.Remove(path); return os.Mkdir(path, 0o700) }, path + " is no file of at most 16384 bytes"},
-		"pipe":      {func() error { os.Remove(path); return syscall.Mkfifo(path, 0o600) }, path + " is no file of at most 16384 bytes"},
+		"directory": {func() error { os.Remove(path); return os.Mkdir(path, 0o700) }, path + ": want a file of at most 16384 bytes"},
+		"pipe":      {func() error { os.Remove(path); return syscall.Mkfifo(path, 0o600) }, path + ": want a file of at most 16384 bytes"},
 	} {
 		if err := c.make(); err != nil {
 			t.Fatal(err)
 		}
 		got = seen{}
 		result, err := prober.Probe(t.Context())
-		if want := "probe could not be made: " + c.want; err == nil || err.Error() != want || result != (probe.Result{}) || got != (seen{}) {
+		if want := "probe could not be made: EXTRA_HEADER_VAL_FILE: " + c.want; err == nil || err.Error() != want || result != (probe.Result{}) || got != (seen{}) {
 			t.Errorf("%s: got %v, want %s, and nothing sent", name, err, want)
 		}
 		os.Remove(path)
@@ -124,7 +124,7 @@ func TestClientCertificate(t *testing.T) {
 	cert, _ := issue("monitor-3")
 	write(t, certFile, cert)
 	_, err := prober.Probe(t.Context())
-	if want := "probe could not be made: client certificate " + certFile + " with key " + keyFile + ": tls: private key does not match public key"; err == nil || err.Error() != want {
+	if want := "probe could not be made: CLIENT_CERT_FILE " + certFile + " with CLIENT_KEY_FILE " + keyFile + ": tls: private key does not match public key"; err == nil || err.Error() != want {
 		t.Errorf("half replaced: got %v, want %s", err, want)
 	}
 	os.Remove(keyFile)

@@ -44,8 +44,8 @@ type Target struct {
 	RootCAs         *x509.CertPool // nil: the system's
 	SkipVerify      bool           // take any certificate
 	ServerName      string         // the name that the certificate must have; empty: the URL's host
-	ClientCert      string         // PEM files of a client certificate and its key, read for every handshake
-	ClientKey       string         // that asks for one
+	ClientCert      string         // a PEM file to show to a server that asks; read for every handshake
+	ClientKey       string         // and one with its key
 	UserAgent       string
 }
 

@@ -9,8 +9,9 @@ import (
 	"net/url"
 )
 
-// transport is two of net/http's where a certificate must have a given name, or we show one of our own:
-// that is for the target alone, and not for where it redirects to. Elsewhere the two are one.
+// transport is two of net/http's: home is for the target's own origin, where the certificate must have the
+// ServerName, and gets to see ours; away, for where it redirects to, does neither. Without those settings
+// they are one.
 type transport struct {
 	base       *url.URL
 	home, away *http.Transport
@@ -72,7 +73,7 @@ func dialAnew(ctx context.Context, network, address string) (net.Conn, error) {
 func loadClientCertificate(target Target) (*tls.Certificate, error) {
 	cert, err := tls.LoadX509KeyPair(target.ClientCert, target.ClientKey)
 	if err != nil {
-		return nil, ownFault{fmt.Errorf("client certificate %s with key %s: %w", target.ClientCert, target.ClientKey, err)}
+		return nil, ownFault{fmt.Errorf("CLIENT_CERT_FILE %s with CLIENT_KEY_FILE %s: %w", target.ClientCert, target.ClientKey, err)}
 	}
 	return &cert, nil
 }

@@ -169,7 +169,7 @@ func TestTokenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "a 503", func() bool { code, _ := m.get(t, "/metric/site-a"); return code == 503 })
-	want := "probe could not be made: stat " + token + ": no such file or directory"
+	want := "probe could not be made: EXTRA_HEADER_VAL_FILE: stat " + token + ": no such file or directory"
 	if code, body := m.get(t, "/healthz"); code != 503 || body != "site-b: "+want+"\n" {
 		t.Errorf("/healthz: %d %q, want 503 and why", code, body)
 	}
