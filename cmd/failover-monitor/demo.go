@@ -47,7 +47,7 @@ func demo(ctx context.Context, p process) int {
 		return p.fail(exitUsage, err)
 	}
 	if serving.Port == 0 || serving.Port > 65535-demoPorts+1 {
-		return p.fail(exitUsage, fmt.Errorf("PORT=%v: the demo wants %d ports from there on, such as PORT=18000", serving.Port, demoPorts))
+		return p.fail(exitUsage, fmt.Errorf("PORT=%v: the demo takes %d ports from there on: want 1 to %d, such as PORT=18000", serving.Port, demoPorts, 65535-demoPorts+1))
 	}
 	if err := runDemo(ctx, p, serving); err != nil {
 		return p.fail(exitFailed, fmt.Errorf("%w\nthe demo wants %d free ports in a row; for others: PORT=18000 failover-monitor demo", err, demoPorts))

@@ -16,6 +16,8 @@ type exchanges struct {
 	open map[net.Conn]struct{}
 }
 
+func newExchanges() *exchanges { return &exchanges{open: make(map[net.Conn]struct{})} }
+
 // note is for [http.Server.ConnState].
 func (e *exchanges) note(conn net.Conn, state http.ConnState) {
 	e.mu.Lock()

@@ -15,7 +15,7 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// healthcheckTimeout is KEDA's patience, 3 s, and a little less: a monitor that is slower is not well.
+// healthcheckTimeout is less than the 3 s that KEDA waits: a monitor that takes longer is no use to it.
 const healthcheckTimeout = 2 * time.Second
 
 // healthcheck asks the /healthz of the monitor that runs with the same settings. An image from scratch

@@ -59,8 +59,8 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 	m := newMonitor(cfg, log, metrics.Observe)
 	m.Start(loops)
 	srv := server.New(m, metrics, log)
-	answers := &exchanges{open: make(map[net.Conn]struct{})}
-	srv.ConnState = answers.note
+	exchanges := newExchanges()
+	srv.ConnState = exchanges.note
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(srv, listener, cfg.WebConfigFile, log) }()
 	if cfg.WebConfigFile != "" {
@@ -78,9 +78,9 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 	}
 	stopping()
 	srv.SetKeepAlivesEnabled(false)
-	answers.wait(shutdownTimeout)
+	exchanges.wait(shutdownTimeout)
 	stopLoops() // who still waits is told that nothing is known
-	answers.wait(shutdownTimeout / 10)
+	exchanges.wait(shutdownTimeout / 10)
 	srv.Close()
 	m.Wait()
 	return err

@@ -77,7 +77,7 @@ func (w *watch) takeOff() {
 // loop probes until ctx ends. A probe that this cuts off is thrown away.
 func (w *watch) loop(ctx context.Context) {
 	defer w.end()
-	for w.turn(ctx) {
+	for w.awaitNext(ctx) {
 		w.begin()
 		result, err := w.Probe(ctx)
 		confirmed := err != nil || result.Up || w.network.confirm(ctx)
@@ -91,8 +91,8 @@ func (w *watch) loop(ctx context.Context) {
 	}
 }
 
-// turn waits until the next probe is due, or somebody asks for one. It is false when ctx has ended.
-func (w *watch) turn(ctx context.Context) bool {
+// awaitNext waits until the next probe is due, or somebody asks for one. It is false when ctx has ended.
+func (w *watch) awaitNext(ctx context.Context) bool {
 	var clock <-chan time.Time
 	if !w.onDemand() {
 		clock = time.After(time.Until(w.next))
