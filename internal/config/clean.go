@@ -26,17 +26,14 @@ func cleanName(name string) string {
 	return strings.TrimSpace(strings.TrimPrefix(name, "export "))
 }
 
-// cleanValue takes off outer white space (and the \r of CRLF), one pair of matching outer quotes
-// and, outside quotes, a comment.
+// cleanValue takes off outer white space (and the \r of CRLF), a pair of quotes around all of it and,
+// outside quotes, a comment. A value such as "status": *"up" is not in quotes: they are its own.
 func cleanValue(raw string) string {
 	value := strings.TrimSpace(raw)
 	if value != "" && (value[0] == '"' || value[0] == '\'') {
 		quote := value[:1]
 		inside, rest, closed := strings.Cut(value[1:], quote)
 		if closed && withoutComment(rest) == "" {
-			return inside
-		}
-		if inside, ok := strings.CutSuffix(value[1:], quote); ok {
 			return inside
 		}
 	}

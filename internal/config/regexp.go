@@ -17,7 +17,7 @@ type BodyRegexp struct{ expr *regexp.Regexp }
 func (r *BodyRegexp) UnmarshalText(text []byte) error {
 	expr, err := regexp.Compile(string(text))
 	if err != nil {
-		return fmt.Errorf(`%q: not a regular expression; want one such as "status": *"up"`, text)
+		return fmt.Errorf(`%q: not a regular expression; want one such as database.*ok`, text)
 	}
 	r.expr = expr
 	return nil

@@ -65,13 +65,21 @@ func quoteURL(text string) string {
 	return strconv.Quote(text)
 }
 
-func probeable(u *url.URL) bool {
+func probeable(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && hasHost(u) }
+
+// connectable is whether a witness that only has to accept a connection says where, and nothing else.
+func connectable(u *url.URL) bool {
+	return u.Scheme == "tcp" && hasHost(u) && u.Port() != "" && *u == url.URL{Scheme: u.Scheme, Host: u.Host}
+}
+
+// hasHost is whether a URL has a host that there can be, and a port, if any, that one can connect to.
+func hasHost(u *url.URL) bool {
 	if u.Port() != "" {
 		if n, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || n == 0 {
 			return false
 		}
 	}
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && !strings.Contains(u.Host, " ")
+	return u.Hostname() != "" && !strings.ContainsAny(u.Host, " <>\"")
 }
 
 // String is the URL with *** in place of its secrets.
@@ -107,7 +115,7 @@ func (w *Witnesses) UnmarshalText(text []byte) error {
 	for item := range strings.SplitSeq(string(text), ",") {
 		var one URL
 		item = strings.TrimSpace(item)
-		if parsed, err := url.Parse(item); err == nil && parsed.Scheme == "tcp" && parsed.Hostname() != "" && parsed.Port() != "" {
+		if parsed, err := url.Parse(item); err == nil && connectable(parsed) {
 			one.secret = parsed
 		} else if one.UnmarshalText([]byte(item)) != nil {
 			return fmt.Errorf("%s: want URLs such as https://www.example.com or tcp://10.0.0.53:53, with commas between them", quoteURL(item))

@@ -171,8 +171,8 @@ type Address string
 
 // UnmarshalText reads host:port, :port or [IPv6]:port.
 func (a *Address) UnmarshalText(text []byte) error {
-	_, port, err := net.SplitHostPort(string(text))
-	if err != nil || new(Port).UnmarshalText([]byte(port)) != nil {
+	host, port, err := net.SplitHostPort(string(text))
+	if err != nil || strings.ContainsAny(host, " /") || new(Port).UnmarshalText([]byte(port)) != nil {
 		return fmt.Errorf("%q: want host:port, such as 127.0.0.1:8000 or [::]:8000", text)
 	}
 	*a = Address(text)
@@ -184,14 +184,14 @@ type ServerName string
 
 // UnmarshalText reads a host name or an IP address, without a port.
 func (n *ServerName) UnmarshalText(text []byte) error {
-	if !hostOnly.Match(text) {
-		return fmt.Errorf("%q: want a host name, such as app.example.com", text)
+	if !hostOnly.Match(text) && net.ParseIP(string(text)) == nil {
+		return fmt.Errorf("%q: want a host name without a port, such as app.example.com", text)
 	}
 	*n = ServerName(text)
 	return nil
 }
 
-var hostOnly = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
+var hostOnly = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // HeaderName is the name of an HTTP header.
 type HeaderName string

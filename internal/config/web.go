@@ -6,7 +6,29 @@ import (
 	"strings"
 
 	"github.com/prometheus/exporter-toolkit/web"
+	"go.yaml.in/yaml/v2"
 )
+
+// Guard is what a web configuration keeps out.
+type Guard struct {
+	TLS        bool // who listens in, or plays the monitor
+	ClientCert bool // who has no client certificate
+	Passwords  bool // who has no password
+}
+
+// ReadGuard reads it from the file. Its error may cite a password.
+func ReadGuard(path string) (Guard, error) {
+	var c web.Config
+	content, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(content, &c)
+	}
+	return Guard{
+		TLS:        c.TLSConfig.TLSCert != "" || c.TLSConfig.TLSCertPath != "",
+		ClientCert: c.TLSConfig.ClientAuth == "RequireAnyClientCert" || c.TLSConfig.ClientAuth == "RequireAndVerifyClientCert",
+		Passwords:  len(c.Users) > 0,
+	}, err
+}
 
 // checkWebConfig refuses a file that the exporter-toolkit could not serve with.
 func (l *loader) checkWebConfig(path string) {
@@ -25,20 +47,14 @@ func (l *loader) checkWebConfig(path string) {
 
 // checkGuard looks at what a file that could be served with keeps out.
 func (l *loader) checkGuard(path string) {
-	content, _ := os.ReadFile(path) // which has just been read
-	switch {
-	case hasTLS.Match(content):
-	case hasPasswords.Match(content):
+	switch guard, err := ReadGuard(path); {
+	case err == nil && guard.TLS:
+	case err == nil && guard.Passwords:
 		l.warn("WEB_CONFIG_FILE asks for passwords without TLS: they cross the network for all to read")
 	default:
-		l.report("WEB_CONFIG_FILE=%q: asks for neither TLS nor passwords; want tls_server_config or basic_auth_users in it, or the setting left out", path)
+		l.report("WEB_CONFIG_FILE=%q: asks for neither TLS nor passwords; want cert_file in tls_server_config, or a user in basic_auth_users, or the setting left out", path)
 	}
 }
-
-var (
-	hasTLS       = regexp.MustCompile(`(?m)^tls_server_config:`)
-	hasPasswords = regexp.MustCompile(`(?m)^basic_auth_users:`)
-)
 
 // cited is what YAML's errors show of a file: values, and what it takes for the name of an anchor.
 var cited = regexp.MustCompile("(?s)`.*`|'.*'")

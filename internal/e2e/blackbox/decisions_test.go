@@ -230,7 +230,7 @@ func TestExpectBody(t *testing.T) {
 	answer := func(body string) string {
 		return site(t, fakesite.Respond(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)))
 	}
-	m := start(t, sites(answer(`{"status": "up"}`), answer(`{"status": "down"}`), `EXPECT_BODY_REGEX="status": *"up"`)...)
+	m := start(t, sites(answer(`{"status": "up"}`), answer(`{"status": "upgrading"}`), `EXPECT_BODY_REGEX="status": *"up"`)...)
 	m.verdict(t, "site-a", "up")
 	if line := m.verdict(t, "site-b", "down"); line.Reason != "body" {
 		t.Errorf("reason %q, want body", line.Reason)

@@ -181,3 +181,30 @@ func TestBrokenWebConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestLooserWebConfig takes out of the file what kept visitors out, as it is while somebody writes it in place.
+// Whoever was kept out gets no value, and the log says so.
+func TestLooserWebConfig(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, after string }{
+		"emptied":                   {passwords, ""},
+		"without users":             {passwords, "basic_auth_users:\n"},
+		"TLS, without users":        {serverTLS + passwords, serverTLS},
+		"without client CA":         {clientTLS, serverTLS},
+		"passwords for certificate": {clientTLS, serverTLS + passwords},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := guard(t, c.before)
+			g.write(t, "web.yml", c.after)
+			for _, v := range []visitor{{}, {password: "geheim"}, {password: "falsch"}} {
+				if code, body, _, err := g.ask(t, "/metric/site-a", v); code != 500 && code != 401 || strings.Contains(body, "value") {
+					t.Errorf("%+v: %d %q %v, want 500 or 401", v, code, body, err)
+				}
+			}
+			g.waitFor(t, func(l logLine) bool {
+				return l.Level == "ERROR" && strings.HasPrefix(l.Msg, "WEB_CONFIG_FILE cannot be used")
+			})
+		})
+	}
+}
