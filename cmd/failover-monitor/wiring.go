@@ -4,6 +4,8 @@ import (
 	"hash/fnv"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"time"
 
 	"failover-monitor/internal/config"
@@ -100,8 +102,8 @@ func newMonitor(cfg config.Config, log *slog.Logger, observe func(monitor.Event)
 	})
 }
 
-// newWitnesses makes of tcp:// one that accepts connections, and of http(s):// one that answers a HEAD
-// with whatever status and certificate: that it answers proves that there is a network.
+// newWitnesses makes of tcp:// one that accepts connections, and of http(s):// one that answers a HEAD,
+// with whatever certificate: that it answers proves that there is a network.
 func newWitnesses(cfg config.Config) []monitor.Witness {
 	var witnesses []monitor.Witness
 	for _, u := range cfg.Witnesses {
@@ -110,11 +112,20 @@ func newWitnesses(cfg config.Config) []monitor.Witness {
 			w.Probe = probe.Connect(target.Host, monitor.WitnessTimeout)
 		} else {
 			w.Probe = probe.New(probe.Target{
-				URL: target, Method: "HEAD", Timeout: monitor.WitnessTimeout, Accept: func(int) bool { return true },
+				URL: target, Method: "HEAD", Timeout: monitor.WitnessTimeout, Accept: itsOwn(target),
 				FollowRedirects: probe.Never, SkipVerify: true, UserAgent: userAgent(),
 			}).Probe
 		}
 		witnesses = append(witnesses, w)
 	}
 	return witnesses
+}
+
+// itsOwn says which statuses show that a witness itself has answered: all, unless there is a proxy between,
+// which answers with some of them when there is no network behind it. Through TLS it cannot.
+func itsOwn(witness *url.URL) func(status int) bool {
+	proxy, _ := http.ProxyFromEnvironment(&http.Request{URL: witness})
+	return func(status int) bool {
+		return proxy == nil || witness.Scheme == "https" || status < 500 && status != http.StatusProxyAuthRequired
+	}
 }

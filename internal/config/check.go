@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -62,7 +63,7 @@ func (l *loader) wantBoth(prefix, key, other string) {
 
 // checkProxies refuses what net/http, which reads these variables itself and uncleaned, would ignore
 // in silence, to go without a proxy or to a wrong one.
-func (l *loader) checkProxies(environ []string) {
+func (l *loader) checkProxies(environ []string, sites []Site) {
 	for _, entry := range environ {
 		damaged, raw, _ := strings.Cut(entry, "=")
 		name := cleanName(damaged)
@@ -72,9 +73,18 @@ func (l *loader) checkProxies(environ []string) {
 			l.report("%s: value not shown: write %s=value without export, quotes, comments and blanks", name, name)
 		case raw != "" && upper != "NO_PROXY" && !isProxy(raw):
 			l.report("%s: value not shown: want a URL such as http://proxy.example.com:3128", name)
+		case upper != "NO_PROXY" && strings.HasPrefix(raw, "https://") && slices.ContainsFunc(sites, hasOwnTLS):
+			l.warn("%s begins with https://, and the proxy would have to have the certificate of TLS_SERVER_NAME, and gets to see that of CLIENT_CERT_FILE: want a proxy with http://", name)
+		}
+	}
+	for _, name := range []string{"ALL_PROXY", "all_proxy"} {
+		if l.vars[name] != "" {
+			l.warn("%s is ignored: set HTTP_PROXY and HTTPS_PROXY", name)
 		}
 	}
 }
+
+func hasOwnTLS(s Site) bool { return s.TLSServerName != "" || s.ClientCert != "" }
 
 // isProxy takes what net/http takes: a URL, or host:port.
 func isProxy(value string) bool {
@@ -92,6 +102,9 @@ func (l *loader) warnOfTypos() {
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
 		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
 			continue
+		}
+		if upper := strings.ToUpper(name); strings.HasPrefix(upper, "SITE") && strings.HasSuffix(upper, healthURL) {
+			l.warn("%s is no setting and is ignored; %s", name, didYouMean(name))
 		}
 		for _, key := range known {
 			if strings.HasPrefix(key, name+"_") || len(name) < 2*len(key) && distance(strings.ToUpper(name), key) <= 2 {
@@ -118,7 +131,7 @@ func (l *loader) warnAbout(cfg Config) {
 			l.warn("%s and %s have the same health URL: they can only be down together", other, s.Name)
 		}
 		seen[asks] = s.Name
-		l.warnAboutSite(s)
+		l.warnAboutSite(s, cfg.Witnesses)
 	}
 	for _, w := range cfg.Witnesses {
 		if i := slices.IndexFunc(cfg.Sites, func(s Site) bool { return s.HealthURL.Reveal().Hostname() == w.Reveal().Hostname() }); i >= 0 {
@@ -133,15 +146,22 @@ func (l *loader) warnAbout(cfg Config) {
 	}
 }
 
-func (l *loader) warnAboutSite(s Site) {
+func (l *loader) warnAboutSite(s Site, witnesses Witnesses) {
+	confirmed, confirm := "", PositiveSeconds(0)
+	if witnesses != nil {
+		confirmed, confirm = " and 2 s for WITNESS_URLS", PositiveSeconds(2*time.Second)
+	}
 	switch {
-	case s.CacheTTL == 0 && s.Timeout >= kedaTimeout:
-		l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to PROBE_TIMEOUT_SEC=%s; KEDA gives up after 3 s", s.Name, s.Timeout)
+	case s.CacheTTL == 0 && s.Timeout+confirm >= kedaTimeout:
+		l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to PROBE_TIMEOUT_SEC=%s%s; KEDA gives up after 3 s", s.Name, s.Timeout, confirmed)
 	case s.CacheTTL > 0 && s.RetryInterval > PositiveSeconds(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1:
 		l.warn("RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
 	}
 	if turns := max(s.FailureThreshold, s.SuccessThreshold); s.CacheTTL == 0 && turns > 1 {
 		l.warn("CACHE_TTL_SEC=0 has %s probed only when somebody asks: with a threshold of %d its verdict turns after as many polls, however long that takes", s.Name, turns)
+	}
+	if s.AcceptStatus.Match(http.StatusInternalServerError) && s.AcceptStatus.Match(http.StatusServiceUnavailable) {
+		l.warn("ACCEPT_STATUS_REGEX=%s accepts 500 and 503: %s is up whatever it answers", s.AcceptStatus, s.Name)
 	}
 	if s.Override != "" {
 		l.warn("%s is pinned %s by its OVERRIDE, whatever its probes say", s.Name, s.Override)

@@ -88,7 +88,7 @@ func Load(environ []string) (Config, error) {
 	}
 	slices.SortFunc(cfg.Sites, func(a, b Site) int { return strings.Compare(a.Name, b.Name) })
 	l.checkSites(cfg.Sites)
-	l.checkProxies(environ)
+	l.checkProxies(environ, cfg.Sites)
 	l.fillAddress(&cfg.Serving)
 	l.checkWebConfig(cfg.WebConfigFile)
 	if len(l.problems) > 0 {

@@ -180,6 +180,7 @@ func TestRefusedValues(t *testing.T) {
 		{"LOG_FORMAT=xml", `LOG_FORMAT="xml": `, "want one of text, json"},
 		{"PORT=99999", `PORT="99999": `, "want a port number, such as 8000"},
 		{"LISTEN_ADDR=127.0.0.1", `LISTEN_ADDR="127.0.0.1": `, "want host:port, such as 127.0.0.1:8000 or [::]:8000"},
+		{"LISTEN_ADDR=a host:8000", `LISTEN_ADDR="a host:8000": `, "want host:port, such as 127.0.0.1:8000 or [::]:8000"},
 		{"LISTEN_ADDR=127.0.0.1:http", `LISTEN_ADDR="127.0.0.1:http": `, ""},
 		{"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_KEY is set, and neither EXTRA_HEADER_VAL nor EXTRA_HEADER_VAL_FILE is: set one of them", ""},
 		{"EXTRA_HEADER_VAL=geheim", "EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
@@ -214,12 +215,15 @@ func TestRefusedValues(t *testing.T) {
 		{"EXPECT_BODY_REGEX=(", `EXPECT_BODY_REGEX="(": not a regular expression; want one such as database.*ok`, ""},
 		{"EXPECT_BODY_REGEX=ok\x00PROBE_METHOD=HEAD", "EXPECT_BODY_REGEX is set, and PROBE_METHOD is HEAD, which has no body: use GET", ""},
 		{"WITNESS_URLS=https://w.example.com,8.8.8.8", `WITNESS_URLS="8.8.8.8": want URLs such as `, ""},
+		{"WITNESS_URLS=tcp://10.0.0.53:99999", `WITNESS_URLS="tcp://10.0.0.53:99999": want URLs such as `, ""},
+		{"WITNESS_URLS=tcp://10.0.0.53:53/x", `WITNESS_URLS="tcp://10.0.0.53:53/x": want URLs such as `, ""},
 		{"WITNESS_URLS=tcp://10.0.0.53", `WITNESS_URLS="tcp://10.0.0.53": want URLs such as `, ""},
 		{"WITNESS_URLS=ftp://u:geheim@w", "WITNESS_URLS: value not shown, it may hold a password: want URLs such as ", ""},
 		{"CLIENT_CERT_FILE=/x", "CLIENT_CERT_FILE is set but CLIENT_KEY_FILE is not: set both or neither", ""},
 		{"SITE_B_CLIENT_KEY_FILE=/x", "SITE_B_CLIENT_KEY_FILE is set but CLIENT_CERT_FILE is not: set both or neither", ""},
 		{"EXTRA_HEADER_VAL_FILE=/x", "EXTRA_HEADER_VAL_FILE is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
 		{"EXTRA_HEADER_KEY=X\x00EXTRA_HEADER_VAL=geheim\x00EXTRA_HEADER_VAL_FILE=/x", "EXTRA_HEADER_VAL and EXTRA_HEADER_VAL_FILE are set: keep one of them", ""},
+		{"TLS_SERVER_NAME=app:8443", `TLS_SERVER_NAME="app:8443": want a host name without a port, such as app.example.com`, ""},
 		{"TLS_SERVER_NAME=https://app", `TLS_SERVER_NAME="https://app": want a host name without a port, such as app.example.com`, ""},
 		{"SITE_B_FAILURE_TRESHOLD=3", "SITE_B_FAILURE_TRESHOLD: no such setting; did you mean SITE_B_FAILURE_THRESHOLD?", ""},
 		{"SITE_B_WITNESS_URLS=x", "SITE_B_WITNESS_URLS: no such setting; did you mean WITNESS_URLS, which is one for all sites?", ""},
@@ -306,6 +310,26 @@ func TestStatusRegexpMatchesFromTheStart(t *testing.T) {
 	}
 }
 
+// TestBrokenCABundle has a certificate that cannot be read before one that can: the latter is trusted, and
+// the other is told. A byte order mark breaks nothing.
+func TestBrokenCABundle(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	pem := fakesite.NewCA("Test CA").PEM
+	half := pem[:len(pem)/2]
+	for want, content := range map[string][]byte{
+		"CA_BUNDLE=\"" + path + "\": broken certificates in it: 1; they are not trusted": slices.Concat(half, []byte("\n"), pem),
+		"": slices.Concat([]byte("\ufeff"), pem),
+	} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(load(t, twoSites("CA_BUNDLE="+path)...).Warnings, "|"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestCABundle(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -323,6 +347,9 @@ func TestCABundle(t *testing.T) {
 	system, _ := x509.SystemCertPool()
 	for _, line := range []string{"CA_BUNDLE=" + bundle, "REQUESTS_CA_BUNDLE=" + dir} {
 		cfg := load(t, twoSites(line)...)
+		if len(cfg.Warnings) > 0 {
+			t.Errorf("%s: %q", line, cfg.Warnings)
+		}
 		if cfg.Sites[0].RootCAs == nil || cfg.Sites[0].RootCAs.Equal(system) {
 			t.Errorf("%s: the certificate was not added to the system's", line)
 		}
@@ -362,6 +389,14 @@ func TestWarnings(t *testing.T) {
 		{[]string{"SITE_B_CACHE_TTL_SEC=0", "SITE_B_PROBE_TIMEOUT_SEC=1", "SUCCESS_THRESHOLD=2"}, "CACHE_TTL_SEC=0 has site-b probed only when somebody asks: with a threshold of 2 its verdict turns after as many polls, however long that takes"},
 		{[]string{"SITE_B_CACHE_TTL_SEC=0"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to PROBE_TIMEOUT_SEC=3; KEDA gives up after 3 s"},
 		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},
+		{[]string{"SITE_A_CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2", "WITNESS_URLS=tcp://w:53"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-a, up to PROBE_TIMEOUT_SEC=2 and 2 s for WITNESS_URLS; KEDA gives up after 3 s"},
+		{[]string{"SITE_B_ACCEPT_STATUS_REGEX=200|"}, "ACCEPT_STATUS_REGEX=200| accepts 500 and 503: site-b is up whatever it answers"},
+		{[]string{"ACCEPT_STATUS_REGEX=^(2..|5.0)$"}, ""},
+		{[]string{"Site_C_HEALTH_URL=http://c"}, "Site_C_HEALTH_URL is no setting and is ignored; did you mean SITE_C_HEALTH_URL?"},
+		{[]string{"SITEC_HEALTH_URL=http://c"}, "SITEC_HEALTH_URL is no setting and is ignored; did you mean SITE_A_HEALTH_URL?"},
+		{[]string{"ALL_PROXY=http://proxy:3128"}, "ALL_PROXY is ignored: set HTTP_PROXY and HTTPS_PROXY"},
+		{[]string{"HTTPS_PROXY=https://proxy:3128"}, ""},
+		{[]string{"HTTPS_PROXY=https://proxy:3128", "SITE_B_TLS_SERVER_NAME=b"}, "HTTPS_PROXY begins with https://, and the proxy would have to have the certificate of TLS_SERVER_NAME, and gets to see that of CLIENT_CERT_FILE: want a proxy with http://"},
 	} {
 		if got := strings.Join(load(t, twoSites(c.lines...)...).Warnings, "|"); got != c.want {
 			t.Errorf("%q:\n got %q\nwant %q", c.lines, got, c.want)

@@ -36,6 +36,7 @@ func FuzzCABundle(f *testing.F) {
 	ca := fakesite.NewCA("Test CA").PEM
 	f.Add(ca)
 	f.Add(append(ca, ca[:len(ca)/2]...))
+	f.Add(append([]byte("\ufeff"), ca...))
 	f.Add(bytes.ReplaceAll(ca, []byte("\n"), []byte("\r\n")))
 	f.Add([]byte(strings.Replace(string(ca), "CERTIFICATE", "TRUSTED CERTIFICATE", 2)))
 	f.Add([]byte("-----BEGIN PRIVATE KEY-----\ngeheim\n-----END PRIVATE KEY-----\n"))
@@ -48,7 +49,7 @@ func FuzzCABundle(f *testing.F) {
 			t.Fatal(err)
 		}
 		cfg, err := config.Load([]string{"SITE_A_HEALTH_URL=https://a", "SITE_B_HEALTH_URL=https://b", "CA_BUNDLE=" + path})
-		holds := x509.NewCertPool().AppendCertsFromPEM(bundle)
+		holds := x509.NewCertPool().AppendCertsFromPEM(bytes.TrimPrefix(bundle, []byte("\ufeff")))
 		want := fmt.Sprintf("CA_BUNDLE=%q: holds no certificate; want a PEM file with a certificate, or a directory of such files, that the monitor can see and read", path)
 		if holds != (err == nil) || err != nil && err.Error() != want {
 			t.Errorf("holds a certificate: %v; got %v", holds, err)

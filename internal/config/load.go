@@ -1,7 +1,9 @@
 package config
 
 import (
+	"bytes"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -130,9 +132,12 @@ func (l *loader) rootCAs(prefix string, p Probing) *x509.CertPool {
 		return nil
 	}
 	if _, loaded := l.pools[path]; !loaded {
-		pool, err := loadCAs(path)
+		pool, broken, err := loadCAs(path)
 		if err != nil {
 			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files, that the monitor can see and read", name, path, err)
+		}
+		if broken > 0 {
+			l.warn("%s=%q: broken certificates in it: %d; they are not trusted", name, path, broken)
 		}
 		l.pools[path] = pool
 	}
@@ -140,12 +145,12 @@ func (l *loader) rootCAs(prefix string, p Probing) *x509.CertPool {
 }
 
 // loadCAs adds the certificates of a file, or of every file in a directory, to the system's roots.
-func loadCAs(path string) (*x509.CertPool, error) {
+func loadCAs(path string) (pool *x509.CertPool, broken int, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, errors.Unwrap(err) // without the path, which the caller names
+		return nil, 0, errors.Unwrap(err) // without the path, which the caller names
 	}
-	pool, err := x509.SystemCertPool()
+	pool, err = x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
@@ -153,28 +158,43 @@ func loadCAs(path string) (*x509.CertPool, error) {
 	if info.IsDir() {
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			return nil, errors.Unwrap(err)
+			return nil, 0, errors.Unwrap(err)
 		}
 		files = nil
 		for _, entry := range entries {
 			files = append(files, filepath.Join(path, entry.Name()))
 		}
 	}
-	found := false
+	found := 0
 	for _, file := range files {
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		pem, err := os.ReadFile(file)
+		content, err := os.ReadFile(file)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		found = pool.AppendCertsFromPEM(pem) || found
+		added, begun := addCAs(pool, content)
+		found, broken = found+added, broken+begun-added
 	}
-	if !found {
-		return nil, errors.New("holds no certificate")
+	if found == 0 {
+		return nil, 0, errors.New("holds no certificate")
 	}
-	return pool, nil
+	return pool, broken, nil
+}
+
+// addCAs counts, too, which [x509.CertPool.AppendCertsFromPEM] does not: those that are broken are left out.
+func addCAs(pool *x509.CertPool, content []byte) (added, begun int) {
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
+	begun = bytes.Count(content, []byte("-----BEGIN CERTIFICATE-----"))
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if block.Type == "CERTIFICATE" && len(block.Headers) == 0 && err == nil {
+			pool.AddCert(certificate)
+			added++
+		}
+	}
+	return added, begun
 }
 
 func (l *loader) fillAddress(s *Serving) {

@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"context"
 	"io"
 	"strings"
 	"sync"
@@ -56,6 +57,22 @@ func TestOnDemand(t *testing.T) {
 		time.Sleep(time.Second)
 		if err := m.Alive(); err == nil {
 			t.Error("stuck: alive")
+		}
+	})
+}
+
+// TestHalfClosed is a caller who gives up, or half-closes its connection, which looks the same: what it gets is
+// not what was found for somebody before.
+func TestHalfClosed(t *testing.T) {
+	t.Parallel()
+	a, b := newFake(), newFake()
+	bubble(t, 0, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+		wantAnswer(t, m, "site-a", "0")
+		b.set(func(f *fake) { f.takes = time.Second })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if value, err := m.Value(ctx, "site-a"); err == nil {
+			t.Errorf("got %d, want an error", value)
 		}
 	})
 }

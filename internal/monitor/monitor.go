@@ -109,6 +109,9 @@ func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 		return value, nil
 	}
 	m.await(ctx, self)
+	if err := ctx.Err(); err != nil && m.onDemand { // what is known may be from before this call
+		return 0, err
+	}
 	return m.value(self)
 }
 

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"net/http"
@@ -49,7 +48,7 @@ func readToken(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	token := string(bytes.TrimSpace(content))
+	token := strings.TrimSpace(strings.TrimPrefix(string(content), "\ufeff"))
 	if token == "" || strings.ContainsFunc(token, unicode.IsControl) {
 		return "", fmt.Errorf("%s: want one line of text in it", path)
 	}

@@ -32,9 +32,9 @@ func TestTokenFile(t *testing.T) {
 	target.HeaderKey, target.HeaderValFile = "X-Token", path
 	prober := probe.New(target)
 
-	for _, content := range []string{"first", "second\n", "  third \r\n\n"} {
+	for _, content := range []string{"first", "second\n", "  third \r\n\n", "\ufefffourth"} {
 		write(t, path, content)
-		if result, err := prober.Probe(t.Context()); err != nil || !result.Up || got.Token != strings.TrimSpace(content) {
+		if result, err := prober.Probe(t.Context()); err != nil || !result.Up || got.Token != strings.Trim(content, "\ufeff \r\n") {
 			t.Errorf("%q: the site got %q; %+v %v", content, got.Token, result, err)
 		}
 	}

@@ -141,6 +141,23 @@ func TestWitnesses(t *testing.T) {
 	}
 }
 
+// TestWitnessBehindProxy has a proxy that answers for a network that is not there.
+func TestWitnessBehindProxy(t *testing.T) {
+	t.Parallel()
+	proxy := play(t, fakesite.Answer(502))
+	_, dead := bound(t)
+	m := start(t, append(sites(healthy(t), dead), "HTTP_PROXY=http://"+proxy.Address(), "WITNESS_URLS=http://witness.test/")...)
+	m.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
+	if code, body := m.get(t, "/metric/site-a"); code != 503 {
+		t.Errorf("while the proxy answers 502: %d %s, want 503", code, body)
+	}
+	if err := proxy.Become(fakesite.Answer(404)); err != nil {
+		t.Fatal(err)
+	}
+	m.verdict(t, "site-b", "down")
+	m.wantValue(t, "site-a", "1")
+}
+
 // TestTokenFile rotates the token while the monitor runs, and takes it away.
 func TestTokenFile(t *testing.T) {
 	t.Parallel()
