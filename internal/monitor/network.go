@@ -46,6 +46,7 @@ type round struct {
 
 // witnessAnswer is what a witness answered last.
 type witnessAnswer struct {
+	asked  time.Time
 	result probe.Result
 	err    error
 }
@@ -117,9 +118,10 @@ func (n *network) ask(ctx context.Context, r *round) {
 	answers := make(chan bool, len(n.witnesses))
 	for i, w := range n.witnesses {
 		n.rounds.Go(func() {
+			asked := time.Now()
 			result, err := w.Probe(ctx)
 			n.mu.Lock()
-			n.answers[i] = witnessAnswer{result, err}
+			n.answers[i] = witnessAnswer{asked, result, err}
 			n.mu.Unlock()
 			answers <- result.Up
 		})

@@ -91,7 +91,7 @@ func TestWitnessesInStatus(t *testing.T) {
 			t.Errorf("before a failure: got %s, want %s", got, want)
 		}
 		sleepUntil(7 * time.Second)
-		if got, want := shown(), "witness-0 5 true; witness-1 5 false refused; witness-2 5 false hangs; witness-3 false broken"; got != want {
+		if got, want := shown(), "witness-0 5 true; witness-1 5 false refused; witness-2 5 false hangs; witness-3 5 false broken"; got != want {
 			t.Errorf("after one: got %s, want %s", got, want)
 		}
 	})

@@ -171,7 +171,7 @@ func (n *network) describe(status *Status) {
 	}
 	for i, w := range n.witnesses {
 		answer := n.answers[i]
-		shown := WitnessStatus{Witness: w.Name, Asked: answer.result.Began.UTC(), Answered: answer.result.Up, Detail: answer.result.Detail}
+		shown := WitnessStatus{Witness: w.Name, Asked: answer.asked.UTC(), Answered: answer.result.Up, Detail: answer.result.Detail}
 		if answer.err != nil {
 			shown.Detail = answer.err.Error()
 		}
