@@ -62,7 +62,7 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 	exchanges := newExchanges()
 	srv.ConnState = exchanges.note
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(srv, listener, cfg.WebConfigFile, log) }()
+	go func() { failed <- server.Serve(srv, listener, cfg.WebConfigFile, cfg.WebGuard.Check, log) }()
 	if cfg.WebConfigFile != "" {
 		defer serveHealth(cfg.Serving, m, log).Close()
 	}

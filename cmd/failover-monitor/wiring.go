@@ -122,10 +122,10 @@ func newWitnesses(cfg config.Config) []monitor.Witness {
 }
 
 // itsOwn says which statuses show that a witness itself has answered: all, unless there is a proxy between,
-// which answers with some of them when there is no network behind it. Through TLS it cannot.
+// which answers with some of them when there is no network behind it; one that inspects TLS, to https, too.
 func itsOwn(witness *url.URL) func(status int) bool {
 	proxy, _ := http.ProxyFromEnvironment(&http.Request{URL: witness})
 	return func(status int) bool {
-		return proxy == nil || witness.Scheme == "https" || status < 500 && status != http.StatusProxyAuthRequired
+		return proxy == nil || status < 500 && status != http.StatusProxyAuthRequired
 	}
 }

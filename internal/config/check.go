@@ -63,7 +63,7 @@ func (l *loader) wantBoth(prefix, key, other string) {
 
 // checkProxies refuses what net/http, which reads these variables itself and uncleaned, would ignore
 // in silence, to go without a proxy or to a wrong one.
-func (l *loader) checkProxies(environ []string, sites []Site) {
+func (l *loader) checkProxies(environ []string) {
 	for _, entry := range environ {
 		damaged, raw, _ := strings.Cut(entry, "=")
 		name := cleanName(damaged)
@@ -73,18 +73,38 @@ func (l *loader) checkProxies(environ []string, sites []Site) {
 			l.report("%s: value not shown: write %s=value without export, quotes, comments and blanks", name, name)
 		case raw != "" && upper != "NO_PROXY" && !isProxy(raw):
 			l.report("%s: value not shown: want a URL such as http://proxy.example.com:3128", name)
-		case upper != "NO_PROXY" && strings.HasPrefix(raw, "https://") && slices.ContainsFunc(sites, hasOwnTLS):
-			l.warn("%s begins with https://, and the proxy would have to have the certificate of TLS_SERVER_NAME, and gets to see that of CLIENT_CERT_FILE: want a proxy with http://", name)
 		}
 	}
+}
+
+// warnOfProxies tells of what net/http makes of a proxy's settings, and one would not expect.
+func (l *loader) warnOfProxies(sites []Site) {
 	for _, name := range []string{"ALL_PROXY", "all_proxy"} {
 		if l.vars[name] != "" {
 			l.warn("%s is ignored: set HTTP_PROXY and HTTPS_PROXY", name)
 		}
 	}
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+		if strings.HasPrefix(l.vars[name], "https://") && slices.ContainsFunc(sites, hasOwnTLS) {
+			l.warn("%s begins with https://: TLS_SERVER_NAME and CLIENT_CERT_FILE hold for that proxy, too; want one with http://", name)
+		}
+	}
 }
 
-func hasOwnTLS(s Site) bool { return s.TLSServerName != "" || s.ClientCert != "" }
+// hasOwnTLS is whether a site has settings that net/http uses for an https:// proxy before it as well.
+func hasOwnTLS(s Site) bool {
+	return s.HealthURL.Reveal().Scheme == "https" && (s.TLSServerName != "" || s.ClientCert != "")
+}
+
+// warnOfQuotes tells of values that keep quotes around them.
+func (l *loader) warnOfQuotes(environ []string) {
+	for _, entry := range environ {
+		damaged, raw, _ := strings.Cut(entry, "=")
+		if name := cleanName(damaged); (strings.HasPrefix(name, "SITE_") || slices.Contains(l.known(), name)) && keepsQuotes(raw) {
+			l.warn("%s: its quotes are taken for its own, since there are more of them inside; if they are not, put the value between quotes of the other kind", name)
+		}
+	}
+}
 
 // isProxy takes what net/http takes: a URL, or host:port.
 func isProxy(value string) bool {
@@ -95,10 +115,15 @@ func isProxy(value string) bool {
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
+// known are the names of all settings that are not one site's.
+func (*loader) known() []string {
+	return slices.Concat(keys(&Serving{}), keys(&Deciding{}), keys(&Probing{}))
+}
+
 // warnOfTypos looks for names that are almost a setting's. They may be another program's, and are no
 // reason not to start.
 func (l *loader) warnOfTypos() {
-	known := slices.Concat(keys(&Serving{}), keys(&Deciding{}), keys(&Probing{}))
+	known := l.known()
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
 		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
 			continue
@@ -160,8 +185,8 @@ func (l *loader) warnAboutSite(s Site, witnesses Witnesses) {
 	if turns := max(s.FailureThreshold, s.SuccessThreshold); s.CacheTTL == 0 && turns > 1 {
 		l.warn("CACHE_TTL_SEC=0 has %s probed only when somebody asks: with a threshold of %d its verdict turns after as many polls, however long that takes", s.Name, turns)
 	}
-	if s.AcceptStatus.Match(http.StatusInternalServerError) && s.AcceptStatus.Match(http.StatusServiceUnavailable) {
-		l.warn("ACCEPT_STATUS_REGEX=%s accepts 500 and 503: %s is up whatever it answers", s.AcceptStatus, s.Name)
+	if s.AcceptStatus.Match(http.StatusInternalServerError) && s.AcceptStatus.Match(http.StatusServiceUnavailable) && s.ExpectBody.Regexp() == nil {
+		l.warn("ACCEPT_STATUS_REGEX=%s: %s is up even when it answers 500 or 503", s.AcceptStatus, s.Name)
 	}
 	if s.Override != "" {
 		l.warn("%s is pinned %s by its OVERRIDE, whatever its probes say", s.Name, s.Override)

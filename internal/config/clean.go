@@ -27,17 +27,37 @@ func cleanName(name string) string {
 }
 
 // cleanValue takes off outer white space (and the \r of CRLF), a pair of quotes around all of it and,
-// outside quotes, a comment. A value such as "status": *"up" is not in quotes: they are its own.
+// outside quotes, a comment. A value such as "status": *"up" is not in quotes: they are its own, which
+// keepsQuotes knows.
 func cleanValue(raw string) string {
 	value := strings.TrimSpace(raw)
 	if value != "" && (value[0] == '"' || value[0] == '\'') {
-		quote := value[:1]
-		inside, rest, closed := strings.Cut(value[1:], quote)
-		if closed && withoutComment(rest) == "" {
-			return inside
+		if end := closing(value); end > 0 && withoutComment(value[end+1:]) == "" {
+			return value[1:end]
 		}
 	}
 	return withoutComment(raw)
+}
+
+// closing is where the quotes end that a value begins with, 0 if they do not. A backslash takes away the
+// meaning of what follows it.
+func closing(value string) int {
+	for i := 1; i < len(value); i++ {
+		switch value[i] {
+		case '\\':
+			i++
+		case value[0]:
+			return i
+		}
+	}
+	return 0
+}
+
+// keepsQuotes is whether a value begins and ends with quotes that are taken for its own.
+func keepsQuotes(raw string) bool {
+	value := strings.TrimSpace(raw)
+	last := len(value) - 1
+	return last > 0 && strings.ContainsRune(`"'`, rune(value[0])) && value[last] == value[0] && cleanValue(raw) == value
 }
 
 func withoutComment(s string) string {

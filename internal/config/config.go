@@ -16,9 +16,10 @@ import (
 type Config struct {
 	Serving
 	Deciding
-	Defaults Probing  // what holds for a site that says nothing else
-	Sites    []Site   // at least two, in the order of their names
-	Warnings []string // what is allowed, but worth a line in the log
+	Defaults Probing   // what holds for a site that says nothing else
+	Sites    []Site    // at least two, in the order of their names
+	WebGuard *WebGuard // of WEB_CONFIG_FILE; nil without it
+	Warnings []string  // what is allowed, but worth a line in the log
 }
 
 // Serving is how the monitor answers and logs.
@@ -88,14 +89,16 @@ func Load(environ []string) (Config, error) {
 	}
 	slices.SortFunc(cfg.Sites, func(a, b Site) int { return strings.Compare(a.Name, b.Name) })
 	l.checkSites(cfg.Sites)
-	l.checkProxies(environ, cfg.Sites)
+	l.checkProxies(environ)
 	l.fillAddress(&cfg.Serving)
-	l.checkWebConfig(cfg.WebConfigFile)
+	cfg.WebGuard = l.checkWebConfig(cfg.WebConfigFile)
 	if len(l.problems) > 0 {
 		return Config{}, errors.Join(l.problems...)
 	}
 	l.warnAbout(cfg)
+	l.warnOfProxies(cfg.Sites)
 	l.warnOfTypos()
+	l.warnOfQuotes(environ)
 	cfg.Warnings = l.warnings
 	return cfg, nil
 }

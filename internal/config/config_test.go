@@ -101,6 +101,8 @@ func TestCleanedValues(t *testing.T) {
 		`"a" # "b"`:              "a",
 		`"status": *"up"`:        `"status": *"up"`,
 		`'"status": *"up"'`:      `"status": *"up"`,
+		`"\"status\": *\"up\""`:  `\"status\": *\"up\"`,
+		`"{"a":1}"`:              `"{"a":1}"`,
 		`"open`:                  `"open`,
 		`it's`:                   `it's`,
 		"Bearer x\t#token":       "Bearer x",
@@ -134,7 +136,7 @@ func TestAcceptedValues(t *testing.T) {
 		"SITE_A_SERVICE_HOST=10.0.0.1", "SITE_A_SERVICE_PORT_HTTP=80", "SITE_A_PORT=tcp://10.0.0.1:80", "SITE_A_PORT_80_TCP_ADDR=10.0.0.1", "SITE_A_SERVICE_PORT_HEALTH_URL=http://c",
 		"FAILURE_THRESHOLD=3", "SITE_B_SUCCESS_THRESHOLD=1000", "RETRY_INTERVAL_SEC=0.5", "ALL_DOWN_POLICY=Error", "SITE_B_OVERRIDE=Down",
 		"OVERRIDE=rubbish", "EXPECT_BODY_REGEX=\"status\": *\"up\"", "TLS_SERVER_NAME=app.example.com",
-		"WITNESS_URLS=https://user:pw@w.example.com/?x, tcp://10.0.0.53:53,http://[::1]",
+		"WITNESS_URLS=https://user:pw@w.example.com/?x, tcp://10.0.0.53:53,tcp://w:53/,http://[::1]",
 		"HTTP_PROXY=http://user:pw@proxy:3128", "https_proxy=proxy:3128", "NO_PROXY=.example.com,10.0.0.0/8",
 	} {
 		if got := problems(twoSites(line)...); got != nil {
@@ -390,13 +392,17 @@ func TestWarnings(t *testing.T) {
 		{[]string{"SITE_B_CACHE_TTL_SEC=0"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to PROBE_TIMEOUT_SEC=3; KEDA gives up after 3 s"},
 		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},
 		{[]string{"SITE_A_CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2", "WITNESS_URLS=tcp://w:53"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-a, up to PROBE_TIMEOUT_SEC=2 and 2 s for WITNESS_URLS; KEDA gives up after 3 s"},
-		{[]string{"SITE_B_ACCEPT_STATUS_REGEX=200|"}, "ACCEPT_STATUS_REGEX=200| accepts 500 and 503: site-b is up whatever it answers"},
+		{[]string{"SITE_B_ACCEPT_STATUS_REGEX=200|"}, "ACCEPT_STATUS_REGEX=200|: site-b is up even when it answers 500 or 503"},
 		{[]string{"ACCEPT_STATUS_REGEX=^(2..|5.0)$"}, ""},
 		{[]string{"Site_C_HEALTH_URL=http://c"}, "Site_C_HEALTH_URL is no setting and is ignored; did you mean SITE_C_HEALTH_URL?"},
 		{[]string{"SITEC_HEALTH_URL=http://c"}, "SITEC_HEALTH_URL is no setting and is ignored; did you mean SITE_A_HEALTH_URL?"},
 		{[]string{"ALL_PROXY=http://proxy:3128"}, "ALL_PROXY is ignored: set HTTP_PROXY and HTTPS_PROXY"},
+		{[]string{`EXPECT_BODY_REGEX="status": *"up"`}, "EXPECT_BODY_REGEX: its quotes are taken for its own, since there are more of them inside; if they are not, put the value between quotes of the other kind"},
+		{[]string{`EXPECT_BODY_REGEX='"status": *"up"'`, `SITE_B_EXPECT_BODY_REGEX="\"ok\""`}, ""},
 		{[]string{"HTTPS_PROXY=https://proxy:3128"}, ""},
-		{[]string{"HTTPS_PROXY=https://proxy:3128", "SITE_B_TLS_SERVER_NAME=b"}, "HTTPS_PROXY begins with https://, and the proxy would have to have the certificate of TLS_SERVER_NAME, and gets to see that of CLIENT_CERT_FILE: want a proxy with http://"},
+		{[]string{"HTTP_PROXY=https://proxy:3128", "SITE_B_TLS_SERVER_NAME=b"}, ""},
+		{[]string{"ACCEPT_STATUS_REGEX=.", "EXPECT_BODY_REGEX=ok"}, ""},
+		{[]string{"HTTPS_PROXY=https://proxy:3128", "SITE_B_TLS_SERVER_NAME=b"}, "HTTPS_PROXY begins with https://: TLS_SERVER_NAME and CLIENT_CERT_FILE hold for that proxy, too; want one with http://"},
 	} {
 		if got := strings.Join(load(t, twoSites(c.lines...)...).Warnings, "|"); got != c.want {
 			t.Errorf("%q:\n got %q\nwant %q", c.lines, got, c.want)

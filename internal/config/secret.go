@@ -69,7 +69,7 @@ func probeable(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "htt
 
 // connectable is whether a witness that only has to accept a connection says where, and nothing else.
 func connectable(u *url.URL) bool {
-	return u.Scheme == "tcp" && hasHost(u) && u.Port() != "" && *u == url.URL{Scheme: u.Scheme, Host: u.Host}
+	return u.Scheme == "tcp" && hasHost(u) && u.Port() != "" && (u.Path == "" || u.Path == "/") && *u == url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
 }
 
 // hasHost is whether a URL has a host that there can be, and a port, if any, that one can connect to.

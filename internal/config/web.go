@@ -1,59 +1,97 @@
 package config
 
 import (
+	"errors"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v2"
 )
 
-// Guard is what a web configuration keeps out.
-type Guard struct {
-	TLS        bool // who listens in, or plays the monitor
-	ClientCert bool // who has no client certificate
-	Passwords  bool // who has no password
+// WebGuard is what a web configuration keeps out. The exporter-toolkit reads the file anew all the time, and
+// lets everybody in while it names no user or asks for no certificate, as it does while somebody writes it.
+type WebGuard struct {
+	path     string
+	changed  time.Time // when the file was
+	tls      bool      // whether it asks for that,
+	password bool      // and for that
+	client   clientAuth
 }
 
-// ReadGuard reads it from the file. Its error may cite a password.
-func ReadGuard(path string) (Guard, error) {
-	var c web.Config
-	content, err := os.ReadFile(path)
-	if err == nil {
-		err = yaml.Unmarshal(content, &c)
+// clientAuth is how client certificates are checked: those of the file's settings that say so.
+type clientAuth struct{ kind, ca, caText, names string }
+
+func readGuard(path string) (WebGuard, error) {
+	g := WebGuard{path: path}
+	info, err := os.Stat(path)
+	if err != nil {
+		return g, err
 	}
-	return Guard{
-		TLS:        c.TLSConfig.TLSCert != "" || c.TLSConfig.TLSCertPath != "",
-		ClientCert: c.TLSConfig.ClientAuth == "RequireAnyClientCert" || c.TLSConfig.ClientAuth == "RequireAndVerifyClientCert",
-		Passwords:  len(c.Users) > 0,
-	}, err
+	g.changed = info.ModTime()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return g, err
+	}
+	var c web.Config
+	err = yaml.Unmarshal(content, &c)
+	t := c.TLSConfig
+	g.tls, g.password = t.TLSCert != "" || t.TLSCertPath != "", len(c.Users) > 0
+	g.client = clientAuth{t.ClientAuth, t.ClientCAs, t.ClientCAsText, strings.Join(t.ClientAllowedSans, "\n")}
+	return g, err
 }
 
-// checkWebConfig refuses a file that the exporter-toolkit could not serve with.
-func (l *loader) checkWebConfig(path string) {
+// settling is how long after a change nobody is answered: what the toolkit has read may be half of it.
+const settling = time.Second
+
+// Check is an error while a request must not be answered, although the toolkit has let it in: the file does not
+// keep out whom it kept out at the start, or has only just been changed.
+func (g *WebGuard) Check(r *http.Request) error {
+	now, err := readGuard(g.path)
+	switch since := time.Since(now.changed); {
+	case err != nil: // which may cite a password
+		return errors.New("WEB_CONFIG_FILE cannot be used; the command config says what is wrong with it")
+	case g.password && !now.password, g.client.kind != "" && now.client != g.client:
+		return errors.New("WEB_CONFIG_FILE does not ask for what it asked for at the start; restart the monitor if that is meant")
+	case !now.changed.Equal(g.changed) && since >= 0 && since < settling:
+		return errors.New("WEB_CONFIG_FILE has just been changed; wait a second")
+	case strings.HasPrefix(g.client.kind, "Require") && (r.TLS == nil || len(r.TLS.PeerCertificates) == 0),
+		g.client.kind == "RequireAndVerifyClientCert" && len(r.TLS.VerifiedChains) == 0:
+		return errors.New("WEB_CONFIG_FILE asks for a client certificate, and a connection from before it did has none")
+	}
+	return nil
+}
+
+// checkWebConfig refuses a file that the exporter-toolkit could not serve with. Without a file there is no guard.
+func (l *loader) checkWebConfig(path string) *WebGuard {
 	if path == "" {
-		return
+		return nil
 	}
 	switch err := web.Validate(path); {
 	case err == nil:
-		l.checkGuard(path)
+		return l.checkGuard(path)
 	case strings.Contains(err.Error(), "bcrypt"): // and cites it
 		l.report("WEB_CONFIG_FILE=%q: a value of basic_auth_users is no bcrypt hash; make one with htpasswd -nB NAME", path)
 	default:
 		l.report("WEB_CONFIG_FILE=%q: %s; want a file that Prometheus would take as --web.config.file", path, withoutCitations(err))
 	}
+	return nil
 }
 
 // checkGuard looks at what a file that could be served with keeps out.
-func (l *loader) checkGuard(path string) {
-	switch guard, err := ReadGuard(path); {
-	case err == nil && guard.TLS:
-	case err == nil && guard.Passwords:
+func (l *loader) checkGuard(path string) *WebGuard {
+	guard, err := readGuard(path)
+	switch {
+	case err == nil && guard.tls:
+	case err == nil && guard.password:
 		l.warn("WEB_CONFIG_FILE asks for passwords without TLS: they cross the network for all to read")
 	default:
 		l.report("WEB_CONFIG_FILE=%q: asks for neither TLS nor passwords; want cert_file in tls_server_config, or a user in basic_auth_users, or the setting left out", path)
 	}
+	return &guard
 }
 
 // cited is what YAML's errors show of a file: values, and what it takes for the name of an anchor.

@@ -24,6 +24,9 @@ var ErrNoSite = errors.New("no such site")
 // ErrAllDown is the error while every site is down, if it is asked for.
 var ErrAllDown = errors.New("all sites are down, and ALL_DOWN_POLICY=error says not to scale on that")
 
+// errGone is for a caller that has closed its side of the connection, and may still read.
+var errGone = errors.New("the request ended before the sites were probed for it")
+
 // Options are what holds for all sites.
 type Options struct {
 	// AnswerTimeout is how long a caller of [Monitor.Value] waits for a missing verdict.
@@ -108,9 +111,8 @@ func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 	if value, err := m.value(self); err == nil && !m.onDemand {
 		return value, nil
 	}
-	m.await(ctx, self)
-	if err := ctx.Err(); err != nil && m.onDemand { // what is known may be from before this call
-		return 0, err
+	if !m.await(ctx, self) && m.onDemand { // what is known may be from before this call
+		return 0, errGone
 	}
 	return m.value(self)
 }
@@ -142,8 +144,9 @@ func (m *Monitor) value(self *watch) (int, error) {
 }
 
 // await joins the probes of all peers whose verdict is missing, before it waits for the first of them.
-// With ErrorWhenAllDown a site that is probed on demand needs its own verdict as well.
-func (m *Monitor) await(ctx context.Context, self *watch) {
+// With ErrorWhenAllDown a site that is probed on demand needs its own verdict as well. It is false when ctx
+// has ended before they have.
+func (m *Monitor) await(ctx context.Context, self *watch) bool {
 	type flight struct {
 		landed   <-chan struct{}
 		patience time.Duration
@@ -163,9 +166,10 @@ func (m *Monitor) await(ctx context.Context, self *watch) {
 		case <-f.landed:
 		case <-time.After(f.patience - time.Since(asked)):
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // Patience is the longest that [Monitor.Value] can take.

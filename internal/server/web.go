@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log"
 	"log/slog"
 	"net"
@@ -11,40 +10,32 @@ import (
 	"regexp"
 
 	"github.com/prometheus/exporter-toolkit/web"
-
-	"failover-monitor/internal/config"
 )
 
 // Serve answers on a listener until the server is shut down. With a web configuration of Prometheus'
 // exporter-toolkit it answers with TLS, and only to those who have the certificate or the password that
-// it asks for; it reads that file, and those it names, anew for each connection and request.
-func Serve(srv *http.Server, on net.Listener, webConfig string, log *slog.Logger) error {
+// it asks for; it reads that file, and those it names, anew for each connection and request. What the toolkit
+// lets in must also pass check.
+func Serve(srv *http.Server, on net.Listener, webConfig string, check func(*http.Request) error, log *slog.Logger) error {
 	if webConfig == "" {
 		return srv.Serve(on)
 	}
-	guard, err := config.ReadGuard(webConfig)
-	if err != nil {
-		return errors.New(unusable)
-	}
-	srv.Handler = guarded(srv.Handler, guard, webConfig, log)
+	srv.Handler = checked(srv.Handler, check, log)
 	return web.Serve(on, srv, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(toolkitLog{log.Handler()}))
 }
 
-const unusable = "WEB_CONFIG_FILE cannot be used, and nobody is answered; the command config says what is wrong with it"
-
-// guarded answers nobody while a web configuration keeps out less than it did at the start, as it does while
-// somebody writes it in place: the toolkit lets everybody in when the file names no user.
-func guarded(next http.Handler, start config.Guard, webConfig string, log *slog.Logger) http.Handler {
+func checked(next http.Handler, check func(*http.Request) error, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		now, err := config.ReadGuard(webConfig)
-		if err != nil || start.Passwords && !now.Passwords || start.ClientCert && (r.TLS == nil || len(r.TLS.PeerCertificates) == 0) {
-			log.Error(unusable)
+		if err := check(r); err != nil {
+			log.Error("nobody is answered", "error", err)
 			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+const unusable = "WEB_CONFIG_FILE cannot be used, and nobody is answered; the command config says what is wrong with it"
 
 // toolkitLog passes on what the toolkit warns of, without what it cites: that may be a password.
 type toolkitLog struct{ slog.Handler }

@@ -1,9 +1,11 @@
 package blackbox
 
 import (
+	"bufio"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -156,6 +158,31 @@ func TestWitnessBehindProxy(t *testing.T) {
 	}
 	m.verdict(t, "site-b", "down")
 	m.wantValue(t, "site-a", "1")
+}
+
+// TestInspectedWitness has a proxy that answers by itself what should have been the witness', within TLS.
+func TestInspectedWitness(t *testing.T) {
+	t.Parallel()
+	certificate := fakesite.NewCA("the proxy's").Issue(time.Now().AddDate(0, 0, 1), "witness.test")
+	proxy := web(t, func(w http.ResponseWriter, _ *http.Request) { // CONNECT
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+		inside := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}})
+		if _, err := http.ReadRequest(bufio.NewReader(inside)); err == nil {
+			io.WriteString(inside, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+	_, dead := bound(t)
+	m := start(t, append(sites(healthy(t), dead), "HTTPS_PROXY=http://"+proxy, "WITNESS_URLS=https://witness.test/")...)
+	m.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
+	if detail := m.status(t).Witnesses[0].Detail; !strings.Contains(detail, "503") {
+		t.Errorf("the witness: %q, want the proxy's 503", detail)
+	}
 }
 
 // TestTokenFile rotates the token while the monitor runs, and takes it away.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,9 +176,7 @@ func TestBrokenWebConfig(t *testing.T) {
 				t.Errorf("config says %q", stderr)
 			}
 			g.write(t, "web.yml", good)
-			if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code != 200 {
-				t.Errorf("repaired: %d %q %v, want 200", code, body, err)
-			}
+			g.settles(t)
 		}
 	}
 }
@@ -186,25 +185,67 @@ func TestBrokenWebConfig(t *testing.T) {
 // Whoever was kept out gets no value, and the log says so.
 func TestLooserWebConfig(t *testing.T) {
 	t.Parallel()
+	anyClient := strings.Replace(clientTLS, "RequireAndVerifyClientCert", "RequireAnyClientCert", 1)
 	for name, c := range map[string]struct{ before, after string }{
 		"emptied":                   {passwords, ""},
 		"without users":             {passwords, "basic_auth_users:\n"},
 		"TLS, without users":        {serverTLS + passwords, serverTLS},
 		"without client CA":         {clientTLS, serverTLS},
+		"another name of the same":  {strings.Replace(anyClient, "Any", "", 1), serverTLS},
+		"any client":                {clientTLS, anyClient},
 		"passwords for certificate": {clientTLS, serverTLS + passwords},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := guard(t, c.before)
 			g.write(t, "web.yml", c.after)
-			for _, v := range []visitor{{}, {password: "geheim"}, {password: "falsch"}} {
-				if code, body, _, err := g.ask(t, "/metric/site-a", v); code != 500 && code != 401 || strings.Contains(body, "value") {
+			stranger := fakesite.NewCA("Test CA").Issue(time.Now().AddDate(0, 0, 1), "keda")
+			for _, v := range []visitor{{}, {password: "geheim"}, {password: "falsch"}, {certificate: &stranger}} {
+				if code, body, _, err := g.ask(t, "/metric/site-a", v); code != 500 && code != 401 && err == nil || strings.Contains(body, "value") {
 					t.Errorf("%+v: %d %q %v, want 500 or 401", v, code, body, err)
 				}
 			}
-			g.waitFor(t, func(l logLine) bool {
-				return l.Level == "ERROR" && strings.HasPrefix(l.Msg, "WEB_CONFIG_FILE cannot be used")
-			})
+			g.waitFor(t, func(l logLine) bool { return l.Level == "ERROR" && l.Msg == "nobody is answered" })
 		})
 	}
+}
+
+// TestWebConfigWrittenInPlace empties the file and writes it again, over and over: nobody slips in between.
+func TestWebConfigWrittenInPlace(t *testing.T) {
+	t.Parallel()
+	g := guard(t, passwords)
+	var asking sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		asking.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if code, body, _, err := g.ask(t, "/metric/site-a", visitor{}); err == nil && code == 200 {
+					t.Errorf("got %q without a password", body)
+					return
+				}
+			}
+		})
+	}
+	for range 1500 {
+		g.write(t, "web.yml", "")
+		time.Sleep(300 * time.Microsecond)
+		g.write(t, "web.yml", passwords)
+	}
+	close(done)
+	asking.Wait()
+	g.settles(t)
+}
+
+// settles waits until who has the password is answered again.
+func (g guarded) settles(t *testing.T) {
+	t.Helper()
+	until(t, "it answers again", func() bool {
+		code, _, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"})
+		return err == nil && code == 200
+	})
 }
