@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -59,10 +60,10 @@ func webConfig(t *testing.T, cert, key []byte, more string) (setting string) {
 		file(t, "tls.crt", string(cert)), file(t, "tls.key", string(key)), more))
 }
 
-// certificate is one for loopback.
+// certificate is one for the addresses of our monitors.
 func certificate(t *testing.T, ca *fakesite.CA) (cert, key []byte) {
 	t.Helper()
-	cert, key, err := pemPair(ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1"))
+	cert, key, err := pemPair(ca.Issue(time.Now().AddDate(0, 0, 7), rig.Host().String()))
 	must(t, err)
 	return cert, key
 }
