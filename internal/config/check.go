@@ -98,9 +98,10 @@ func hasOwnTLS(s Site) bool {
 
 // warnOfQuotes tells of values that keep quotes around them.
 func (l *loader) warnOfQuotes(environ []string) {
+	known := settings()
 	for _, entry := range environ {
 		damaged, raw, _ := strings.Cut(entry, "=")
-		if name := cleanName(damaged); (strings.HasPrefix(name, "SITE_") || slices.Contains(l.known(), name)) && keepsQuotes(raw) {
+		if name := cleanName(damaged); (strings.HasPrefix(name, "SITE_") || slices.Contains(known, name)) && keepsQuotes(raw) {
 			l.warn("%s: its quotes are taken for its own, since there are more of them inside; if they are not, put the value between quotes of the other kind", name)
 		}
 	}
@@ -115,15 +116,15 @@ func isProxy(value string) bool {
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
-// known are the names of all settings that are not one site's.
-func (*loader) known() []string {
+// settings are the names of all but those that only a site has.
+func settings() []string {
 	return slices.Concat(keys(&Serving{}), keys(&Deciding{}), keys(&Probing{}))
 }
 
 // warnOfTypos looks for names that are almost a setting's. They may be another program's, and are no
 // reason not to start.
 func (l *loader) warnOfTypos() {
-	known := l.known()
+	known := settings()
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
 		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
 			continue
