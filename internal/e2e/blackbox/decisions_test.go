@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -61,7 +62,7 @@ func until(t *testing.T, what string, holds func() bool) {
 func TestThreeSites(t *testing.T) {
 	t.Parallel()
 	var seenA requests
-	b := play(t, fakesite.Answer(200))
+	b := rig.Site(t, fakesite.Answer(200))
 	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "other.example")
 	c := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
 	m := start(t, "SITE_A_HEALTH_URL=http://"+web(t, seenA.handler), "SITE_B_HEALTH_URL=http://"+b.Address(), "SITE_EU_WEST_HEALTH_URL=https://"+c,
@@ -105,8 +106,8 @@ func TestWitnesses(t *testing.T) {
 	for _, scheme := range []string{"http", "tcp"} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
-			witness := play(t, fakesite.Answer(404)) // any answer will do
-			b := play(t, fakesite.Answer(200))
+			witness := rig.Site(t, fakesite.Answer(404)) // any answer will do
+			b := rig.Site(t, fakesite.Answer(200))
 			_, dead := bound(t)
 			m := start(t, append(sites(healthy(t), b.Address(), "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2"),
 				"WITNESS_URLS="+scheme+"://"+witness.Address()+", tcp://"+dead)...)
@@ -146,7 +147,7 @@ func TestWitnesses(t *testing.T) {
 // TestWitnessBehindProxy has a proxy that answers for a network that is not there.
 func TestWitnessBehindProxy(t *testing.T) {
 	t.Parallel()
-	proxy := play(t, fakesite.Answer(502))
+	proxy := rig.Site(t, fakesite.Answer(502))
 	_, dead := bound(t)
 	m := start(t, append(sites(healthy(t), dead), "HTTP_PROXY=http://"+proxy.Address(), "WITNESS_URLS=http://witness.test/")...)
 	m.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -55,7 +56,7 @@ func TestDisaster(t *testing.T) {
 		timeout  = 3 * time.Second
 	)
 	var visitsA, visitsB visits
-	siteB := play(t, visitsB.around(fakesite.Answer(200)))
+	siteB := rig.Site(t, visitsB.around(fakesite.Answer(200)))
 	m := start(t, sites(site(t, visitsA.around(fakesite.Answer(200))), siteB.Address())...)
 	m.verdict(t, "site-a", "up")
 	m.verdict(t, "site-b", "up")

@@ -104,7 +104,7 @@ func TestReady(t *testing.T) {
 func TestStatusLine(t *testing.T) {
 	t.Parallel()
 	systemd, variable := newManager(t)
-	b, witness := play(t, fakesite.Answer(http.StatusOK)), play(t, fakesite.Answer(http.StatusOK))
+	b, witness := rig.Site(t, fakesite.Answer(http.StatusOK)), rig.Site(t, fakesite.Answer(http.StatusOK))
 	m := start(t, sites(healthy(t), b.Address(), variable, "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=2",
 		"WITNESS_URLS=tcp://"+witness.Address(), "SITE_C_HEALTH_URL=http://"+healthy(t), "SITE_C_OVERRIDE=down")...)
 	systemd.hear(t, `STATUS=site-a up, site-b up, site-c down \(pinned\)`)

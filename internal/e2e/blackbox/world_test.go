@@ -11,24 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
 // The world outside: what the monitor probes.
 
-// play starts a site that behaves like that until it is told to become another.
-func play(t *testing.T, behave fakesite.Behaviour) *fakesite.Site {
-	t.Helper()
-	s, err := fakesite.Start("127.0.0.1:0", behave)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
-}
-
 // site starts a site that goes on to behave like that, and gives its host:port.
-func site(t *testing.T, behave fakesite.Behaviour) string { return play(t, behave).Address() }
+func site(t *testing.T, behave fakesite.Behaviour) string { return rig.Site(t, behave).Address() }
 
 func healthy(t *testing.T) string { return site(t, fakesite.Answer(http.StatusOK)) }
 

@@ -15,8 +15,8 @@ import (
 // TestLive breaks a site before the reader's eyes.
 func TestLive(t *testing.T) {
 	t.Parallel()
-	b := site(t, well)
-	m := pair(t, plain(site(t, well)), plain(b))
+	b := rig.Site(t, well)
+	m := pair(t, plain(rig.Site(t, well)), plain(b))
 	p := open(t, m)
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	eval[any](t, p, `
@@ -82,7 +82,7 @@ func TestLost(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			m := pair(t, plain(site(t, well)), plain(site(t, well)))
+			m := pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)))
 			p := open(t, m)
 			p.forgive = "net::ERR_CONNECTION_"
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
@@ -118,8 +118,8 @@ func signal(s syscall.Signal) func(*rig.Monitor) {
 // TestNoJavaScript has the page refresh itself all the same.
 func TestNoJavaScript(t *testing.T) {
 	t.Parallel()
-	b := site(t, well)
-	m := pair(t, plain(site(t, well)), plain(b))
+	b := rig.Site(t, well)
+	m := pair(t, plain(rig.Site(t, well)), plain(b))
 	p := open(t, m, do(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
 	p.until(t, 5*time.Second, "the page is loaded anew", func() bool { return p.loads() > 1 })
 	p.reads(t, 5*time.Second, "h1", "All sites are up")

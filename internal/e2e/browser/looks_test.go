@@ -10,6 +10,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // screenshots is the folder of what the camera saw. Look at it.
@@ -75,7 +77,7 @@ const contrasts = `(() => {
 // TestKeyboard goes through the links with the Tab key, and follows one.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
-	m := pair(t, plain(site(t, well)), plain(site(t, well)))
+	m := pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)))
 	p := open(t, m)
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	for _, want := range []string{"/status", "/metrics"} {

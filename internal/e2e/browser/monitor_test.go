@@ -37,17 +37,6 @@ func polled(t *testing.T, m *rig.Monitor, sites ...string) {
 	}
 }
 
-// site starts a site that behaves like that.
-func site(t *testing.T, behave fakesite.Behaviour) *fakesite.Site {
-	t.Helper()
-	s, err := fakesite.Start("127.0.0.1:0", behave)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
-}
-
 func become(t *testing.T, s *fakesite.Site, behave fakesite.Behaviour) {
 	t.Helper()
 	if err := s.Become(behave); err != nil {

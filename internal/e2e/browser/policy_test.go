@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // TestPolicy plays one who has got something into the page: the browser must neither run it nor send
@@ -16,7 +18,7 @@ func TestPolicy(t *testing.T) {
 	var asked atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	t.Cleanup(other.Close)
-	p := open(t, pair(t, plain(site(t, well)), plain(site(t, well))))
+	p := open(t, pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well))))
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	eval[any](t, p, fmt.Sprintf(`
 		window.refused = new Set();

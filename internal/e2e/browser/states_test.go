@@ -126,48 +126,48 @@ var states = []struct {
 func up(t *testing.T) (*rig.Monitor, func()) {
 	authority := fakesite.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, 20).Add(time.Hour), "127.0.0.1")
-	a := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
-	return pair(t, "https://"+a.Address(), plain(site(t, well)), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
+	a := rig.Site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
+	return pair(t, "https://"+a.Address(), plain(rig.Site(t, well)), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
 func down(t *testing.T) (*rig.Monitor, func()) {
-	b := site(t, well)
-	m := pair(t, plain(site(t, well)), plain(b), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "WITNESS_URLS=tcp://"+site(t, well).Address())
+	b := rig.Site(t, well)
+	m := pair(t, plain(rig.Site(t, well)), plain(b), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "WITNESS_URLS=tcp://"+rig.Site(t, well).Address())
 	return m, func() { become(t, b, broken) }
 }
 
 func offline(t *testing.T) (*rig.Monitor, func()) {
-	b, witness := site(t, well), site(t, well)
-	m := pair(t, plain(site(t, well)), plain(b), "WITNESS_URLS=tcp://"+witness.Address())
+	b, witness := rig.Site(t, well), rig.Site(t, well)
+	m := pair(t, plain(rig.Site(t, well)), plain(b), "WITNESS_URLS=tcp://"+witness.Address())
 	return m, func() { witness.Refuse(); b.Refuse() }
 }
 
 func override(t *testing.T) (*rig.Monitor, func()) {
-	return pair(t, plain(site(t, well)), plain(site(t, well)), "SITE_B_OVERRIDE=down"), nil
+	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)), "SITE_B_OVERRIDE=down"), nil
 }
 
 func unknown(t *testing.T) (*rig.Monitor, func()) {
-	return pair(t, plain(site(t, well)), plain(site(t, fakesite.Hang)), "SITE_B_PROBE_TIMEOUT_SEC=60"), nil
+	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, fakesite.Hang)), "SITE_B_PROBE_TIMEOUT_SEC=60"), nil
 }
 
 func prober(t *testing.T) (*rig.Monitor, func()) {
 	missing := filepath.Join(t.TempDir(), "token")
-	return pair(t, plain(site(t, well)), plain(site(t, well)), "SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+missing), nil
+	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)), "SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+missing), nil
 }
 
 func certificate(t *testing.T) (*rig.Monitor, func()) {
 	authority := fakesite.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, -3), "127.0.0.1")
-	b := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
-	return pair(t, plain(site(t, well)), "https://"+b.Address(), "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
+	b := rig.Site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
+	return pair(t, plain(rig.Site(t, well)), "https://"+b.Address(), "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
 func many(t *testing.T) (*rig.Monitor, func()) {
-	refusing := site(t, well)
+	refusing := rig.Site(t, well)
 	refusing.Refuse()
 	m := start(t, append([]string{
-		"SITE_OPENSHIFT_EU_CENTRAL_PRODUCTION_HEALTH_URL=" + plain(site(t, broken)), "SITE_EU_WEST_HEALTH_URL=" + plain(site(t, well)),
-		"SITE_US_EAST_HEALTH_URL=" + plain(site(t, well)), "SITE_US_SOUTH_HEALTH_URL=" + plain(site(t, well)), "SITE_US_WEST_HEALTH_URL=" + plain(refusing),
+		"SITE_OPENSHIFT_EU_CENTRAL_PRODUCTION_HEALTH_URL=" + plain(rig.Site(t, broken)), "SITE_EU_WEST_HEALTH_URL=" + plain(rig.Site(t, well)),
+		"SITE_US_EAST_HEALTH_URL=" + plain(rig.Site(t, well)), "SITE_US_SOUTH_HEALTH_URL=" + plain(rig.Site(t, well)), "SITE_US_WEST_HEALTH_URL=" + plain(refusing),
 	}, brisk...)...)
 	polled(t, m, "site-openshift-eu-central-production", "site-eu-west", "site-us-east", "site-us-south", "site-us-west")
 	return m, nil

@@ -52,10 +52,7 @@ func (w *world) worstCase() string { return worstCase.FindStringSubmatch(w.Log()
 
 func newSite(t *testing.T) *fakesite.Site {
 	t.Helper()
-	site, err := fakesite.Start("127.0.0.1:0", well)
-	must(t, err)
-	t.Cleanup(site.Close)
-	return site
+	return rig.Site(t, well)
 }
 
 // heal makes the peer well.

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"failover-monitor/internal/fakesite"
 )
 
 // Build builds the monitor into a directory, with further arguments for go build.
@@ -120,6 +122,17 @@ func FreeAddress(t testing.TB) string {
 	}
 	t.Fatal("no free port")
 	return ""
+}
+
+// Site starts a site that behaves like that until it is told to become another, or the test ends.
+func Site(t testing.TB, behave fakesite.Behaviour) *fakesite.Site {
+	t.Helper()
+	s, err := fakesite.Start("127.0.0.1:0", behave)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
 }
 
 // log is a buffer that is read while it is written.
