@@ -46,8 +46,8 @@ func demo(ctx context.Context, p process) int {
 	if err != nil {
 		return p.fail(exitUsage, err)
 	}
-	if serving.Port == 0 || serving.Port > 65535-demoPorts+1 {
-		return p.fail(exitUsage, fmt.Errorf("PORT=%v: the demo takes %d ports from there on: want 1 to %d, such as PORT=18000", serving.Port, demoPorts, 65535-demoPorts+1))
+	if serving.Port == 0 || serving.Port > lastDemoPort {
+		return p.fail(exitUsage, fmt.Errorf("PORT=%v: the demo takes %d ports from there on: want 1 to %d, such as PORT=18000", serving.Port, demoPorts, lastDemoPort))
 	}
 	if err := runDemo(ctx, p, serving); err != nil {
 		return p.fail(exitFailed, fmt.Errorf("%w\nthe demo wants %d free ports in a row; for others: PORT=18000 failover-monitor demo", err, demoPorts))
@@ -57,6 +57,9 @@ func demo(ctx context.Context, p process) int {
 
 // demoPorts are the monitor's, the two sites', and the one to break them by.
 const demoPorts = 4
+
+// lastDemoPort is the highest that the monitor can have, with the others behind it.
+const lastDemoPort = 65535 - demoPorts + 1
 
 func runDemo(ctx context.Context, p process, serving config.Serving) error {
 	address := func(behind config.Port) string { return "127.0.0.1:" + (serving.Port + behind).String() }

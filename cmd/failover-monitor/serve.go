@@ -43,7 +43,7 @@ func serve(ctx context.Context, p process, cfg config.Config) int {
 // worstCase is the longest that the death of any site can go unnoticed: it hangs, just after a probe.
 func worstCase(cfg config.Config) time.Duration {
 	var longest time.Duration
-	confirm := monitor.ConfirmTime(newWitnesses(cfg))
+	confirm := monitor.ConfirmTime(len(cfg.Witnesses))
 	for _, s := range cfg.Sites {
 		site := newSite(s)
 		longest = max(longest, site.WorstCase(site.Timeout+confirm))

@@ -144,6 +144,10 @@ func (l *loader) warnOfTypos() {
 // kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
 const kedaTimeout = PositiveSeconds(3 * time.Second)
 
+// confirmTime is what witnesses add to a failing probe at most: a second until they may be asked, and one
+// to answer.
+const confirmTime = PositiveSeconds(2 * time.Second)
+
 // warnAbout tells of settings that are allowed and dangerous.
 func (l *loader) warnAbout(cfg Config) {
 	var unverified []string
@@ -173,13 +177,13 @@ func (l *loader) warnAbout(cfg Config) {
 }
 
 func (l *loader) warnAboutSite(s Site, witnesses Witnesses) {
-	confirmed, confirm := "", PositiveSeconds(0)
+	longest, sum := s.Timeout, "PROBE_TIMEOUT_SEC="+s.Timeout.String()
 	if witnesses != nil {
-		confirmed, confirm = " and 2 s for WITNESS_URLS", PositiveSeconds(2*time.Second)
+		longest, sum = longest+confirmTime, sum+" and "+confirmTime.String()+" s for WITNESS_URLS"
 	}
 	switch {
-	case s.CacheTTL == 0 && s.Timeout+confirm >= kedaTimeout:
-		l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to PROBE_TIMEOUT_SEC=%s%s; KEDA gives up after 3 s", s.Name, s.Timeout, confirmed)
+	case s.CacheTTL == 0 && longest >= kedaTimeout:
+		l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %s; KEDA gives up after 3 s", s.Name, sum)
 	case s.CacheTTL > 0 && s.RetryInterval > PositiveSeconds(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1:
 		l.warn("RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
 	}

@@ -67,12 +67,12 @@ func isOffline(err error) bool {
 	return errors.As(err, &offline)
 }
 
-func (n *network) confirmTime() time.Duration { return ConfirmTime(n.witnesses) }
+func (n *network) confirmTime() time.Duration { return ConfirmTime(len(n.witnesses)) }
 
-// ConfirmTime is the longest that it takes until a failure is confirmed, or set aside: until witnesses may be
-// asked again, and one of them has answered or none has. Without witnesses every failure counts at once.
-func ConfirmTime(witnesses []Witness) time.Duration {
-	if len(witnesses) == 0 {
+// ConfirmTime is the longest that it takes with so many witnesses until a failure is confirmed, or set aside:
+// until they may be asked again, and one of them has answered or none has. Without witnesses every failure counts at once.
+func ConfirmTime(witnesses int) time.Duration {
+	if witnesses == 0 {
 		return 0
 	}
 	return witnessPause + WitnessTimeout

@@ -170,7 +170,7 @@ func TestWorstCaseWithWitness(t *testing.T) {
 	}}
 	for _, retry := range []time.Duration{50 * time.Millisecond, time.Second} {
 		site := monitor.Site{Interval: time.Second, Retry: retry, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 4, Success: 1}}
-		worst := monitor.NewWorstCase(site, monitor.ConfirmTime([]monitor.Witness{witness}))
+		worst := monitor.NewWorstCase(site, monitor.ConfirmTime(1))
 		for _, c := range []struct{ takes, limit float64 }{{0, worst.RefusesSeconds}, {1, worst.HangsSeconds}} {
 			failing := time.Duration(c.takes * float64(time.Second))
 			found := detection(t, site, failing, 1, witness).Seconds()
