@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log"
 	"log/slog"
 	"net"
@@ -21,7 +22,11 @@ func Serve(srv *http.Server, on net.Listener, webConfig string, check func(*http
 		return srv.Serve(on)
 	}
 	srv.Handler = checked(srv.Handler, check, log)
-	return web.Serve(on, srv, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(toolkitLog{log.Handler()}))
+	err := web.Serve(on, srv, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(toolkitLog{log.Handler()}))
+	if network := (*net.OpError)(nil); errors.As(err, &network) || errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return errors.New(unusable) // the toolkit's error may cite a password
 }
 
 func checked(next http.Handler, check func(*http.Request) error, log *slog.Logger) http.Handler {

@@ -43,6 +43,7 @@ func guard(t *testing.T, webConfig string) guarded {
 	if strings.Contains(webConfig, "tls_server_config") {
 		g.url = strings.Replace(g.url, "http:", "https:", 1)
 	}
+	g.ask(t, "/", visitor{}) // whatever comes of it, the monitor has read its web configuration by then
 	return g
 }
 

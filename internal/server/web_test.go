@@ -1,0 +1,33 @@
+package server_test
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"failover-monitor/internal/server"
+)
+
+// TestServeBrokenWebConfig breaks the file after the settings were checked and before the toolkit reads it: the error
+// is one line, and has no word of what is in the file.
+func TestServeBrokenWebConfig(t *testing.T) {
+	for _, content := range []string{"basic_auth_users: geheim\n", "basic_auth_users:\n  keda: geheim\n", "basic_auth_users:\n  keda: *geheim\n"} {
+		path := filepath.Join(t.TempDir(), "web.yml")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		on, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer on.Close()
+		err = server.Serve(&http.Server{}, on, path, nil, slog.New(slog.DiscardHandler))
+		if err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "geheim") || !strings.HasPrefix(err.Error(), "WEB_CONFIG_FILE cannot be used") {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+}
