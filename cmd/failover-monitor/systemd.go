@@ -27,7 +27,7 @@ func listen(address string, log *slog.Logger) (net.Listener, error) {
 	case len(passed) == 0:
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
-			return nil, fmt.Errorf("%w; PORT or LISTEN_ADDR sets another address", err)
+			return nil, fmt.Errorf("%w; is another monitor running? PORT or LISTEN_ADDR sets another address", err)
 		}
 		return listener, nil
 	case len(passed) > 1:

@@ -121,24 +121,25 @@ func settings() []string {
 	return slices.Concat(keys(&Serving{}), keys(&Deciding{}), keys(&Probing{}))
 }
 
-// warnOfTypos looks for names that are almost a setting's. They may be another program's, and are no
-// reason not to start.
-func (l *loader) warnOfTypos() {
+// typos finds names that are almost a setting's. They may be another program's, and are no reason not to start.
+func (l *loader) typos() (found []string) {
 	known := settings()
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
 		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
 			continue
 		}
-		if upper := strings.ToUpper(name); strings.HasPrefix(upper, "SITE") && strings.HasSuffix(upper, healthURL) {
-			l.warn("%s is no setting and is ignored; %s", name, didYouMean(name))
+		upper := strings.ToUpper(name)
+		if _, key := splitVariable(upper); strings.HasPrefix(upper, "SITE") && key != "" {
+			found = append(found, name+" is no setting and is ignored; "+didYouMean(name))
 		}
 		for _, key := range known {
-			if strings.HasPrefix(key, name+"_") || len(name) < 2*len(key) && distance(strings.ToUpper(name), key) <= 2 {
-				l.warn("%s is no setting and is ignored; did you mean %s?", name, key)
+			if strings.HasPrefix(key, name+"_") || len(name) < 2*len(key) && distance(upper, key) <= 2 {
+				found = append(found, name+" is no setting and is ignored; did you mean "+key+"?")
 				break
 			}
 		}
 	}
+	return found
 }
 
 // kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.

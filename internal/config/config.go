@@ -93,11 +93,16 @@ func Load(environ []string) (Config, error) {
 	l.fillAddress(&cfg.Serving)
 	cfg.WebGuard = l.checkWebConfig(cfg.WebConfigFile)
 	if len(l.problems) > 0 {
+		for _, typo := range l.typos() { // perhaps what is missing has only another name
+			l.report("%s", typo)
+		}
 		return Config{}, errors.Join(l.problems...)
 	}
 	l.warnAbout(cfg)
 	l.warnOfProxies(cfg.Sites)
-	l.warnOfTypos()
+	for _, typo := range l.typos() {
+		l.warn("%s", typo)
+	}
 	l.warnOfQuotes(environ)
 	cfg.Warnings = l.warnings
 	return cfg, nil

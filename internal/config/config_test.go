@@ -180,7 +180,7 @@ func TestRefusedValues(t *testing.T) {
 		{"FOLLOW_REDIRECTS=yes", `FOLLOW_REDIRECTS="yes": `, "want one of always, same-host, never"},
 		{"LOG_LEVEL=verbose", `LOG_LEVEL="verbose": `, "want one of debug, info, warn, error"},
 		{"LOG_FORMAT=xml", `LOG_FORMAT="xml": `, "want one of text, json"},
-		{"PORT=99999", `PORT="99999": `, "want a port number, such as 8000"},
+		{"PORT=99999", `PORT="99999": `, "want a port number up to 65535, such as 8000"},
 		{"LISTEN_ADDR=127.0.0.1", `LISTEN_ADDR="127.0.0.1": `, "want host:port, such as 127.0.0.1:8000 or [::]:8000"},
 		{"LISTEN_ADDR=a host:8000", `LISTEN_ADDR="a host:8000": `, "want host:port, such as 127.0.0.1:8000 or [::]:8000"},
 		{"LISTEN_ADDR=127.0.0.1:http", `LISTEN_ADDR="127.0.0.1:http": `, ""},
@@ -266,6 +266,12 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 	if got := problems(); len(got) != 1 || !strings.HasPrefix(got[0], "SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set") {
 		t.Errorf("empty environment: %q", got)
+	}
+	got = problems("SITE_A_HEALTH_URL=https://a.example.com", "site_b_health_url=https://b.example.com", "FAILURE_TRESHOLD=3")
+	if want := []string{"site-a is the only site: want at least two, such as SITE_A_HEALTH_URL and SITE_B_HEALTH_URL",
+		"FAILURE_TRESHOLD is no setting and is ignored; did you mean FAILURE_THRESHOLD?",
+		"site_b_health_url is no setting and is ignored; did you mean SITE_B_HEALTH_URL?"}; !slices.Equal(got, want) {
+		t.Errorf("with names that are nearly right: %q, want %q", got, want)
 	}
 }
 
@@ -395,6 +401,7 @@ func TestWarnings(t *testing.T) {
 		{[]string{"SITE_B_ACCEPT_STATUS_REGEX=200|"}, "ACCEPT_STATUS_REGEX=200|: site-b is up even when it answers 500 or 503"},
 		{[]string{"ACCEPT_STATUS_REGEX=^(2..|5.0)$"}, ""},
 		{[]string{"Site_C_HEALTH_URL=http://c"}, "Site_C_HEALTH_URL is no setting and is ignored; did you mean SITE_C_HEALTH_URL?"},
+		{[]string{"site_b_override=down"}, "site_b_override is no setting and is ignored; did you mean SITE_B_OVERRIDE?"},
 		{[]string{"SITEC_HEALTH_URL=http://c"}, "SITEC_HEALTH_URL is no setting and is ignored; did you mean SITE_A_HEALTH_URL?"},
 		{[]string{"ALL_PROXY=http://proxy:3128"}, "ALL_PROXY is ignored: set HTTP_PROXY and HTTPS_PROXY"},
 		{[]string{`EXPECT_BODY_REGEX="status": *"up"`}, "EXPECT_BODY_REGEX: its quotes are taken for its own, since there are more of them inside; if they are not, put the value between quotes of the other kind"},

@@ -157,7 +157,7 @@ type Port uint16
 func (p *Port) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseUint(string(text), 10, 16)
 	if err != nil {
-		return fmt.Errorf("%q: want a port number, such as 8000", text)
+		return fmt.Errorf("%q: want a port number up to 65535, such as 8000", text)
 	}
 	*p = Port(n)
 	return nil

@@ -47,7 +47,7 @@ func TestBadSettings(t *testing.T) {
 		{"what systemd makes of the predecessor's default", sites("a", "b", "ACCEPT_STATUS_REGEX=^2dd$"),
 			"failover-monitor: ACCEPT_STATUS_REGEX=\"^2dd$\": asks for a \"d\" in an HTTP status; if you wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$\n"},
 		{"several", sites("a", "b", "PROBE_TIMEOUT_SEC=3s", "PORT=http", "EXTRA_HEADER_VAL=geheim"),
-			"failover-monitor: PORT=\"http\": want a port number, such as 8000\n" +
+			"failover-monitor: PORT=\"http\": want a port number up to 65535, such as 8000\n" +
 				"failover-monitor: PROBE_TIMEOUT_SEC=\"3s\": want seconds as a plain number from 0.001 to 86400, such as 3 or 0.5\n" +
 				"failover-monitor: EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither\n"},
 		{"nothing", nil, "failover-monitor: SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set: want at least two sites\n"},
