@@ -3,56 +3,74 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 
 	"failover-monitor/internal/config"
+	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
 )
 
-// check probes every site once, all at the same time, and prints a table: does the firewall let us
-// through, is the CA right, which step is slow. It fails when a site is not up.
+// target is what check probes, and what it finds.
+type target struct {
+	name   string
+	probe  monitor.Probe
+	result probe.Result
+	err    error
+}
+
+// check probes every site and every witness once, all at the same time, and prints a table: does the firewall let
+// us through, is the CA right, which step is slow. It fails when one of them is not up.
 func check(ctx context.Context, p process, cfg config.Config) int {
-	results := make([]probe.Result, len(cfg.Sites))
-	errs := make([]error, len(cfg.Sites))
+	var targets []*target
+	for _, s := range cfg.Sites {
+		targets = append(targets, &target{name: s.Name, probe: newProber(s).Probe})
+	}
+	for _, w := range newWitnesses(cfg) {
+		targets = append(targets, &target{name: "witness " + w.Name, probe: w.Probe})
+	}
 	var probes sync.WaitGroup
-	for i, s := range cfg.Sites {
-		probes.Go(func() { results[i], errs[i] = newProber(s).Probe(ctx) })
+	for _, t := range targets {
+		probes.Go(func() { t.result, t.err = t.probe(ctx) })
 	}
 	probes.Wait()
 
-	code := exitOK
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SITE\tVERDICT\tREASON\tSTATUS\tDNS\tCONNECT\tTLS\tFIRST BYTE\tTOTAL\tCERTIFICATE UNTIL\tADDRESS")
-	for i, s := range cfg.Sites {
-		fmt.Fprintln(table, row(s.Name, results[i], errs[i]))
-	}
-	table.Flush()
-	for i, s := range cfg.Sites {
-		switch r := results[i]; {
-		case errs[i] != nil:
-			code = exitFailed
-			fmt.Fprintf(p.stdout, "\n%s is unknown: %v", s.Name, errs[i])
-		case !r.Up:
-			code = exitFailed
-			fmt.Fprintf(p.stdout, "\n%s is down: %s", s.Name, r.Detail)
+	fmt.Fprintln(table, "SITE\tPROBE\tREASON\tSTATUS\tDNS\tCONNECT\tTLS\tFIRST BYTE\tTOTAL\tCERTIFICATE UNTIL\tADDRESS")
+	var faults []string
+	for _, t := range targets {
+		fmt.Fprintln(table, t.row())
+		switch {
+		case t.err != nil:
+			faults = append(faults, fmt.Sprintf("%s is unknown: %v", t.name, t.err))
+		case !t.result.Up:
+			faults = append(faults, fmt.Sprintf("%s is down: %s", t.name, t.result.Detail))
 		}
 	}
-	if code != exitOK {
-		fmt.Fprintln(p.stdout)
+	table.Flush()
+	lines := faults
+	for _, warning := range cfg.Warnings {
+		lines = append(lines, "warning: "+warning)
 	}
-	return code
+	if lines != nil {
+		fmt.Fprintf(p.stdout, "\n%s\n", strings.Join(lines, "\n"))
+	}
+	if faults != nil {
+		return exitFailed
+	}
+	return exitOK
 }
 
-// row is one site's line of the table; "-" stands for a step that did not happen.
-func row(site string, r probe.Result, err error) string {
-	verdict := "down"
+// row is a line of the table; "-" stands for a step that did not happen.
+func (t *target) row() string {
+	r, outcome := t.result, "down"
 	switch {
-	case err != nil:
-		verdict = "unknown"
+	case t.err != nil:
+		outcome = "unknown"
 	case r.Up:
-		verdict = "up"
+		outcome = "up"
 	}
 	status, certificate := "-", "-"
 	if r.Status != 0 {
@@ -61,7 +79,7 @@ func row(site string, r probe.Result, err error) string {
 	if !r.CertNotAfter.IsZero() {
 		certificate = r.CertNotAfter.UTC().Format("2006-01-02 15:04 MST")
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", site, verdict, orDash(string(r.Reason)), status,
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t.name, outcome, orDash(string(r.Reason)), status,
 		took(r.DNS), took(r.Connect), took(r.TLS), took(r.FirstByte), took(r.Duration), certificate, orDash(r.Address))
 }
 

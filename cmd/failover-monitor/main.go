@@ -2,7 +2,7 @@
 // others are down, so that it scales up before users notice.
 //
 //	failover-monitor [serve]      probe the sites and answer KEDA until SIGTERM or SIGINT
-//	failover-monitor check        probe every site once and print what was found
+//	failover-monitor check        probe every site and witness once and print what was found
 //	failover-monitor config       print the settings in effect, without secrets
 //	failover-monitor healthcheck  ask the monitor that runs with the same settings whether it is well
 //	failover-monitor demo         run the monitor on two built-in sites, to break and heal with curl

@@ -23,7 +23,7 @@ const (
 const usage = `Usage: failover-monitor [command]
 
   serve        probe the sites and answer KEDA until SIGTERM or SIGINT (the default)
-  check        probe every site once and print what was found
+  check        probe every site and witness once and print what was found
   config       print the settings in effect, without secrets
   healthcheck  ask the monitor that runs with the same settings whether it is well
   demo         run the monitor on two built-in sites, to break and heal with curl

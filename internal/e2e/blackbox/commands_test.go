@@ -86,17 +86,25 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	up := healthy(t)
 	code, stdout, stderr := command(t, sites(up, site(t, fakesite.Answer(503)), "PROBE_TIMEOUT_SEC=1"), "check")
-	table := regexp.MustCompile(`^SITE    VERDICT  REASON  STATUS  DNS +CONNECT +TLS +FIRST BYTE +TOTAL +CERTIFICATE UNTIL +ADDRESS
-site-a  up       -       200     - +[\d.]+ms +- +[\d.]+ms +[\d.]+ms +- +127.0.0.1:\d+
-site-b  down     status  503     - +[\d.]+ms +- +[\d.]+ms +[\d.]+ms +- +127.0.0.1:\d+
+	table := regexp.MustCompile(`^SITE    PROBE  REASON  STATUS  DNS +CONNECT +TLS +FIRST BYTE +TOTAL +CERTIFICATE UNTIL +ADDRESS
+site-a  up     -       200     - +[\d.]+ms +- +[\d.]+ms +[\d.]+ms +- +127.0.0.1:\d+
+site-b  down   status  503     - +[\d.]+ms +- +[\d.]+ms +[\d.]+ms +- +127.0.0.1:\d+
 
 site-b is down: status 503
 $`)
 	if code != 1 || stderr != "" || !table.MatchString(stdout) {
 		t.Errorf("one down: exit code %d, %q\n%s", code, stderr, stdout)
 	}
-	if code, stdout, _ := command(t, sites(up, up), "check"); code != 0 || strings.Contains(stdout, "down") {
+	if code, stdout, _ := command(t, sites(up, healthy(t)), "check"); code != 0 || strings.Contains(stdout, "down") {
 		t.Errorf("all up: exit code %d\n%s", code, stdout)
+	}
+	witnesses := "WITNESS_URLS=tcp://" + up + ",tcp://127.0.0.1:1"
+	code, stdout, _ = command(t, sites(up, up, witnesses, "SITE_B_OVERRIDE=down"), "check")
+	for _, line := range []string{"(?m)^site-b +up ", "(?m)^witness tcp://" + up + " +up ", "(?m)^witness tcp://127.0.0.1:1 +down +refused ",
+		"(?m)^witness tcp://127.0.0.1:1 is down: connection refused", "(?m)^warning: site-b is pinned down "} {
+		if code != 1 || !regexp.MustCompile(line).MatchString(stdout) {
+			t.Errorf("a witness is dead: exit code %d, want 1 and %q\n%s", code, line, stdout)
+		}
 	}
 	began := time.Now()
 	code, stdout, _ = command(t, sites(site(t, fakesite.Hang), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=1"), "check")
