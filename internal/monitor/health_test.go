@@ -34,7 +34,7 @@ func TestStuckProber(t *testing.T) {
 		if err := m.Alive(); err == nil || err.Error() != "site-b: its probe loop is stuck, 500ms late" {
 			t.Errorf("a stuck probe: %v", err)
 		}
-		want := "no verdict on site-b: its last result is 11.5s old, and expired after 9s, last known: up" // it waits 2 s for a new one
+		want := "no verdict on site-b: the last result that counts is 11.5s old, and expired after 9s, last known: up" // it waits 2 s for a new one
 		wantAnswer(t, m, "site-a", want)
 		wantAnswer(t, m, "site-b", "0")
 		at(12 * time.Second)
@@ -72,7 +72,7 @@ func TestFaultOfTheMonitor(t *testing.T) {
 		time.Sleep(7 * time.Second)
 		wantAnswer(t, m, "site-a", "0")
 		time.Sleep(2 * time.Second)
-		wantAnswer(t, m, "site-a", "no verdict on site-b: too many open files; its last result is 10s old, and expired after 9s, last known: up")
+		wantAnswer(t, m, "site-a", "no verdict on site-b: too many open files; the last result that counts is 10s old, and expired after 9s, last known: up")
 		if err := m.Well(); err == nil || err.Error() != "site-b: too many open files" || m.Alive() != nil {
 			t.Errorf("the prober is not well: %v", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,6 +50,14 @@ type witnessAnswer struct {
 	asked  time.Time
 	result probe.Result
 	err    error
+}
+
+// detail is why it did not answer, empty if it did.
+func (a witnessAnswer) detail() string {
+	if a.err != nil {
+		return a.err.Error()
+	}
+	return a.result.Detail
 }
 
 func newNetwork(witnesses []Witness, log *slog.Logger) *network {
@@ -145,6 +154,17 @@ func (n *network) lose(site string) (why error, news bool) {
 	}
 	n.cutOff[site] = struct{}{}
 	return &offlineError{n.lostAt}, news
+}
+
+// silence says of each witness why it did not answer last.
+func (n *network) silence() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var words []string
+	for i, w := range n.witnesses {
+		words = append(words, w.Name+": "+n.answers[i].detail())
+	}
+	return strings.Join(words, "; ")
 }
 
 // regain notes that no failure of a site is set aside any more; nor, if a witness has just answered, that

@@ -171,11 +171,7 @@ func (n *network) describe(status *Status) {
 	}
 	for i, w := range n.witnesses {
 		answer := n.answers[i]
-		shown := WitnessStatus{Witness: w.Name, Asked: answer.asked.UTC(), Answered: answer.result.Up, Detail: answer.result.Detail}
-		if answer.err != nil {
-			shown.Detail = answer.err.Error()
-		}
-		status.Witnesses = append(status.Witnesses, shown)
+		status.Witnesses = append(status.Witnesses, WitnessStatus{Witness: w.Name, Asked: answer.asked.UTC(), Answered: answer.result.Up, Detail: answer.detail()})
 	}
 }
 

@@ -46,13 +46,13 @@ func TestSites(t *testing.T) {
 			"site-b is up since 00:00:00 UTC; the last probe does not count: the monitor has been offline since 00:00:05 UTC: no witness answers"},
 		{"offline for longer", world{sites: []script{nil, {{1 * s, refuses}}}, witnesses: noWitness}, 12 * s,
 			"unknown since 11.000000001; observed up since 0; result refused at 10; aside: the monitor has been offline since 00:00:05 UTC: no witness answers; next at 15",
-			"no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; its last result is 12s old, and expired after 11s, last known: up"},
+			"no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; the last result that counts is 12s old, and expired after 11s, last known: up"},
 		{"the prober's fault", world{sites: []script{nil, {{1 * s, broken}}}}, 6 * s,
 			"up since 0; observed up since 0; result up at 0; aside: broken; prober: broken; next at 10", "site-b is up since 00:00:00 UTC; the last probe does not count: broken"},
 		{"in the last moment of a verdict's life", world{sites: []script{nil, {{1 * s, broken}}}}, 9 * s,
 			"up since 0; observed up since 0; result up at 0; aside: broken; prober: broken; next at 10", "site-b is up since 00:00:00 UTC; the last probe does not count: broken"},
 		{"in the next", world{sites: []script{nil, {{1 * s, broken}}}}, 9*s + 1,
-			"unknown since 9.000000001; observed up since 0; result up at 0; aside: broken; prober: broken; next at 10", "no verdict on site-b: broken; its last result is 9s old, and expired after 9s, last known: up"},
+			"unknown since 9.000000001; observed up since 0; result up at 0; aside: broken; prober: broken; next at 10", "no verdict on site-b: broken; the last result that counts is 9s old, and expired after 9s, last known: up"},
 		{"known again", world{sites: []script{nil, {{1 * s, broken}, {14 * s, up}}}}, 16 * s,
 			"up since 0; observed up since 0; result up at 15; next at 20", "site-b is up since 00:00:00 UTC"},
 		{"pinned", world{sites: []script{nil, {{1 * s, refuses}}}, override: map[int]monitor.Verdict{1: monitor.Up}}, 6 * s,
@@ -62,9 +62,9 @@ func TestSites(t *testing.T) {
 		{"for longer", world{sites: []script{nil, nil}}, 12*time.Hour + 1*s,
 			"up since 0; observed up since 0; result up at 43200; next at 43205", "site-b is up since 2000-01-01 00:00:00 UTC"},
 		{"on demand, not asked", world{sites: []script{nil, nil}, onDemand: true}, 6 * s,
-			"unknown; observed up since 0; result up at 0", "no verdict on site-b: its last result is 6s old, and expired after 4s, last known: up"},
+			"unknown; observed up since 0; result up at 0", "no verdict on site-b: the last result that counts is 6s old, and expired after 4s, last known: up"},
 		{"on demand, where retries are nothing to wait for", world{sites: []script{nil, nil}, onDemand: true, thresholds: thresholds{3, 2}, retry: 20 * s}, 4*s + 1,
-			"unknown; observed up since 0; result up at 0", "no verdict on site-b: its last result is 4s old, and expired after 4s, last known: up"},
+			"unknown; observed up since 0; result up at 0", "no verdict on site-b: the last result that counts is 4s old, and expired after 4s, last known: up"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

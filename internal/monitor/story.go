@@ -66,7 +66,7 @@ func (w *watch) record(result probe.Result, err error, confirmed bool) {
 
 	w.observe(Event{w.Name, result, err != nil, after.Verdict != before.Verdict, after.Verdict})
 	if lost {
-		w.network.log.Warn("monitor is offline: no witness answers, and failed probes do not count")
+		w.network.log.Warn("monitor is offline: no witness answers, and failed probes do not count", "witnesses", w.network.silence())
 	}
 	if regained {
 		w.network.log.Info("monitor is online again", "offline_for", offline.Round(time.Millisecond))
@@ -125,8 +125,8 @@ func tell(log *slog.Logger, before, after story) {
 	if last := after.lastUp; after.Verdict == Down && !last.IsZero() {
 		line = append(line, "since_last_up", after.turned.Sub(last).Round(time.Millisecond))
 	}
-	if last := after.lastDown; after.Verdict == Up && !last.IsZero() {
-		line = append(line, "since_last_down", after.turned.Sub(last).Round(time.Millisecond))
+	if before.Verdict == Down { // and so is up again
+		line = append(line, "since_last_down", after.turned.Sub(after.lastDown).Round(time.Millisecond), "was_down_for", after.turned.Sub(before.turned).Round(time.Millisecond))
 	}
 	log.Info("site is "+after.Verdict.String(), line...)
 }

@@ -224,7 +224,7 @@ func (w *watch) fresh() (held, bool) {
 func (w *watch) unknown() error {
 	why := "no probe of it has had a result yet"
 	if h, had := w.verdicts.Peek(w.Name); had {
-		why = fmt.Sprintf("its last result is %v old, and expired after %v, last known: %v",
+		why = fmt.Sprintf("the last result that counts is %v old, and expired after %v, last known: %v",
 			time.Since(h.at).Round(100*time.Millisecond), w.lifetime(), h.verdict)
 	}
 	if w.story.aside != nil {
