@@ -29,14 +29,15 @@ func TestHeadline(t *testing.T) {
 		each  []monitor.Verdict
 		class string
 		want  string
+		told  string
 	}{
-		{[]monitor.Verdict{up, up}, "up", "All sites are up"},
-		{[]monitor.Verdict{up, down}, "down", "site-b is down"},
-		{[]monitor.Verdict{down, down, up}, "down", "site-a and site-b are down"},
-		{[]monitor.Verdict{down, down, down}, "down", "site-a, site-b and site-c are down"},
-		{[]monitor.Verdict{down, down, down, down, up}, "down", "4 sites are down"},
-		{[]monitor.Verdict{unknown, down, unknown}, "down", "site-b is down, site-a and site-c are unknown"},
-		{[]monitor.Verdict{up, unknown}, "unknown", "site-b is unknown"},
+		{[]monitor.Verdict{up, up}, "up", "All sites are up", ""},
+		{[]monitor.Verdict{up, down}, "down", "site-b is down", "site-a is told to scale up"},
+		{[]monitor.Verdict{down, down, up}, "down", "site-a and site-b are down", "site-a, site-b and site-c are told to scale up"},
+		{[]monitor.Verdict{down, down, down}, "down", "site-a, site-b and site-c are down", "site-a, site-b and site-c are told to scale up"},
+		{[]monitor.Verdict{down, down, down, down, up}, "down", "4 sites are down", "5 sites are told to scale up"},
+		{[]monitor.Verdict{unknown, down, unknown}, "down", "site-b is down, site-a and site-c are unknown", ""},
+		{[]monitor.Verdict{up, unknown}, "unknown", "site-b is unknown", ""},
 	} {
 		m := verdicts(t, c.each...)
 		m.Value(t.Context(), "site-a") // waits for the first results
@@ -46,6 +47,30 @@ func TestHeadline(t *testing.T) {
 			if !strings.Contains(body, want) {
 				t.Errorf("%v: %q is not in\n%s", c.each, want, body)
 			}
+		}
+		var told string
+		if found := regexp.MustCompile("<p><strong>(.*)</strong></p>").FindStringSubmatch(body); found != nil {
+			told = found[1]
+		}
+		if told != c.told {
+			t.Errorf("%v: the page says %q, want %q", c.each, told, c.told)
+		}
+	}
+}
+
+// TestPagePinned is no green page: what is pinned up fails.
+func TestPagePinned(t *testing.T) {
+	t.Parallel()
+	pair := sites(monitor.Up, monitor.Down)
+	pair[1].Override = monitor.Up
+	m := run(t, pair)
+	for m.Status().Sites[1].Observed == monitor.Unknown {
+		time.Sleep(time.Millisecond)
+	}
+	body := get(m, "/").Body.String()
+	for _, want := range []string{`<header class="unknown">`, "<h1>site\u2011b is pinned up, and failing</h1>", "site-b is pinned up by its OVERRIDE; its probes say down"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is not in\n%s", want, body)
 		}
 	}
 }
@@ -92,7 +117,8 @@ func TestPageEscapes(t *testing.T) {
 		m.Wait()
 		for _, want := range []string{
 			"&lt;script&gt;alert(1)", "as &lt;script&gt;", "0 of the last 60 probes were up, 60 protocol",
-			"the certificate of site-a expires in 10 days, on 2000-01-11", "site-b is pinned up, whatever its probes say",
+			"the certificate of site-a expires in 10 days, on 2000-01-11", "site-b is pinned up by its OVERRIDE; its probes say down",
+			`<header class="down">`, "site\u2011a is down", "all sites fail, and no witnesses are set: it may be the monitor&#39;s own network",
 			"nobody asks for the value of site-b: its failover is disarmed", "It last asked 0 s ago", "for 6 min",
 		} {
 			if !strings.Contains(body, want) {

@@ -22,7 +22,10 @@ import (
 // caller waits for the first results.
 func verdicts(t testing.TB, each ...monitor.Verdict) *monitor.Monitor {
 	t.Helper()
-	var sites []monitor.Site
+	return run(t, sites(each...))
+}
+
+func sites(each ...monitor.Verdict) (sites []monitor.Site) {
 	for i, verdict := range each {
 		sites = append(sites, monitor.Site{
 			Name: fmt.Sprintf("site-%c", 'a'+i), Interval: time.Hour, Timeout: time.Hour, Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
@@ -34,6 +37,12 @@ func verdicts(t testing.TB, each ...monitor.Verdict) *monitor.Monitor {
 			},
 		})
 	}
+	return sites
+}
+
+// run watches sites until the test ends.
+func run(t testing.TB, sites []monitor.Site) *monitor.Monitor {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	m := monitor.New(sites, monitor.Options{AnswerTimeout: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
 	m.Start(ctx)

@@ -18,6 +18,7 @@ type view struct {
 	monitor.Status
 	State    monitor.Verdict // the worst of all sites, for the colour
 	Headline string
+	ScaleUp  string   // who is told to; empty when nobody is
 	Notes    []string // what somebody should look into
 	Cards    []card
 	CSS      template.CSS
@@ -28,6 +29,7 @@ type view struct {
 type card struct {
 	monitor.SiteStatus
 	Told               monitor.MetricStatus
+	ScaleUp            bool // what that means
 	Certificate        string
 	Strip              string // the last probes in words
 	Ups, Downs, Asides string // and as bars: SVG paths
@@ -37,12 +39,22 @@ func newView(m *monitor.Monitor) view {
 	status := m.Status()
 	v := view{Status: status, CSS: template.CSS(pageCSS), JS: template.JS(pageJS)}
 	v.State, v.Headline = headline(status.Sites)
+	var told []string
 	for i, site := range status.Sites {
 		history := m.History(site.Site)
 		c := card{SiteStatus: site, Told: status.Metrics[i], Certificate: validity(site), Strip: strip(history)}
 		c.Ups, c.Downs, c.Asides = bars(history, site.Timeout)
+		if c.ScaleUp = c.Told.Value != nil && *c.Told.Value > 0; c.ScaleUp {
+			told = append(told, site.Site)
+		}
 		v.Cards = append(v.Cards, c)
 		v.Notes = append(v.Notes, notes(site, c.Told, c.Certificate)...)
+	}
+	if told != nil {
+		v.ScaleUp = are(told, "told to scale up")
+	}
+	if status.Witnesses == nil && !slices.ContainsFunc(status.Sites, func(s monitor.SiteStatus) bool { return s.Observed != monitor.Down }) {
+		v.Notes = append(v.Notes, "all sites fail, and no witnesses are set: it may be the monitor's own network")
 	}
 	if v.State == monitor.Up && (!status.Online || slices.ContainsFunc(status.Sites, func(s monitor.SiteStatus) bool { return s.Prober != "" })) {
 		v.State = monitor.Unknown
@@ -53,8 +65,13 @@ func newView(m *monitor.Monitor) view {
 // headline is what one reads from three metres.
 func headline(sites []monitor.SiteStatus) (monitor.Verdict, string) {
 	with := make(map[monitor.Verdict][]string)
+	var propped []string
 	for _, s := range sites {
-		with[s.Verdict] = append(with[s.Verdict], strings.ReplaceAll(s.Site, "-", "\u2011")) // a line does not end in a name
+		name := strings.ReplaceAll(s.Site, "-", "\u2011") // a line does not end in a name
+		with[s.Verdict] = append(with[s.Verdict], name)
+		if s.Verdict == monitor.Up && s.Observed == monitor.Down {
+			propped = append(propped, name)
+		}
 	}
 	down, unknown := with[monitor.Down], with[monitor.Unknown]
 	switch {
@@ -64,6 +81,8 @@ func headline(sites []monitor.SiteStatus) (monitor.Verdict, string) {
 		return monitor.Down, are(down, "down")
 	case unknown != nil:
 		return monitor.Unknown, are(unknown, "unknown")
+	case propped != nil:
+		return monitor.Unknown, are(propped, "pinned up, and failing")
 	}
 	return monitor.Up, "All sites are up"
 }
@@ -89,7 +108,7 @@ func notes(site monitor.SiteStatus, told monitor.MetricStatus, certificate strin
 		notes = append(notes, site.Site+" cannot be probed: "+site.Prober)
 	}
 	if site.Override != "" {
-		notes = append(notes, site.Site+" is pinned "+site.Override+", whatever its probes say")
+		notes = append(notes, site.Explanation)
 	}
 	if !told.Armed {
 		notes = append(notes, "nobody asks for the value of "+site.Site+": its failover is disarmed")

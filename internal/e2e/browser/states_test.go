@@ -54,7 +54,7 @@ var states = []struct {
 		name:     "up",
 		world:    up,
 		headline: "All sites are up",
-		header:   "The monitor is online. As of ",
+		header:   "No witnesses are set, which would tell dead sites from a monitor that is cut off. As of ",
 		cards: map[string]string{
 			"site-a": "up\nsite-a is up since\nof the last\nprobes were up\nCertificate\nexpires in 20 days, on\ndown after 3, up after 2 in a row\n0\nis what KEDA at site-a is told\nIt last asked\nas keda-operator",
 			"site-b": "up\nsite-b is up since\n0\nis what KEDA at site-b is told",
@@ -84,7 +84,7 @@ var states = []struct {
 		name:     "override",
 		world:    override,
 		headline: "site-b is down",
-		header:   "site-b is pinned down, whatever its probes say",
+		header:   "site-b is pinned down by its OVERRIDE; its probes say up",
 		cards: map[string]string{
 			"site-a": "1\nis what KEDA at site-a is told",
 			"site-b": "down\npinned\nsite-b is pinned down by its OVERRIDE; its probes say up\nOverride\ndown",
@@ -94,7 +94,7 @@ var states = []struct {
 		name:     "unknown",
 		world:    unknown,
 		headline: "site-b is unknown",
-		header:   "The monitor is online",
+		header:   "No witnesses are set",
 		cards: map[string]string{
 			"site-a": "up\n503\nso it holds: no verdict on site-b",
 			"site-b": "unknown\nno probe of it has had a result yet\nno probe yet\nnone yet\nat most 60.1 s, 0.1 s if refused",
@@ -118,7 +118,7 @@ var states = []struct {
 		name:     "many",
 		world:    many,
 		headline: "site-openshift-eu-central-production and site-us-west are down",
-		header:   "The monitor is online",
+		header:   "No witnesses are set",
 		cards:    map[string]string{"site-us-east": "up\n2\nis what KEDA at site-us-east is told", "site-us-west": "down\nrefused"},
 	},
 }
