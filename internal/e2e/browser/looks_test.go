@@ -31,6 +31,9 @@ func (p *tab) looks(t *testing.T, name string) {
 			if needs := eval[int64](t, p, "document.scrollingElement.scrollWidth"); needs > width {
 				t.Errorf("%s: at %d px the page is %d px wide", name, width, needs)
 			}
+			if width == 360 && !eval[bool](t, p, worstFirst) {
+				t.Errorf("%s: at %d px a site in trouble is below one that is well", name, width)
+			}
 			for _, pale := range eval[[]string](t, p, contrasts) {
 				t.Errorf("%s at %d px, %s: %s", name, width, scheme, pale)
 			}
@@ -48,6 +51,12 @@ func (p *tab) looks(t *testing.T, name string) {
 		t.Errorf("%s has the same colours in the light and in the dark: %s", name, paper["light"])
 	}
 }
+
+// worstFirst is whether the cards stand in the order of what somebody with a phone looks for.
+const worstFirst = `[...document.querySelectorAll("section")]
+	.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+	.map(card => ["down", "unknown", "up"].indexOf(card.className))
+	.every((rank, i, all) => rank >= (all[i - 1] ?? 0))`
 
 // contrasts lists the text whose contrast to what is behind it is below 4.5, by the formula of WCAG 2,
 // and first of all that there is text.
