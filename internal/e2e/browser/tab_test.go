@@ -112,11 +112,15 @@ func (p *tab) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 // eval is what a JavaScript expression comes to in the page.
 func eval[T any](t *testing.T, p *tab, expression string) T {
 	t.Helper()
-	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		t.Fatalf("%s: %v", expression, err)
+	for {
+		value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+		switch {
+		case err == nil:
+			return value
+		case !strings.Contains(err.Error(), "navigated or closed"): // the page that was asked is just being loaded anew
+			t.Fatalf("%s: %v", expression, err)
+		}
 	}
-	return value
 }
 
 // text is what a reader sees of the first element like that.
