@@ -3,7 +3,6 @@ package cluster
 import (
 	"net/http"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"testing"
 
@@ -44,11 +43,6 @@ func newWorld(t *testing.T, site string, more ...string) *world {
 	}
 	return &world{rig.Start(t, filepath.Join(binaries, "failover-monitor"), nil, slices.Concat(settings, sites, more)...), b}
 }
-
-var worstCase = regexp.MustCompile(`worst_case_detection=(\S+)`)
-
-// worstCase is the monitor's own word at its start for the time that it takes to see that a site hangs.
-func (w *world) worstCase() string { return worstCase.FindStringSubmatch(w.Log())[1] }
 
 func newSite(t *testing.T) *fakesite.Site {
 	t.Helper()
