@@ -82,7 +82,7 @@ func (p *Prober) Probe(ctx context.Context) (Result, error) {
 func Connect(address string, timeout time.Duration) func(context.Context) (Result, error) {
 	return func(ctx context.Context) (Result, error) {
 		return measure(ctx, timeout, func(ctx context.Context, _ *steps) error {
-			conn, err := dialAnew(ctx, "tcp", address)
+			conn, err := dialer{timeout}.dial(ctx, "tcp", address)
 			if err == nil {
 				conn.Close()
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 )
@@ -51,7 +50,7 @@ func (t *transport) CloseIdleConnections() {
 func onceOnly(target Target) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialAnew,
+		DialContext:            dialer{target.Timeout}.dial,
 		OnProxyConnectResponse: checkProxy,
 		TLSClientConfig:        &tls.Config{RootCAs: target.RootCAs, InsecureSkipVerify: target.SkipVerify},
 		DisableKeepAlives:      true,
@@ -60,13 +59,6 @@ func onceOnly(target Target) *http.Transport {
 	}
 	t.Protocols.SetHTTP1(true)
 	return t
-}
-
-// dialAnew connects with a resolver of its own: the shared one would let a lookup join another that is
-// still under way, perhaps that of the last probe, which has hung.
-func dialAnew(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Resolver: new(net.Resolver)}
-	return dialer.DialContext(ctx, network, address)
 }
 
 // loadClientCertificate reads the certificate and its key anew: they may have been replaced.

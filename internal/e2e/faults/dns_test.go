@@ -36,12 +36,17 @@ const (
 )
 
 // resolves gives the address of the sites, and no IPv6 address.
-func resolves(question []byte, _ bool) []byte {
+func resolves(question []byte, _ bool) []byte { return records(question, rig.Host()) }
+
+// records gives these IPv4 addresses.
+func records(question []byte, addresses ...net.IP) []byte {
 	response := respond(noError)(question, false)
 	if kind := binary.BigEndian.Uint16(question[len(question)-4:]); kind == ipv4 {
-		response[7] = 1                                                      // one answer:
-		response = append(response, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4) // the name asked for, A, IN, a minute
-		response = append(response, rig.Host().To4()...)
+		response[7] = byte(len(addresses))
+		for _, address := range addresses {
+			response = append(response, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4) // the name asked for, A, IN, a minute
+			response = append(response, address.To4()...)
+		}
 	}
 	return response
 }

@@ -3,6 +3,8 @@
 package faults
 
 import (
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -19,8 +21,9 @@ func networkFaults(t *testing.T) []fault {
 		nameFault("DNS has no address for the site", "empty.test", respond(noError)),
 		nameFault("DNS does not know the site", "unknown.test", respond(nxDomain)),
 		nameFault("DNS fails", "fails.test", respond(servFail)),
-		retried(nameFault("DNS hangs every other time; FAILURE_THRESHOLD=2", "flaps.test", alternating(silent))),
+		absorbed(nameFault("DNS does not answer every other question; SUCCESS_THRESHOLD=2", "flaps.test", alternating(silent))),
 		witnessed(nameFault("DNS hangs, also for the only witness", "alone.test", silent)),
+		deafFault(),
 		proxyFault(t, "proxy dies", (*fakesite.Site).Refuse),
 		proxyFault(t, "proxy hangs", func(proxy *fakesite.Site) { proxy.Become(fakesite.Hang) }),
 	}
@@ -40,12 +43,36 @@ func nameFault(name, host string, treat treatment) fault {
 	}
 }
 
-// retried counts a failure only when it is the second in a row.
-func retried(f fault) fault {
+// absorbed is no failure for a probe, which asks again. If it were one, that would be seen for some time.
+func absorbed(f fault) fault {
 	environ := f.environ
-	f.environ = func(s *scene) []string { return append(environ(s), "FAILURE_THRESHOLD=2") }
+	f.environ = func(s *scene) []string { return append(environ(s), "SUCCESS_THRESHOLD=2") }
 	f.sees = "0"
 	return f
+}
+
+// deafFault gives site B's host two addresses, the first of which is silent for a while.
+func deafFault() fault {
+	host := net.IPv4(127, 1, 1, 1)
+	var stop func()
+	at := func(host string, s *scene) string {
+		return strings.Replace(s.b.Address(), rig.Host().String(), host, 1)
+	}
+	return fault{
+		name: "one of the site's two addresses is silent",
+		environ: func(s *scene) []string {
+			s.dns.become("two.test", func(question []byte, _ bool) []byte { return records(question, host, rig.Host()) })
+			return []string{"SITE_B_HEALTH_URL=http://" + at("two.test", s)}
+		},
+		begin: func(s *scene) {
+			var err error
+			if stop, err = fakesite.Deaf(netip.MustParseAddrPort(at(host.String(), s))); err != nil {
+				s.Fatal(err)
+			}
+		},
+		end:  func(*scene) { stop() },
+		sees: "0",
+	}
 }
 
 // witnessed counts a failure only if a witness answers, whose name nobody resolves either. It takes longer
