@@ -198,6 +198,10 @@ func TestRefusedValues(t *testing.T) {
 		{"SITE_C_HEALTH_URL=ftp://c.example.com", `SITE_C_HEALTH_URL="ftp://c.example.com": `, url},
 		{"SITE_C_HEALTH_URL=https:///healthz", `SITE_C_HEALTH_URL="https:///healthz": `, url},
 		{"SITE_C_HEALTH_URL=http://c:99999/", `SITE_C_HEALTH_URL="http://c:99999/": `, url},
+		{"SITE_C_HEALTH_URL=https://https://c/", `SITE_C_HEALTH_URL="https://https://c/": `, url},
+		{"SITE_C_HEALTH_URL=https://c,https://d", `SITE_C_HEALTH_URL="https://c,https://d": `, url},
+		{"SITE_C_HEALTH_URL=https://$HOST/", `SITE_C_HEALTH_URL="https://$HOST/": `, url},
+		{"SITE_C_HEALTH_URL=https://*.example.com/", `SITE_C_HEALTH_URL="https://*.example.com/": `, url},
 		{"SITE_C_HEALTH_URL=http://u:geheim#@c/", "SITE_C_HEALTH_URL: value not shown, it may hold a password: ", url},
 		{"SITE_C_HEALTH_URL=c/?token=geheim", "SITE_C_HEALTH_URL: value not shown, it may hold a password: ", url},
 		{"SITE_C_VERIFY_TLS=no", "SITE_C_VERIFY_TLS: there is no site-c; set SITE_C_HEALTH_URL, too", ""},
@@ -235,6 +239,7 @@ func TestRefusedValues(t *testing.T) {
 		{"export HTTP_PROXY=http://proxy:3128", "HTTP_PROXY: value not shown: write HTTP_PROXY" + unquoted, ""},
 		{"HTTP_PROXY=http://u:geh/eim@proxy:3128", "HTTP_PROXY: value not shown: want a URL", ""},
 		{"HTTP_PROXY=http://proxy:31x8", "HTTP_PROXY: value not shown: want a URL", ""},
+		{"HTTP_PROXY=http://proxy:99999", "HTTP_PROXY: value not shown: want a URL", ""},
 		{"HTTP_PROXY=http:/proxy:3128", "HTTP_PROXY: value not shown: want a URL", ""},
 		{"EXTRA_HEADER_KEY=a b\x00EXTRA_HEADER_VAL=geheim", "EXTRA_HEADER_KEY: value not shown", ""},
 		{"EXTRA_HEADER_KEY=Host\x00EXTRA_HEADER_VAL=https://app", "EXTRA_HEADER_VAL: value not shown: for EXTRA_HEADER_KEY=Host want a host", ""},
@@ -298,6 +303,20 @@ func TestOneSiteOnItsOwn(t *testing.T) {
 	want := []string{"SITE_B_HEALTH_URL=https://b.example.com/healthz", "SITE_B_PROBE_TIMEOUT_SEC=1", "SITE_B_VERIFY_TLS=false", "SITE_B_EXTRA_HEADER_VAL=***"}
 	if !slices.Equal(own, want) {
 		t.Errorf("site-b's own settings %q, want %q", own, want)
+	}
+}
+
+// TestQuery sends what may not stand in a query as its percent code, and the rest as it is.
+func TestQuery(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{
+		"a b": "a%20b", "x=ü": "x=%C3%BC", `{"a":"<b>"}`: "%7B%22a%22:%22%3Cb%3E%22%7D",
+		"a=%20+/?:@!$&'()*,;=-._~": "a=%20+/?:@!$&'()*,;=-._~",
+	} {
+		cfg := load(t, twoSites("SITE_B_HEALTH_URL=http://b/healthz?"+query)...)
+		if got := cfg.Sites[1].HealthURL.Reveal().RequestURI(); got != "/healthz?"+want {
+			t.Errorf("%s: asks for %s, want %s", query, got, want)
+		}
 	}
 }
 

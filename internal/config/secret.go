@@ -52,9 +52,22 @@ func (u *URL) UnmarshalText(text []byte) error {
 	if err != nil || !probeable(parsed) {
 		return fmt.Errorf("%s: want a URL such as https://site.example.com/healthz", quoteURL(string(text)))
 	}
-	parsed.Fragment, parsed.RawFragment = "", ""
+	parsed.Fragment, parsed.RawFragment, parsed.RawQuery = "", "", escaped(parsed.RawQuery)
 	u.secret = parsed
 	return nil
+}
+
+// escaped is a query without what may not stand in one (RFC 3986, section 3.4): net/http would send it as it is.
+func escaped(query string) string {
+	var text strings.Builder
+	for _, c := range []byte(query) {
+		if c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&text, "%%%02X", c)
+		} else {
+			text.WriteByte(c)
+		}
+	}
+	return text.String()
 }
 
 // quoteURL quotes what should have been a URL, unless there may be a secret in it.
@@ -79,7 +92,7 @@ func hasHost(u *url.URL) bool {
 			return false
 		}
 	}
-	return u.Hostname() != "" && !strings.ContainsAny(u.Host, " <>\"")
+	return u.Hostname() != "" && !strings.HasSuffix(u.Host, ":") && !strings.ContainsAny(u.Host, " <>\"$*,;")
 }
 
 // String is the URL with *** in place of its secrets.

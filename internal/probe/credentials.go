@@ -16,11 +16,6 @@ const maxToken = 16 << 10
 // credentials are the headers that only the target itself may see.
 func credentials(target Target) (http.Header, error) {
 	headers := make(http.Header)
-	if user := target.URL.User; user != nil {
-		password, _ := user.Password()
-		req := http.Request{Header: headers}
-		req.SetBasicAuth(user.Username(), password)
-	}
 	value := target.HeaderVal
 	if target.HeaderValFile != "" {
 		token, err := readToken(target.HeaderValFile)
@@ -31,6 +26,11 @@ func credentials(target Target) (http.Header, error) {
 	}
 	if target.HeaderKey != "" {
 		headers.Set(target.HeaderKey, value)
+	}
+	if user := target.URL.User; user != nil { // goes before a header for all sites, as it did with requests
+		password, _ := user.Password()
+		req := http.Request{Header: headers}
+		req.SetBasicAuth(user.Username(), password)
 	}
 	return headers, nil
 }

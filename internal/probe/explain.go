@@ -92,6 +92,8 @@ func explainTLS(err error, at *steps) (Reason, string) {
 		return ReasonTLSExpired, "certificate expired on " + invalid.Cert.NotAfter.Format(time.DateOnly)
 	case errors.As(err, &unknown):
 		return ReasonTLSUnknown, fmt.Sprintf("certificate is signed by an unknown authority, %q", unknown.Cert.Issuer.CommonName)
+	case errors.As(err, &name) && len(certificateNames(name.Certificate)) == 0:
+		return ReasonTLSName, "certificate has no names in it; a common name alone does not count"
 	case errors.As(err, &name):
 		return ReasonTLSName, fmt.Sprintf("certificate is for other names: %q", certificateNames(name.Certificate))
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &noTLS):

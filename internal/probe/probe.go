@@ -32,7 +32,7 @@ const (
 
 // Target is what to probe and what counts as up.
 type Target struct {
-	URL             *url.URL              // http or https; user and password are sent as basic auth
+	URL             *url.URL              // http or https; user and password are sent as basic auth, also in place of a header Authorization
 	Method          string                // GET, HEAD, OPTIONS or POST
 	Timeout         time.Duration         // over the whole probe
 	Accept          func(status int) bool // whether a status is up
@@ -123,10 +123,10 @@ func (p *Prober) exchange(ctx context.Context, at *steps, headers http.Header) e
 	at.goesTo(req)
 	jar, _ := cookiejar.New(nil) // for this probe alone: a redirect that sets a cookie and asks for it works
 	client := http.Client{Transport: p.transport, Jar: jar, CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		at.redirect(next)
 		if err := p.checkRedirect(next, via); err != nil {
 			return err
 		}
+		at.redirect(next)
 		p.authorize(next, headers)
 		return nil
 	}}
@@ -135,8 +135,12 @@ func (p *Prober) exchange(ctx context.Context, at *steps, headers http.Header) e
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.ProtoMajor != 1 {
+	if resp.ProtoMajor != 1 || resp.StatusCode < 100 {
 		return failure{ReasonProtocol, "the answer is not HTTP/1.1, " + at.String()}
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols { // what follows is no body, and knows no deadline
+		resp.Body.Close()
+		resp.Body = http.NoBody
 	}
 	at.answered(resp.StatusCode)
 	if !p.target.Accept(resp.StatusCode) {

@@ -82,6 +82,10 @@ func TestReasons(t *testing.T) {
 	secure := func(cert tls.Certificate) fakesite.Behaviour {
 		return fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
 	}
+	acceptAny := func(t *probe.Target) { t.Accept = func(int) bool { return true } }
+	switching := func(conn net.Conn) { // and goes on for ever
+		fakesite.Drip("HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n", "x", 50*time.Millisecond)(conn)
+	}
 	tomorrow, lastYear := time.Now().AddDate(0, 0, 1), time.Date(2025, 3, 9, 0, 0, 0, 0, time.UTC)
 	ok := "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
@@ -96,6 +100,9 @@ func TestReasons(t *testing.T) {
 		"204":            {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 204 No Content\r\n\r\n")), status: 204},
 		"503":            {url: "http://" + site(t, fakesite.Answer(503)), reason: probe.ReasonStatus, detail: "status 503", status: 503},
 		"odd status":     {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 999 Odd\r\n\r\n")), reason: probe.ReasonStatus, detail: "status 999", status: 999},
+		"status 20":      {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 020 Odd\r\n\r\n")), change: acceptAny, reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1, reading the headers from ADDR"},
+		"101":            {url: "http://" + site(t, switching), reason: probe.ReasonStatus, detail: "status 101", status: 101},
+		"101 is well":    {url: "http://" + site(t, switching), change: acceptAny, status: 101},
 		"refused":        {url: "http://" + refusing(t), reason: probe.ReasonRefused, detail: "connection refused, connecting to ADDR"},
 		"reset":          {url: "http://" + site(t, fakesite.Reset), reason: probe.ReasonReset, detail: "connection reset, waiting for an answer from ADDR"},
 		"hang":           {url: "http://" + site(t, fakesite.Hang), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still waiting for an answer from ADDR"},
@@ -181,14 +188,14 @@ func TestCredentialsStayAtHome(t *testing.T) {
 		key, val, userinfo string
 		home, away         seen // Host and UserAgent are left out where they are as usual
 	}{
-		"authorization": {key: "Authorization", val: "Bearer x", home: seen{Authorization: "Bearer x"}},
-		"referer":       {key: "Referer", val: "https://x", home: seen{Referer: "https://x"}},
-		"custom header": {key: "X-Token", val: "x", home: seen{Token: "x"}},
-		"user info":     {userinfo: "user:pw@", home: seen{Authorization: "Basic dXNlcjpwdw=="}},
-		"both":          {key: "X-Token", val: "x", userinfo: "user:pw@", home: seen{Token: "x", Authorization: "Basic dXNlcjpwdw=="}},
-		"header wins":   {key: "Authorization", val: "Bearer x", userinfo: "user:pw@", home: seen{Authorization: "Bearer x"}},
-		"host":          {key: "Host", val: "app.example.com", home: seen{Host: "app.example.com"}},
-		"user agent":    {key: "User-Agent", val: "secret", home: seen{UserAgent: "secret"}},
+		"authorization":  {key: "Authorization", val: "Bearer x", home: seen{Authorization: "Bearer x"}},
+		"referer":        {key: "Referer", val: "https://x", home: seen{Referer: "https://x"}},
+		"custom header":  {key: "X-Token", val: "x", home: seen{Token: "x"}},
+		"user info":      {userinfo: "user:pw@", home: seen{Authorization: "Basic dXNlcjpwdw=="}},
+		"both":           {key: "X-Token", val: "x", userinfo: "user:pw@", home: seen{Token: "x", Authorization: "Basic dXNlcjpwdw=="}},
+		"user info wins": {key: "Authorization", val: "Bearer x", userinfo: "user:pw@", home: seen{Authorization: "Basic dXNlcjpwdw=="}},
+		"host":           {key: "Host", val: "app.example.com", home: seen{Host: "app.example.com"}},
+		"user agent":     {key: "User-Agent", val: "secret", home: seen{UserAgent: "secret"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -274,7 +281,8 @@ func TestRedirects(t *testing.T) {
 			target := target(t, c.url)
 			target.Method, target.FollowRedirects = c.method, c.follow
 			got := run(t, target)
-			if got.Reason != c.reason || !strings.HasPrefix(got.Detail, c.detail) || got.Status != c.status || strings.Contains(got.Detail, "secret") {
+			if got.Reason != c.reason || !strings.HasPrefix(got.Detail, c.detail) || got.Status != c.status || strings.Contains(got.Detail, "secret") ||
+				strings.Contains(got.Detail, "after a redirect") != (name == "where it ends is named") {
 				t.Errorf("got %q %q %d, want %q %q %d", got.Reason, got.Detail, got.Status, c.reason, c.detail, c.status)
 			}
 		})
