@@ -95,11 +95,15 @@ const statusLimit = 4000
 
 // verdicts is the line that "systemctl status" shows.
 func verdicts(m *monitor.Monitor) string {
-	var sites []string
-	for _, s := range m.Status().Sites {
-		sites = append(sites, s.String())
+	status := m.Status()
+	var words []string
+	if !status.Online {
+		words = append(words, "offline since "+monitor.Clock(status.OfflineSince))
 	}
-	line := "STATUS=" + strings.Join(sites, ", ")
+	for _, s := range status.Sites {
+		words = append(words, s.String())
+	}
+	line := "STATUS=" + strings.Join(words, ", ")
 	if len(line) > statusLimit {
 		line = line[:statusLimit] + "…"
 	}

@@ -61,8 +61,8 @@ type Probing struct {
 	RetryInterval    PositiveSeconds `env:"RETRY_INTERVAL_SEC" envDefault:"1"` // from a probe's end to the next start while a streak is under way
 }
 
-// alternatives are settings that stand for each other: a site that gives one inherits none of its group.
-var alternatives = [][]string{{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"}, {"EXTRA_HEADER_VAL", "EXTRA_HEADER_VAL_FILE"}}
+// groups are settings that stand for, or belong to, each other: a site that gives one inherits none of its group.
+var groups = [][]string{{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"}, {"EXTRA_HEADER_VAL", "EXTRA_HEADER_VAL_FILE"}, {"CLIENT_CERT_FILE", "CLIENT_KEY_FILE"}}
 
 // Site is one site, and how it is probed.
 type Site struct {

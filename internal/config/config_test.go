@@ -226,7 +226,8 @@ func TestRefusedValues(t *testing.T) {
 		{"WITNESS_URLS=tcp://10.0.0.53", `WITNESS_URLS="tcp://10.0.0.53": want URLs such as `, ""},
 		{"WITNESS_URLS=ftp://u:geheim@w", "WITNESS_URLS: value not shown, it may hold a password: want URLs such as ", ""},
 		{"CLIENT_CERT_FILE=/x", "CLIENT_CERT_FILE is set but CLIENT_KEY_FILE is not: set both or neither", ""},
-		{"SITE_B_CLIENT_KEY_FILE=/x", "SITE_B_CLIENT_KEY_FILE is set but CLIENT_CERT_FILE is not: set both or neither", ""},
+		{"SITE_B_CLIENT_KEY_FILE=/x", "SITE_B_CLIENT_KEY_FILE is set but SITE_B_CLIENT_CERT_FILE is not: set both or neither", ""},
+		{"CLIENT_CERT_FILE=/x\x00CLIENT_KEY_FILE=/x\x00SITE_B_CLIENT_CERT_FILE=/y", "SITE_B_CLIENT_CERT_FILE is set but SITE_B_CLIENT_KEY_FILE is not: set both or neither", ""},
 		{"EXTRA_HEADER_VAL_FILE=/x", "EXTRA_HEADER_VAL_FILE is set but EXTRA_HEADER_KEY is not: set both or neither", ""},
 		{"EXTRA_HEADER_KEY=X\x00EXTRA_HEADER_VAL=geheim\x00EXTRA_HEADER_VAL_FILE=/x", "EXTRA_HEADER_VAL and EXTRA_HEADER_VAL_FILE are set: keep one of them", ""},
 		{"TLS_SERVER_NAME=app:8443", `TLS_SERVER_NAME="app:8443": want a host name without a port, such as app.example.com`, ""},
@@ -364,20 +365,21 @@ func TestCABundle(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	bundle := filepath.Join(dir, "ca.pem")
-	if err := os.WriteFile(bundle, fakesite.NewCA("Test CA").PEM, 0o600); err != nil {
+	bundle, ca := filepath.Join(dir, "ca.pem"), fakesite.NewCA("Test CA").PEM
+	if err := os.WriteFile(bundle, ca, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "README"), []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	system, _ := x509.SystemCertPool()
+	both, _ := x509.SystemCertPool()
+	both.AppendCertsFromPEM(ca)
 	for _, line := range []string{"CA_BUNDLE=" + bundle, "REQUESTS_CA_BUNDLE=" + dir} {
 		cfg := load(t, twoSites(line)...)
 		if len(cfg.Warnings) > 0 {
 			t.Errorf("%s: %q", line, cfg.Warnings)
 		}
-		if cfg.Sites[0].RootCAs == nil || cfg.Sites[0].RootCAs.Equal(system) {
+		if !both.Equal(cfg.Sites[0].RootCAs) {
 			t.Errorf("%s: the certificate was not added to the system's", line)
 		}
 		if cfg.Sites[0].RootCAs != cfg.Sites[1].RootCAs {

@@ -80,7 +80,7 @@ func (l *loader) source(prefix, key string) string {
 	if !slices.Contains(l.shared, key) {
 		return prefix + key // nothing to inherit
 	}
-	for _, group := range alternatives {
+	for _, group := range groups {
 		if slices.Contains(group, key) && slices.ContainsFunc(group, func(k string) bool { return l.vars[prefix+k] != "" }) {
 			return prefix + key
 		}

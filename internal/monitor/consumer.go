@@ -16,8 +16,7 @@ type consumer struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
-	last   time.Time // of the polls, or of the start
-	asked  bool      // whether there was a poll
+	last   time.Time // of the polls
 	by     string    // who polled last, as the request says
 	silent bool      // nobody has asked for too long
 	timer  *time.Timer
@@ -27,7 +26,6 @@ type consumer struct {
 func (c *consumer) start() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = time.Now()
 	c.timer = time.AfterFunc(pollTimeout, c.look)
 }
 
@@ -41,7 +39,7 @@ func (c *consumer) stop() {
 func (c *consumer) polled(by string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last, c.asked, c.by = time.Now(), true, by
+	c.last, c.by = time.Now(), by
 	if c.silent {
 		c.timer.Reset(0)
 	}

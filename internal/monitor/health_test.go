@@ -131,23 +131,24 @@ func TestStuckBetweenProbes(t *testing.T) {
 
 // TestNoFalseExpiry has a result that arrives in the very moment in which the verdict before it expires.
 // Whichever of the two comes first: a verdict that is told to have expired is told to be known again.
-// The result itself is overdue, and set aside; the next probe brings one that counts.
 func TestNoFalseExpiry(t *testing.T) {
 	t.Parallel()
 	for range 200 {
 		synctest.Test(t, func(t *testing.T) {
-			began, log := time.Now(), new(journal)
+			log := new(journal)
+			o := options(log)
+			o.Observe = func(monitor.Event) { sleepUntil(5500 * time.Millisecond) } // so late is the second probe
 			late := func(context.Context) (probe.Result, error) {
 				result := probe.Result{Up: true, Began: time.Now()}
-				if time.Since(began) == 5*time.Second {
-					time.Sleep(timeout + time.Second + 1)
+				if time.Since(midnight) > time.Second {
+					sleepUntil(5*time.Second + timeout + time.Second + 1)
 				}
 				return result, nil
 			}
-			m := monitor.New([]monitor.Site{{Name: "site-a", Probe: late, Interval: 5 * time.Second, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}}, options(log))
+			m := monitor.New([]monitor.Site{{Name: "site-a", Probe: late, Interval: 5 * time.Second, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}}, o)
 			ctx, cancel := context.WithCancel(t.Context())
 			m.Start(ctx)
-			time.Sleep(10500 * time.Millisecond)
+			sleepUntil(9500 * time.Millisecond)
 			status, logged := m.Status().Sites[0], log.String()
 			if strings.Count(logged, "verdict expired") != strings.Count(logged, "verdict known again") || status.Verdict != monitor.Up {
 				t.Errorf("%v, and the log says\n%s", status.Verdict, logged)
@@ -174,7 +175,7 @@ func TestStoppedDuringAProbe(t *testing.T) {
 					b.set(func(f *fake) { f.stuck, f.takes = false, time.Second })
 					b.free <- true
 					time.Sleep(100 * time.Millisecond)
-					if logged := log.String(); strings.Contains(logged, "site-b from=unknown") || !strings.Contains(logged, "26s after it should have") {
+					if logged := log.String(); strings.Contains(logged, "site-b from=unknown") || !strings.Contains(logged, "which ended 26") {
 						t.Errorf("its result counts:\n%s", logged)
 					}
 					if last := m.Status().Sites[1].LastResult; last == nil || last.Up != (found == "up") {
@@ -186,4 +187,23 @@ func TestStoppedDuringAProbe(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestStoppedForAMoment ends most of a second after the timeout: too soon to count as stuck, and too late to be the
+// site's timeout.
+func TestStoppedForAMoment(t *testing.T) {
+	t.Parallel()
+	a, b := newFake(), newFake()
+	bubble(t, 5*time.Second, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, log *journal) {
+		time.Sleep(time.Second)
+		b.set(func(f *fake) { f.stuck, f.down = true, true })
+		time.Sleep(4*time.Second + timeout + 600*time.Millisecond)
+		b.set(func(f *fake) { f.stuck, f.down = false, false })
+		b.free <- true
+		time.Sleep(100 * time.Millisecond)
+		wantAnswer(t, m, "site-a", "0")
+		if logged := log.String(); strings.Contains(logged, "site is down") || !strings.Contains(logged, "probe does not count") {
+			t.Errorf("its result counts:\n%s", logged)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"slices"
 	"time"
 
 	"failover-monitor/internal/probe"
@@ -17,15 +18,12 @@ type Past struct {
 	SetAside bool // it does not count
 }
 
-// history is a ring of the last probes.
-type history struct {
-	ring  [historyLength]Past
-	count int // of all probes ever
-}
-
-func (h *history) add(p Past) {
-	h.ring[h.count%historyLength] = p
-	h.count++
+// remember keeps a probe, and forgets the oldest for it. The caller holds the lock.
+func (w *watch) remember(p Past) {
+	if len(w.history) == historyLength {
+		w.history = slices.Delete(w.history, 0, 1)
+	}
+	w.history = append(w.history, p)
 }
 
 // History is a site's last probes, the oldest first. It is no part of [Monitor.Status], most of whose readers,
@@ -34,14 +32,5 @@ func (m *Monitor) History(name string) []Past {
 	w := m.byName[name]
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.history.list()
-}
-
-// list has the oldest first.
-func (h *history) list() []Past {
-	var past []Past
-	for i := max(0, h.count-historyLength); i < h.count; i++ {
-		past = append(past, h.ring[i%historyLength])
-	}
-	return past
+	return slices.Clone(w.history)
 }

@@ -257,9 +257,9 @@ func TestCallersBeforeTheFirstResult(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			a, b := newFake(), newFake()
-			b.takes = c.takes
-			bubble(t, 5*time.Second, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+			a, b, other := newFake(), newFake(), newFake() // two to wait for, and no longer than for one
+			b.takes, other.takes = c.takes, c.takes
+			bubble(t, 5*time.Second, []*fake{a, b, other}, func(t *testing.T, m *monitor.Monitor, _ *journal) {
 				asked := time.Now()
 				var callers sync.WaitGroup
 				for range 10 {

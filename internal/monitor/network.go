@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"failover-monitor/internal/probe"
 )
 
 // WitnessTimeout is how long a witness has to answer. It is its own, and short: it comes on top of a
@@ -34,7 +32,7 @@ type network struct {
 	mu      sync.Mutex
 	began   time.Time           // of the last round
 	planned *round              // that has not begun yet, nil if there is none
-	answers []witnessAnswer     // the last of each witness
+	answers []WitnessStatus     // the last of each witness
 	cutOff  map[string]struct{} // sites whose last failure no witness confirmed; cleared when one answers; offline while there are any
 	lostAt  time.Time           // when the first of them was
 }
@@ -45,23 +43,12 @@ type round struct {
 	online bool // to be read when done
 }
 
-// witnessAnswer is what a witness answered last.
-type witnessAnswer struct {
-	asked  time.Time
-	result probe.Result
-	err    error
-}
-
-// detail is why it did not answer, empty if it did.
-func (a witnessAnswer) detail() string {
-	if a.err != nil {
-		return a.err.Error()
-	}
-	return a.result.Detail
-}
-
 func newNetwork(witnesses []Witness, log *slog.Logger) *network {
-	return &network{witnesses: witnesses, log: log, answers: make([]witnessAnswer, len(witnesses)), cutOff: make(map[string]struct{})}
+	n := &network{witnesses: witnesses, log: log, cutOff: make(map[string]struct{})}
+	for _, w := range witnesses {
+		n.answers = append(n.answers, WitnessStatus{Witness: w.Name})
+	}
+	return n
 }
 
 // offlineError is why a failed probe does not count.
@@ -127,10 +114,13 @@ func (n *network) ask(ctx context.Context, r *round) {
 	answers := make(chan bool, len(n.witnesses))
 	for i, w := range n.witnesses {
 		n.rounds.Go(func() {
-			asked := time.Now()
+			asked := time.Now().UTC()
 			result, err := w.Probe(ctx)
+			if err != nil {
+				result.Detail = err.Error()
+			}
 			n.mu.Lock()
-			n.answers[i] = witnessAnswer{asked, result, err}
+			n.answers[i] = WitnessStatus{w.Name, asked, result.Up, result.Detail}
 			n.mu.Unlock()
 			answers <- result.Up
 		})
@@ -161,8 +151,8 @@ func (n *network) silence() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var words []string
-	for i, w := range n.witnesses {
-		words = append(words, w.Name+": "+n.answers[i].detail())
+	for _, a := range n.answers {
+		words = append(words, a.Witness+": "+a.Detail)
 	}
 	return strings.Join(words, "; ")
 }

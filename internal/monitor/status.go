@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,19 +170,14 @@ func (n *network) describe(status *Status) {
 	if len(n.cutOff) > 0 {
 		status.Online, status.OfflineSince = false, n.lostAt.UTC()
 	}
-	for i, w := range n.witnesses {
-		answer := n.answers[i]
-		status.Witnesses = append(status.Witnesses, WitnessStatus{Witness: w.Name, Asked: answer.asked.UTC(), Answered: answer.result.Up, Detail: answer.detail()})
-	}
+	status.Witnesses = slices.Clone(n.answers)
 }
 
 func (c *consumer) describe(metric *MetricStatus) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	metric.Armed = time.Since(c.last) < pollTimeout
-	if c.asked {
-		metric.LastPoll, metric.PolledBy = c.last.UTC(), c.by
-	}
+	metric.LastPoll, metric.PolledBy = c.last.UTC(), c.by
+	metric.Armed = !c.silent || time.Since(c.last) < pollTimeout
 }
 
 func (w *watch) status() SiteStatus {

@@ -119,3 +119,22 @@ func TestStopWaits(t *testing.T) {
 		})
 	}
 }
+
+// TestStopOnDemand: who waits for a new probe when the monitor stops does not get what the last one found.
+func TestStopOnDemand(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newFake()
+		ctx, cancel := context.WithCancel(t.Context())
+		m := monitor.New([]monitor.Site{
+			{Name: "site-a", Probe: newFake().probe, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}},
+			{Name: "site-b", Probe: b.probe, Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}},
+		}, options(io.Discard))
+		m.Start(ctx)
+		wantAnswer(t, m, "site-a", "0")
+		b.set(func(f *fake) { f.takes = time.Hour })
+		time.AfterFunc(time.Second, cancel)
+		wantAnswer(t, m, "site-a", "no verdict on site-b: no probe of it has had a result yet")
+		m.Wait()
+	})
+}

@@ -60,7 +60,7 @@ func (w *watch) record(result probe.Result, err error, confirmed bool) {
 	}
 	w.story.aside = err
 	after := w.story
-	w.history.add(Past{Duration: result.Duration, Reason: result.Reason, Up: result.Up, SetAside: err != nil})
+	w.remember(Past{Duration: result.Duration, Reason: result.Reason, Up: result.Up, SetAside: err != nil})
 	w.land()
 	w.mu.Unlock()
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"failover-monitor/internal/probe"
 )
 
 // held is a verdict in the cache.
@@ -36,7 +38,7 @@ type watch struct {
 	due    time.Time     // by when the loop must show life, or else is stuck; zero while it waits to be asked
 
 	story   story
-	history history
+	history []Past      // the last probes, the oldest first
 	expiry  *time.Timer // runs expire when the verdict gets too old
 }
 
@@ -61,16 +63,15 @@ func (w *watch) prepare() {
 	if !w.onDemand() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.takeOff()
-		w.origin = w.next.Add(w.Phase - w.Interval)
-		w.next, w.due = w.next.Add(w.Delay), w.due.Add(w.Delay)
+		now := time.Now()
+		w.origin, w.next = now.Add(w.Phase-w.Interval), now.Add(w.Delay)
+		w.takeOff(w.next)
 	}
 }
 
-// takeOff opens a flight for callers to join. The caller holds the lock.
-func (w *watch) takeOff() {
-	w.next = time.Now()
-	w.due = w.next.Add(w.Timeout + w.network.confirmTime() + grace)
+// takeOff opens a flight for callers to join, whose probe begins then. The caller holds the lock.
+func (w *watch) takeOff(at time.Time) {
+	w.due = at.Add(w.Timeout + w.network.confirmTime() + grace)
 	w.flight = make(chan struct{})
 }
 
@@ -85,7 +86,7 @@ func (w *watch) loop(ctx context.Context) {
 			return
 		}
 		if err == nil {
-			err = w.overdue()
+			err = w.overdue(result)
 		}
 		w.record(result, err, confirmed)
 	}
@@ -109,10 +110,11 @@ func (w *watch) awaitNext(ctx context.Context) bool {
 func (w *watch) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := time.Now()
 	if w.flight == nil {
-		w.takeOff()
+		w.takeOff(now)
 	}
-	w.next = w.after(time.Now())
+	w.next = w.after(now)
 }
 
 // after is when the next probe begins, after one that begins now: an interval later, or sooner if that
@@ -139,12 +141,17 @@ func (w *watch) land() {
 	w.due = now.Add(max(0, w.next.Sub(now)) + grace) // one that is late already begins at once
 }
 
-// overdue is an error for a probe that ends when it counts as stuck already: the system has stopped or
-// starved the monitor meanwhile. What was found may be as old as that, and a timeout is not the site's.
-func (w *watch) overdue() error {
+// overdue is an error for a probe that ends when it counts as stuck already, or fails well after its timeout: the
+// system has stopped or starved the monitor meanwhile. What was found may be as old as that, and a timeout is not
+// the site's.
+func (w *watch) overdue(result probe.Result) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if late := time.Since(w.due); late > 0 {
+	late := time.Since(w.due)
+	if !result.Up {
+		late = max(late, result.Duration-w.Timeout-grace/2)
+	}
+	if late > 0 {
 		return fmt.Errorf("the monitor was stopped during the probe, which ended %v after it should have", late.Round(100*time.Millisecond))
 	}
 	return nil
@@ -156,7 +163,7 @@ func (w *watch) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.flight == nil {
-		w.takeOff()
+		w.takeOff(time.Now())
 	}
 	if w.onDemand() {
 		w.verdicts.Remove(w.Name) // the last one is no answer to who asked for a new one
@@ -176,7 +183,7 @@ func (w *watch) join() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.onDemand() && w.flight == nil {
-		w.takeOff()
+		w.takeOff(time.Now())
 		w.wanted <- struct{}{}
 	}
 	if w.Override != Unknown { // the probe goes on beside it, and nobody waits for that

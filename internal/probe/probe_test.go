@@ -253,6 +253,7 @@ func TestRedirects(t *testing.T) {
 	elsewhere := handler(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, strings.Replace(hops(0), "127.0.0.1", "localhost", 1), http.StatusFound)
 	})
+	otherPort := handler(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, hops(0), http.StatusFound) })
 	downThere := handler(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://"+site(t, fakesite.Answer(503))+"/deep?secret", http.StatusFound)
 	})
@@ -273,6 +274,7 @@ func TestRedirects(t *testing.T) {
 		"GET, never":             {url: hops(1), method: "GET", follow: probe.Never, reason: probe.ReasonStatus, detail: "status 301", status: 301},
 		"same-host, same":        {url: hops(2), method: "GET", follow: probe.SameHost, status: 200},
 		"same-host, other":       {url: elsewhere, method: "GET", follow: probe.SameHost, reason: probe.ReasonRedirect, detail: "redirects to another host"},
+		"same-host, other port":  {url: otherPort, method: "GET", follow: probe.SameHost, status: 200},
 		"always, other":          {url: elsewhere, method: "GET", follow: probe.Always, status: 200},
 		"where it ends is named": {url: downThere, method: "GET", reason: probe.ReasonStatus, detail: "status 503 from 127.0.0.1:", status: 503},
 	} {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,7 +34,8 @@ type steps struct {
 	found     Result
 	doing     step
 	since     time.Time
-	proxied   bool // whether the address is a proxy's
+	trying    []string // the addresses that connections to are under way
+	proxied   bool     // whether the address is a proxy's
 	redirects int
 }
 
@@ -44,9 +46,10 @@ func (s *steps) trace() *httptrace.ClientTrace {
 		DNSDone:  func(httptrace.DNSDoneInfo) { s.end(&s.found.DNS) },
 		ConnectStart: func(_, address string) { // for each address of a name, of which two may be tried at once
 			s.begin(connecting)
-			s.locked(func() { s.found.Address = address })
+			s.locked(func() { s.trying, s.found.Address = append(s.trying, address), address })
 		},
 		ConnectDone: func(_, address string, err error) {
+			s.locked(func() { s.gaveUp(address) })
 			if err == nil {
 				s.end(&s.found.Connect)
 				s.begin(waiting)
@@ -81,6 +84,14 @@ func (s *steps) begin(doing step) {
 
 func (s *steps) end(took *time.Duration) {
 	s.locked(func() { *took += time.Since(s.since) })
+}
+
+// gaveUp notes that an address is not tried any more: what hangs is another one, if that still is.
+func (s *steps) gaveUp(address string) {
+	s.trying = slices.DeleteFunc(s.trying, func(a string) bool { return a == address })
+	if len(s.trying) > 0 {
+		s.found.Address = s.trying[0]
+	}
 }
 
 // keepExpiry keeps when the site's own certificate expires. One that failed the check is in the

@@ -116,7 +116,7 @@ func TestStatusLine(t *testing.T) {
 	systemd.hear(t, `STATUS=site-a up, site-b up, site-c down \(pinned\)`)
 	witness.Refuse()
 	b.Refuse()
-	systemd.hear(t, `STATUS=site-a up, site-b unknown since \d\d:\d\d:\d\d UTC, site-c down \(pinned\)`)
+	systemd.hear(t, `STATUS=offline since \d\d:\d\d:\d\d UTC, site-a up, site-b unknown since \d\d:\d\d:\d\d UTC, site-c down \(pinned\)`)
 	m.stop(t, syscall.SIGTERM)
 	if message := systemd.hear(t, "STOPPING=1"); !slices.Contains(message, "STATUS=stopping") {
 		t.Errorf("the last message is %q", message)
@@ -131,7 +131,8 @@ func TestStatusLine(t *testing.T) {
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
 	systemd, variable := newManager(t)
-	start(t, sites(healthy(t), healthy(t), variable, "WATCHDOG_USEC=200000")...)
+	start(t, sites(healthy(t), healthy(t), variable, "WATCHDOG_USEC=200000", // and a fault that no restart cures
+		"SITE_B_EXTRA_HEADER_KEY=X-Token", "SITE_B_EXTRA_HEADER_VAL_FILE=/nowhere/token")...)
 	systemd.hear(t, "READY=1")
 	began := time.Now()
 	for range 20 {
