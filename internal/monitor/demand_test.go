@@ -152,19 +152,32 @@ func TestWitnessesOnDemand(t *testing.T) {
 	})
 }
 
-// TestOwnProbeIsNotWaitedFor: in the background, that would delay answers that are known.
-func TestOwnProbeIsNotWaitedFor(t *testing.T) {
+// TestOwnFirstProbe: while all others are down, and before its own first probe has told, a site is not told to
+// scale. Later probes of its own are not waited for: that would delay answers that are known.
+func TestOwnFirstProbe(t *testing.T) {
 	t.Parallel()
-	world{sites: []script{{{0, hangs}}, {{0, refuses}}}, errorWhen: true}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
-		for _, want := range []struct {
-			at     time.Duration
-			answer string
-		}{{time.Second, "1"}, {4 * time.Second, monitor.ErrAllDown.Error()}} {
-			sleepUntil(want.at)
-			wantAnswer(t, m, "site-a", want.answer)
-			if waited := time.Since(midnight) - want.at; waited != 0 {
-				t.Errorf("after %v: waited %v", want.at, waited)
+	const early = "no verdict on site-a: no probe of it has had a result yet"
+	for _, c := range []struct {
+		own    script
+		answer string // in the end
+	}{{script{{0, hangs}}, monitor.ErrAllDown.Error()}, {script{{0, slow}, {time.Second, hangs}}, "1"}} {
+		world{sites: []script{c.own, {{0, refuses}}}, errorWhen: true}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+			sleepUntil(500 * time.Millisecond)
+			if metric := m.Status().Metrics[0]; metric.Value != nil || metric.Explanation != early {
+				t.Errorf("the status is %+v", metric)
 			}
-		}
-	})
+			if c.answer == "1" {
+				wantAnswer(t, m, "site-a", "1")
+				sleepUntil(6 * time.Second) // in the middle of the next
+			} else {
+				wantAnswer(t, m, "site-a", early)
+				sleepUntil(4 * time.Second)
+			}
+			asked := time.Now()
+			wantAnswer(t, m, "site-a", c.answer)
+			if waited := time.Since(asked); waited != 0 {
+				t.Errorf("waited %v", waited)
+			}
+		})
+	}
 }

@@ -33,7 +33,8 @@ type Options struct {
 	AnswerTimeout time.Duration
 	// Witnesses, if there are any, must confirm a failure for it to count: one of them answers.
 	Witnesses []Witness
-	// ErrorWhenAllDown gives no value while every site is down, where everybody would be told to scale.
+	// ErrorWhenAllDown gives no value while every site is down, where everybody would be told to scale; nor to a
+	// site whose own first probe is still to tell, while all others are down.
 	ErrorWhenAllDown bool
 	// Observe, if set, is told how each probe ended.
 	Observe func(Event)
@@ -136,16 +137,17 @@ func (m *Monitor) value(self *watch) (int, error) {
 		}
 	}
 	if m.errorWhenAllDown && down == len(m.watches)-1 {
-		if verdict, _ := self.verdict(); verdict == Down {
-			return 0, ErrAllDown
+		self.mu.Lock()
+		defer self.mu.Unlock()
+		if err := self.heldBack(); err != nil {
+			return 0, err
 		}
 	}
 	return down, nil
 }
 
 // await joins the probes of all peers whose verdict is missing, before it waits for the first of them.
-// With ErrorWhenAllDown a site that is probed on demand needs its own verdict as well. It is false when ctx
-// has ended before they have.
+// With ErrorWhenAllDown a site needs its own verdict as well. It is false when ctx has ended before they have.
 func (m *Monitor) await(ctx context.Context, self *watch) bool {
 	type flight struct {
 		landed   <-chan struct{}
@@ -153,7 +155,7 @@ func (m *Monitor) await(ctx context.Context, self *watch) bool {
 	}
 	var flights []flight
 	for _, w := range m.watches {
-		if w == self && !(m.errorWhenAllDown && w.onDemand()) {
+		if w == self && !m.errorWhenAllDown {
 			continue
 		}
 		if landed := w.join(); landed != nil {

@@ -49,6 +49,7 @@ type SiteStatus struct {
 	Probing    bool            `json:"probing"`             // whether a probe is under way
 	WorstCase  WorstCaseStatus `json:"worst_case_detection"`
 	Timeout    time.Duration   `json:"-"` // of a probe
+	heldBack   error           // see [watch.heldBack]
 }
 
 // String is the verdict in as few words as possible: site-a up, or site-b down since 12:01:07 UTC.
@@ -133,8 +134,8 @@ func (m *Monitor) metric(self SiteStatus, alike map[Verdict][]SiteStatus) Metric
 	switch {
 	case unknown > 0:
 		metric.Explanation = reasons
-	case m.errorWhenAllDown && down == len(m.watches)-1 && self.Verdict == Down:
-		metric.Explanation = ErrAllDown.Error()
+	case m.errorWhenAllDown && down == len(m.watches)-1 && self.heldBack != nil:
+		metric.Explanation = self.heldBack.Error()
 	case down == 0:
 		metric.Value, metric.Explanation = &down, "no other site is down"
 	default:
@@ -187,7 +188,7 @@ func (w *watch) status() SiteStatus {
 	status := SiteStatus{
 		Site: w.Name, Verdict: verdict, Observed: w.story.Verdict, Since: w.story.turned.UTC(), Streak: w.story.Streak,
 		FailureThreshold: w.Failure, SuccessThreshold: w.Success,
-		Probing: w.flight != nil, Timeout: w.Timeout, WorstCase: w.worstCase,
+		Probing: w.flight != nil, Timeout: w.Timeout, WorstCase: w.worstCase, heldBack: w.heldBack(),
 	}
 	switch {
 	case w.Override != Unknown:

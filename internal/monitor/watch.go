@@ -210,6 +210,19 @@ func (w *watch) counting() (Verdict, error) {
 	return Unknown, w.unknown()
 }
 
+// heldBack is why the site is told nothing although all its peers are down, with ErrorWhenAllDown: it is down
+// itself, or its first probe is still to tell. A prober that is broken does not hold it back. The caller holds the lock.
+func (w *watch) heldBack() error {
+	verdict, unknown := w.counting()
+	switch {
+	case verdict == Down:
+		return ErrAllDown
+	case unknown != nil && w.story.Verdict == Unknown && w.story.aside == nil:
+		return unknown
+	}
+	return nil
+}
+
 // lifetime is how long a verdict counts without a new result: as long as the next probe can take to bring
 // one, which witnesses may have to confirm. So a prober that is stuck leads to no answer, and never to a
 // stale one.
