@@ -41,7 +41,11 @@ func (s Site) onDemand() bool { return s.Interval == 0 }
 // WorstCase is the longest from a site's death to its verdict, when one failing probe takes as long as
 // given: next to nothing when connections are refused, Timeout when the site hangs, and [ConfirmTime] more
 // with witnesses. The site dies just after a probe; then each failure of the streak is waited for, and each
-// pause between them.
+// pause between them. For a site that is probed on demand it is only the probes' part: the time between the polls
+// comes on top.
 func (s Site) WorstCase(failing time.Duration) time.Duration {
+	if s.onDemand() {
+		return time.Duration(s.Failure) * failing
+	}
 	return s.Interval + time.Duration(s.Failure)*failing + time.Duration(s.Failure-1)*s.Retry
 }

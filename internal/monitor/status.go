@@ -90,11 +90,12 @@ func NewWorstCase(s Site, confirm time.Duration) WorstCaseStatus {
 	if confirm > 0 {
 		failing += fmt.Sprintf(", and %v until a witness confirms it", confirm.Seconds())
 	}
-	return WorstCaseStatus{
-		HangsSeconds: s.WorstCase(s.Timeout + confirm).Seconds(), RefusesSeconds: s.WorstCase(confirm).Seconds(),
-		Formula: fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (%s) + %d × RETRY_INTERVAL_SEC %v",
-			s.Interval.Seconds(), s.Failure, failing, s.Failure-1, s.Retry.Seconds()),
+	formula := fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (%s) + %d × RETRY_INTERVAL_SEC %v",
+		s.Interval.Seconds(), s.Failure, failing, s.Failure-1, s.Retry.Seconds())
+	if s.onDemand() {
+		formula = fmt.Sprintf("CACHE_TTL_SEC 0: FAILURE_THRESHOLD %d × one failing probe (%s), one with each poll, and the time between these", s.Failure, failing)
 	}
+	return WorstCaseStatus{HangsSeconds: s.WorstCase(s.Timeout + confirm).Seconds(), RefusesSeconds: s.WorstCase(confirm).Seconds(), Formula: formula}
 }
 
 // MetricStatus is what a site's KEDA is told.

@@ -139,6 +139,13 @@ func TestConfig(t *testing.T) {
 	if _, second, _ := command(t, again, "config"); second != strings.ReplaceAll(stdout, "***@", "") {
 		t.Errorf("read again it gives\n%s", second)
 	}
+	_, stdout, _ = command(t, sites("a", "b", "CACHE_TTL_SEC=0", "FAILURE_THRESHOLD=3"), "config")
+	for _, line := range []string{"# site-a: 9s when it hangs, 0s when it refuses connections",
+		"#   CACHE_TTL_SEC 0: FAILURE_THRESHOLD 3 × one failing probe (at most 3), one with each poll, and the time between these"} {
+		if !strings.Contains(stdout, line+"\n") {
+			t.Errorf("on demand: %q is not in\n%s", line, stdout)
+		}
+	}
 }
 
 func TestHealthcheck(t *testing.T) {
