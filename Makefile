@@ -90,6 +90,7 @@ bench-scale: build ## measure how cost grows from 2 to 2000 sites; 6 minutes
 	@internal/e2e/bench/run scale
 
 e2e-faults: ## break all around the binary, as root, and print a table of what a poller sees
+	@command -v openssl >/dev/null || { apt-get update -q && $(INSTALL) openssl; } </dev/null
 	cd internal/e2e/faults && go test -exec 'unshare --mount' -tags e2e -count=1 -parallel 8 -timeout 15m
 
 e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's Prometheus

@@ -52,7 +52,10 @@ func onceOnly(target Target) *http.Transport {
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer{target.Timeout}.dial,
 		OnProxyConnectResponse: checkProxy,
-		TLSClientConfig:        &tls.Config{RootCAs: target.RootCAs, InsecureSkipVerify: target.SkipVerify},
+		TLSClientConfig: &tls.Config{
+			RootCAs: target.RootCAs, InsecureSkipVerify: target.SkipVerify,
+			Renegotiation: tls.RenegotiateOnceAsClient, // as Apache and IIS want it where one path may have a client certificate
+		},
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxHeader,
 		Protocols:              new(http.Protocols),
