@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -26,8 +27,11 @@ func listen(address string, log *slog.Logger) (net.Listener, error) {
 		return nil, fmt.Errorf("take systemd's socket: %w", err)
 	case len(passed) == 0:
 		listener, err := net.Listen("tcp", address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%w (is another monitor running?)", err)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("%w; is another monitor running? PORT or LISTEN_ADDR sets another address", err)
+			return nil, fmt.Errorf("%w; PORT or LISTEN_ADDR sets another address", err)
 		}
 		return listener, nil
 	case len(passed) > 1:

@@ -310,6 +310,7 @@ func TestOneSiteOnItsOwn(t *testing.T) {
 // TestQuery sends what may not stand in a query as its percent code, and the rest as it is.
 func TestQuery(t *testing.T) {
 	t.Parallel()
+	load(t, twoSites("SITE_B_HEALTH_URL=http://b:/healthz")...) // an empty port is that of the scheme
 	for query, want := range map[string]string{
 		"a b": "a%20b", "x=ü": "x=%C3%BC", `{"a":"<b>"}`: "%7B%22a%22:%22%3Cb%3E%22%7D",
 		"a=%20+/?:@!$&'()*,;=-._~": "a=%20+/?:@!$&'()*,;=-._~",

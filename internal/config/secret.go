@@ -92,7 +92,8 @@ func hasHost(u *url.URL) bool {
 			return false
 		}
 	}
-	return u.Hostname() != "" && !strings.HasSuffix(u.Host, ":") && !strings.ContainsAny(u.Host, " <>\"$*,;")
+	twice := strings.HasSuffix(u.Host, ":") && strings.HasPrefix(u.Path, "//") // https://https://…
+	return u.Hostname() != "" && !twice && !strings.ContainsAny(u.Host, " <>\"$*,;")
 }
 
 // String is the URL with *** in place of its secrets.

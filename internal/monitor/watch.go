@@ -148,8 +148,8 @@ func (w *watch) overdue(result probe.Result) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	late := time.Since(w.due)
-	if !result.Up {
-		late = max(late, result.Duration-w.Timeout-grace/2)
+	if over := result.Duration - w.Timeout; !result.Up && over > grace/2 {
+		late = max(late, over)
 	}
 	if late > 0 {
 		return fmt.Errorf("the monitor was stopped during the probe, which ended %v after it should have", late.Round(100*time.Millisecond))

@@ -27,7 +27,7 @@ func credentials(target Target) (http.Header, error) {
 	if target.HeaderKey != "" {
 		headers.Set(target.HeaderKey, value)
 	}
-	if user := target.URL.User; user != nil { // goes before a header for all sites, as it did with requests
+	if user := target.URL.User; user != nil { // it replaces a header Authorization, as it did with requests
 		password, _ := user.Password()
 		req := http.Request{Header: headers}
 		req.SetBasicAuth(user.Username(), password)

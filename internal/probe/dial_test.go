@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +35,12 @@ func TestRace(t *testing.T) {
 	}
 	silent, another := deaf("127.0.0.2"), deaf("127.0.0.3")
 	refusing := net.JoinHostPort("127.0.0.4", strconv.Itoa(int(port)))
+	late := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.5"), port)
+	stop, err := fakesite.Deaf(late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(200*time.Millisecond, stop) // and refuses what is tried again a second after the first time
 	for name, c := range map[string]struct {
 		addresses []string
 		delay     time.Duration
@@ -45,6 +52,7 @@ func TestRace(t *testing.T) {
 		"one refuses":      {[]string{refusing, well}, time.Hour, nil},
 		"one is not asked": {[]string{well, silent}, time.Hour, nil},
 		"all refuse":       {[]string{refusing, refusing}, time.Hour, isRefusal},
+		"the first, late":  {[]string{late.String(), "255.255.255.255:1"}, 50 * time.Millisecond, isRefusal}, // the second is unreachable
 		"all are silent":   {[]string{silent, another}, 50 * time.Millisecond, isTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +77,7 @@ func TestRace(t *testing.T) {
 	}
 }
 
-// TestNameServerIsSilent has a name server that never answers: there is time left for the next one.
+// TestNameServerIsSilent has a name server that never answers: there is time left for the next one, and for the site.
 func TestNameServerIsSilent(t *testing.T) {
 	t.Parallel()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -77,22 +85,25 @@ func TestNameServerIsSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	conn, err := dialer{timeout: 300 * time.Millisecond}.dialNameServer(t.Context(), "udp", server.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, ok := conn.(net.PacketConn); !ok {
-		t.Error("the resolver would take it for TCP")
-	}
-	began := time.Now()
-	conn.SetDeadline(began.Add(5 * time.Second))
-	if _, err := conn.Read(make([]byte, 512)); !isTimeout(err) || time.Since(began) > time.Second {
-		t.Errorf("%v after %v, want a timeout after 100ms", err, time.Since(began))
-	}
-	conn.SetDeadline(began)
-	if _, err := conn.Read(make([]byte, 512)); !isTimeout(err) {
-		t.Errorf("%v, want a timeout at once", err)
+	d := dialer{timeout: 600 * time.Millisecond, began: time.Now()}
+	for i, least := range []time.Duration{200 * time.Millisecond, 500 * time.Millisecond} {
+		conn, err := d.dialNameServer(t.Context(), "udp", server.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, ok := conn.(net.PacketConn); !ok {
+			t.Error("the resolver would take it for TCP")
+		}
+		conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_, err = conn.Read(make([]byte, 512))
+		if took := time.Since(d.began); !isTimeout(err) || took < least || took > 3*time.Second {
+			t.Errorf("number %d: %v after %v, want a timeout after %v", i, err, took, least)
+		}
+		conn.SetDeadline(d.began)
+		if _, err := conn.Read(make([]byte, 512)); !isTimeout(err) {
+			t.Errorf("%v, want a timeout at once", err)
+		}
 	}
 }
 
@@ -101,4 +112,38 @@ func isRefusal(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 func isTimeout(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) && network.Timeout()
+}
+
+// TestZone keeps the interface of a link-local address.
+func TestZone(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := dialer{timeout: time.Second}.dial(ctx, "tcp", "[fe80::1%lo]:1")
+	if err == nil || !strings.Contains(err.Error(), "[fe80::1%lo]:1") {
+		t.Errorf("error %v, want one about [fe80::1%%lo]:1", err)
+	}
+}
+
+// TestSeveralAddresses follows connections to several addresses of one name.
+func TestSeveralAddresses(t *testing.T) {
+	t.Parallel()
+	s := &steps{doing: starting}
+	trace := s.trace()
+	for _, address := range []string{"[::1]:80", "10.0.0.1:80", "10.0.0.2:80"} {
+		trace.ConnectStart("tcp", address)
+		time.Sleep(10 * time.Millisecond)
+	}
+	trace.ConnectDone("tcp", "10.0.0.2:80", errors.New("refused"))
+	if got, want := s.String(), "connecting to [::1]:80"; got != want {
+		t.Errorf("one has refused: still %s, want %s", got, want)
+	}
+	trace.ConnectDone("tcp", "10.0.0.1:80", nil)
+	trace.ConnectDone("tcp", "[::1]:80", errors.New("cancelled"))
+	if got, want := s.String(), "waiting for an answer from 10.0.0.1:80"; got != want {
+		t.Errorf("connected: still %s, want %s", got, want)
+	}
+	if took := s.result().Connect; took < 30*time.Millisecond {
+		t.Errorf("connected after %v, want the time of all", took)
+	}
 }

@@ -82,7 +82,7 @@ func (p *Prober) Probe(ctx context.Context) (Result, error) {
 func Connect(address string, timeout time.Duration) func(context.Context) (Result, error) {
 	return func(ctx context.Context) (Result, error) {
 		return measure(ctx, timeout, func(ctx context.Context, _ *steps) error {
-			conn, err := dialer{timeout}.dial(ctx, "tcp", address)
+			conn, err := dialer{timeout: timeout}.dial(ctx, "tcp", address)
 			if err == nil {
 				conn.Close()
 			}
@@ -139,7 +139,6 @@ func (p *Prober) exchange(ctx context.Context, at *steps, headers http.Header) e
 		return failure{ReasonProtocol, "the answer is not HTTP/1.1, " + at.String()}
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols { // what follows is no body, and knows no deadline
-		resp.Body.Close()
 		resp.Body = http.NoBody
 	}
 	at.answered(resp.StatusCode)

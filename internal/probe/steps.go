@@ -44,8 +44,10 @@ func (s *steps) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		DNSStart: func(httptrace.DNSStartInfo) { s.begin(lookingUp) },
 		DNSDone:  func(httptrace.DNSDoneInfo) { s.end(&s.found.DNS) },
-		ConnectStart: func(_, address string) { // for each address of a name, of which two may be tried at once
-			s.begin(connecting)
+		ConnectStart: func(_, address string) { // for each address of a name, of which several may be tried at once
+			if !s.is(connecting) {
+				s.begin(connecting)
+			}
 			s.locked(func() { s.trying, s.found.Address = append(s.trying, address), address })
 		},
 		ConnectDone: func(_, address string, err error) {
@@ -53,7 +55,7 @@ func (s *steps) trace() *httptrace.ClientTrace {
 			if err == nil {
 				s.end(&s.found.Connect)
 				s.begin(waiting)
-				s.locked(func() { s.found.Address = address })
+				s.locked(func() { s.found.Address, s.trying = address, nil }) // the others are given up for it
 			}
 		},
 		TLSHandshakeStart: func() { s.begin(handshaking) },

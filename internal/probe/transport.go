@@ -50,7 +50,7 @@ func (t *transport) CloseIdleConnections() {
 func onceOnly(target Target) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer{target.Timeout}.dial,
+		DialContext:            dialer{timeout: target.Timeout}.dial,
 		OnProxyConnectResponse: checkProxy,
 		TLSClientConfig: &tls.Config{
 			RootCAs: target.RootCAs, InsecureSkipVerify: target.SkipVerify,

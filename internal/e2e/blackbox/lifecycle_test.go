@@ -116,7 +116,7 @@ func TestBusyPort(t *testing.T) {
 	t.Parallel()
 	_, address := bound(t)
 	code, _, stderr := command(t, sites(healthy(t), healthy(t), "LISTEN_ADDR="+address))
-	want := "failover-monitor: listen tcp " + address + ": bind: address already in use; is another monitor running? PORT or LISTEN_ADDR sets another address\n"
+	want := "failover-monitor: listen tcp " + address + ": bind: address already in use (is another monitor running?); PORT or LISTEN_ADDR sets another address\n"
 	if code != 1 || !strings.HasSuffix(stderr, want) {
 		t.Errorf("exit code %d, %q; want 1, …%q", code, stderr, want)
 	}

@@ -54,7 +54,7 @@ var states = []struct {
 		name:     "up",
 		world:    up,
 		headline: "All sites are up",
-		header:   "No witnesses are set, which would tell dead sites from a monitor that is cut off. As of ",
+		header:   "No witnesses are set; they would tell dead sites from a monitor that is cut off. As of ",
 		cards: map[string]string{
 			"site-a": "up\nsite-a is up since\nof the last\nprobes were up\nCertificate\nexpires in 20 days, on\ndown after 3, up after 2 in a row\n0\nis what KEDA at site-a is told\nIt last asked\nas keda-operator",
 			"site-b": "up\nsite-b is up since\n0\nis what KEDA at site-b is told",

@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"failover-monitor/internal/e2e/rig"
 )
@@ -51,6 +53,14 @@ func records(question []byte, addresses ...net.IP) []byte {
 	return response
 }
 
+// ipv4Alone says nothing about IPv6 addresses, not even that there is none.
+func ipv4Alone(question []byte, overTCP bool) []byte {
+	if kind := binary.BigEndian.Uint16(question[len(question)-4:]); kind != ipv4 {
+		return nil
+	}
+	return resolves(question, overTCP)
+}
+
 // silent never answers.
 func silent([]byte, bool) []byte { return nil }
 
@@ -73,13 +83,18 @@ func tooLong(question []byte, overTCP bool) []byte {
 	return response
 }
 
+// late resolves after 400 ms, more than a third of a probe's time.
+func late(question []byte, overTCP bool) []byte {
+	time.Sleep(400 * time.Millisecond)
+	return resolves(question, overTCP)
+}
+
 // alternating treats every other question for an IPv4 address in that way, and resolves the rest.
 func alternating(treat treatment) treatment {
-	n := 0
+	var n atomic.Int32
 	return func(question []byte, overTCP bool) []byte {
 		if kind := binary.BigEndian.Uint16(question[len(question)-4:]); kind == ipv4 {
-			n++
-			if n%2 == 0 {
+			if n.Add(1)%2 == 0 {
 				return treat(question, overTCP)
 			}
 		}
@@ -98,8 +113,8 @@ func (s *nameserver) become(name string, treat treatment) {
 func (s *nameserver) answer(message []byte, overTCP bool) []byte {
 	question, name := cutQuestion(message)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	treat := s.treats[strings.ToLower(name)]
+	s.mu.Unlock()
 	if treat == nil {
 		treat = respond(nxDomain)
 	}
@@ -126,9 +141,12 @@ func (s *nameserver) serveUDP(socket net.PacketConn) {
 		if err != nil {
 			return
 		}
-		if answer := s.answer(buffer[:n], false); answer != nil {
-			socket.WriteTo(answer, from)
-		}
+		message := append([]byte(nil), buffer[:n]...)
+		go func() {
+			if answer := s.answer(message, false); answer != nil {
+				socket.WriteTo(answer, from)
+			}
+		}()
 	}
 }
 

@@ -17,11 +17,13 @@ import (
 func networkFaults(t *testing.T) []fault {
 	return []fault{
 		nameFault("DNS hangs", "hangs.test", silent),
+		absorbed(nameFault("DNS does not answer for IPv6; SUCCESS_THRESHOLD=2", "ipv4.test", ipv4Alone)),
 		nameFault("DNS answers over TCP alone, and hangs there", "tcp.test", tooLong),
 		nameFault("DNS has no address for the site", "empty.test", respond(noError)),
 		nameFault("DNS does not know the site", "unknown.test", respond(nxDomain)),
 		nameFault("DNS fails", "fails.test", respond(servFail)),
 		absorbed(nameFault("DNS does not answer every other question; SUCCESS_THRESHOLD=2", "flaps.test", alternating(silent))),
+		absorbed(nameFault("DNS takes 400 ms for an answer; SUCCESS_THRESHOLD=2", "late.test", late)),
 		witnessed(nameFault("DNS hangs, also for the only witness", "alone.test", silent)),
 		deafFault(),
 		proxyFault(t, "proxy dies", (*fakesite.Site).Refuse),

@@ -139,9 +139,13 @@ func TestPrivateCA(t *testing.T) {
 	secure := fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(http.StatusOK))
 	envFile := urls("https://"+site(t, secure).Address(), "https://"+site(t, secure).Address())
 
-	name := run(t, envFile+"CA_BUNDLE=/etc/failover-monitor/ca.pem\n", "-v "+write(t, "my-ca.pem", string(ca.PEM))+":/etc/failover-monitor/ca.pem:ro")
-	if code, stdout, stderr := shell(t, "podman exec "+name+" /failover-monitor check"); code != 0 {
-		t.Errorf("with the CA: exit code %d\n%s%s", code, stdout, stderr)
+	with, mount := envFile+"CA_BUNDLE=/etc/failover-monitor/ca.pem\n", "-v "+write(t, "my-ca.pem", string(ca.PEM))+":/etc/failover-monitor/ca.pem:ro"
+	name := run(t, with, mount)
+	for _, command := range []string{"podman exec " + name + " /failover-monitor check",
+		"podman run --rm --network monitors --env-file " + write(t, "with", with) + " " + mount + " " + image + " check"} {
+		if code, stdout, stderr := shell(t, command); code != 0 {
+			t.Errorf("with the CA: %s: exit code %d\n%s%s", command, code, stdout, stderr)
+		}
 	}
 	without := write(t, "env", envFile)
 	code, stdout, _ := shell(t, "podman run --rm --network monitors --env-file "+without+" "+image+" check")
