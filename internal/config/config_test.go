@@ -224,6 +224,7 @@ func TestRefusedValues(t *testing.T) {
 		{"WITNESS_URLS=tcp://10.0.0.53:99999", `WITNESS_URLS="tcp://10.0.0.53:99999": want URLs such as `, ""},
 		{"WITNESS_URLS=tcp://10.0.0.53:53/x", `WITNESS_URLS="tcp://10.0.0.53:53/x": want URLs such as `, ""},
 		{"WITNESS_URLS=tcp://10.0.0.53", `WITNESS_URLS="tcp://10.0.0.53": want URLs such as `, ""},
+		{"WITNESS_URLS=tcp://10.0.0.53:53,", `WITNESS_URLS="tcp://10.0.0.53:53,": want URLs such as `, "with commas between them"},
 		{"WITNESS_URLS=ftp://u:geheim@w", "WITNESS_URLS: value not shown, it may hold a password: want URLs such as ", ""},
 		{"CLIENT_CERT_FILE=/x", "CLIENT_CERT_FILE is set but CLIENT_KEY_FILE is not: set both or neither", ""},
 		{"SITE_B_CLIENT_KEY_FILE=/x", "SITE_B_CLIENT_KEY_FILE is set but SITE_B_CLIENT_CERT_FILE is not: set both or neither", ""},

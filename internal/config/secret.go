@@ -132,6 +132,9 @@ func (w *Witnesses) UnmarshalText(text []byte) error {
 		if parsed, err := url.Parse(item); err == nil && connectable(parsed) {
 			one.secret = parsed
 		} else if one.UnmarshalText([]byte(item)) != nil {
+			if item == "" { // a comma too many
+				item = string(text)
+			}
 			return fmt.Errorf("%s: want URLs such as https://www.example.com or tcp://10.0.0.53:53, with commas between them", quoteURL(item))
 		}
 		*w = append(*w, one)
