@@ -99,7 +99,7 @@ func TestSecrets(t *testing.T) {
 	behave := func(conn net.Conn) {
 		request := make([]byte, 4096)
 		n, _ := conn.Read(request)
-		tokens <- regexp.MustCompile(`(?m)^Authorization: (.*)\r$`).FindString(string(request[:n]))
+		tokens <- regexp.MustCompile(`(?m)^X-Health-Token: (.*)\r$`).FindString(string(request[:n]))
 		fmt.Fprint(conn, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
 	}
 	a, b := site(t, behave), site(t, behave)
@@ -111,11 +111,11 @@ func TestSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := run(t, urls("http://user:secret-in-the-url@"+a.Address(), "http://"+b.Address())+
-		"EXTRA_HEADER_KEY=Authorization\nSITE_A_EXTRA_HEADER_VAL_FILE=/run/secrets/token\nSITE_B_EXTRA_HEADER_VAL=\"Bearer secret-in-the-env\" # quoted\n"+
+		"EXTRA_HEADER_KEY=X-Health-Token\nSITE_A_EXTRA_HEADER_VAL_FILE=/run/secrets/token\nSITE_B_EXTRA_HEADER_VAL=\"Bearer secret-in-the-env\" # quoted\n"+
 		"LOG_LEVEL=debug\nCACHE_TTL_SEC=1\n", "-v "+dir+":/run/secrets:ro")
 
 	seen := map[string]bool{strings.TrimSpace(<-tokens): true, strings.TrimSpace(<-tokens): true}
-	if !seen["Authorization: Bearer secret-in-a-file"] || !seen["Authorization: Bearer secret-in-the-env"] {
+	if !seen["X-Health-Token: Bearer secret-in-a-file"] || !seen["X-Health-Token: Bearer secret-in-the-env"] {
 		t.Errorf("the sites got %v", seen)
 	}
 	wait(t, name, "/metric/site-a", `{"value":1}`)
