@@ -3,6 +3,7 @@
 package fakesite
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -11,14 +12,52 @@ import (
 
 // Bound takes a free port of loopback and does not listen there: connections are refused, and nobody
 // else can take the port before the socket is closed.
-func Bound() (socket int, address string, err error) {
+func Bound() (socket int, address string, err error) { return bind("127.0.0.1:0", 0) }
+
+// Deaf lets nobody in at an IPv4 address with its port, or a free one for 0: whoever connects waits, as before a
+// firewall that drops packets. So Linux does while the queue of connections that nobody accepts is full.
+func Deaf(at string) (address string, stop func(), err error) {
+	socket, address, err := bind(at, 1) // where a site may just have been
+	if err != nil {
+		return "", nil, err
+	}
+	var queue []net.Conn
+	stop = func() {
+		syscall.Close(socket)
+		for _, conn := range queue {
+			conn.Close()
+		}
+	}
+	err = syscall.Listen(socket, 0)
+	for range 10 {
+		if err != nil {
+			break
+		}
+		var conn net.Conn
+		if conn, err = net.DialTimeout("tcp", address, 200*time.Millisecond); err == nil {
+			queue = append(queue, conn)
+		}
+	}
+	if full, ok := err.(net.Error); ok && full.Timeout() {
+		return address, stop, nil
+	}
+	stop()
+	return "", nil, errors.Join(errors.New("the queue does not fill up"), err)
+}
+
+// bind takes an address, with SO_REUSEADDR or not, and does not listen there.
+func bind(at string, reuse int) (socket int, address string, err error) {
+	want, err := netip.ParseAddrPort(at)
+	if err != nil {
+		return 0, "", err
+	}
 	socket, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return 0, "", err
 	}
 	syscall.CloseOnExec(socket)
-	loopback := [4]byte{127, 0, 0, 1}
-	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: loopback}); err != nil {
+	syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, reuse)
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: want.Addr().As4(), Port: int(want.Port())}); err != nil {
 		syscall.Close(socket)
 		return 0, "", err
 	}
@@ -27,36 +66,5 @@ func Bound() (socket int, address string, err error) {
 		syscall.Close(socket)
 		return 0, "", err
 	}
-	return socket, (&net.TCPAddr{IP: loopback[:], Port: name.(*syscall.SockaddrInet4).Port}).String(), nil
-}
-
-// Deaf lets nobody in at an IPv4 address with its port: whoever connects waits, as before a firewall that drops
-// packets. So Linux does while the queue of connections that nobody accepts is full.
-func Deaf(address netip.AddrPort) (stop func(), err error) {
-	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		return nil, err
-	}
-	syscall.CloseOnExec(socket)
-	if err = syscall.Bind(socket, &syscall.SockaddrInet4{Addr: address.Addr().As4(), Port: int(address.Port())}); err == nil {
-		err = syscall.Listen(socket, 0)
-	}
-	var queue []net.Conn
-	for err == nil {
-		var conn net.Conn
-		if conn, err = net.DialTimeout("tcp", address.String(), 100*time.Millisecond); err == nil {
-			queue = append(queue, conn)
-		}
-	}
-	stop = func() {
-		for _, conn := range queue {
-			conn.Close()
-		}
-		syscall.Close(socket)
-	}
-	if refused, ok := err.(net.Error); !ok || !refused.Timeout() {
-		stop()
-		return nil, err
-	}
-	return stop, nil
+	return socket, netip.AddrPortFrom(want.Addr(), uint16(name.(*syscall.SockaddrInet4).Port)).String(), nil
 }

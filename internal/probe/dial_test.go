@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,23 +21,20 @@ func TestRace(t *testing.T) {
 	}
 	t.Cleanup(site.Close)
 	well := site.Address()
-	port := netip.MustParseAddrPort(well).Port()
-	deaf := func(host string) string {
-		address := netip.AddrPortFrom(netip.MustParseAddr(host), port)
-		stop, err := fakesite.Deaf(address)
+	_, port, _ := net.SplitHostPort(well)
+	deaf := func(host string) (address string, stop func()) {
+		address, stop, err := fakesite.Deaf(net.JoinHostPort(host, port))
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(stop)
-		return address.String()
+		return address, stop
 	}
-	silent, another := deaf("127.0.0.2"), deaf("127.0.0.3")
-	refusing := net.JoinHostPort("127.0.0.4", strconv.Itoa(int(port)))
-	late := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.5"), port)
-	stop, err := fakesite.Deaf(late)
-	if err != nil {
-		t.Fatal(err)
-	}
+	silent, stop := deaf("127.0.0.2")
+	t.Cleanup(stop)
+	another, stop := deaf("127.0.0.3")
+	t.Cleanup(stop)
+	refusing := net.JoinHostPort("127.0.0.4", port)
+	late, stop := deaf("127.0.0.5")
 	time.AfterFunc(200*time.Millisecond, stop) // and refuses what is tried again a second after the first time
 	for name, c := range map[string]struct {
 		addresses []string
@@ -52,7 +47,7 @@ func TestRace(t *testing.T) {
 		"one refuses":      {[]string{refusing, well}, time.Hour, nil},
 		"one is not asked": {[]string{well, silent}, time.Hour, nil},
 		"all refuse":       {[]string{refusing, refusing}, time.Hour, isRefusal},
-		"the first, late":  {[]string{late.String(), "255.255.255.255:1"}, 50 * time.Millisecond, isRefusal}, // the second is unreachable
+		"the first, late":  {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefusal}, // the second is unreachable
 		"all are silent":   {[]string{silent, another}, 50 * time.Millisecond, isTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {

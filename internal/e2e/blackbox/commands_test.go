@@ -158,7 +158,7 @@ func TestHealthcheck(t *testing.T) {
 			t.Errorf("%q: exit code %d, %q, %q; want ok", environ, code, stdout, stderr)
 		}
 	}
-	_, nobody := bound(t)
+	nobody := bound(t)
 	want := "failover-monitor: ask the monitor at " + nobody + ": dial tcp " + nobody + ": connect: connection refused\n"
 	if code, _, stderr := command(t, []string{"LISTEN_ADDR=" + nobody}, "healthcheck"); code != 1 || stderr != want {
 		t.Errorf("nobody there: exit code %d, %q, want 1, %q", code, stderr, want)

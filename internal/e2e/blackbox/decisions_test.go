@@ -108,7 +108,7 @@ func TestWitnesses(t *testing.T) {
 			t.Parallel()
 			witness := rig.Site(t, fakesite.Answer(404)) // any answer will do
 			b := rig.Site(t, fakesite.Answer(200))
-			_, dead := bound(t)
+			dead := bound(t)
 			m := start(t, append(sites(healthy(t), b.Address(), "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2"),
 				"WITNESS_URLS="+scheme+"://"+witness.Address()+", tcp://"+dead)...)
 			m.verdict(t, "site-b", "up")
@@ -148,7 +148,7 @@ func TestWitnesses(t *testing.T) {
 func TestWitnessBehindProxy(t *testing.T) {
 	t.Parallel()
 	proxy := rig.Site(t, fakesite.Answer(502))
-	_, dead := bound(t)
+	dead := bound(t)
 	m := start(t, append(sites(healthy(t), dead), "HTTP_PROXY=http://"+proxy.Address(), "WITNESS_URLS=http://witness.test/")...)
 	m.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
 	if code, body := m.get(t, "/metric/site-a"); code != 503 {
@@ -178,7 +178,7 @@ func TestInspectedWitness(t *testing.T) {
 			io.WriteString(inside, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 		}
 	})
-	_, dead := bound(t)
+	dead := bound(t)
 	m := start(t, append(sites(healthy(t), dead), "HTTPS_PROXY=http://"+proxy, "WITNESS_URLS=https://witness.test/")...)
 	m.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
 	if detail := m.status(t).Witnesses[0].Detail; !strings.Contains(detail, "503") {
@@ -238,7 +238,7 @@ func TestTokenFile(t *testing.T) {
 
 func TestOverride(t *testing.T) {
 	t.Parallel()
-	_, dead := bound(t)
+	dead := bound(t)
 	m := start(t, sites(healthy(t), dead, "SITE_A_OVERRIDE=down", "SITE_B_OVERRIDE=up")...)
 	m.wantValue(t, "site-a", "0")
 	m.wantValue(t, "site-b", "1")
@@ -255,7 +255,7 @@ func TestOverride(t *testing.T) {
 
 func TestAllDown(t *testing.T) {
 	t.Parallel()
-	_, dead := bound(t)
+	dead := bound(t)
 	scale := start(t, sites(dead, dead)...)
 	scale.verdict(t, "site-a", "down")
 	scale.verdict(t, "site-b", "down")

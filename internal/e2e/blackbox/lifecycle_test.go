@@ -114,7 +114,7 @@ func TestExitCodeWithoutAReader(t *testing.T) {
 
 func TestBusyPort(t *testing.T) {
 	t.Parallel()
-	_, address := bound(t)
+	address := bound(t)
 	code, _, stderr := command(t, sites(healthy(t), healthy(t), "LISTEN_ADDR="+address))
 	want := "failover-monitor: listen tcp " + address + ": bind: address already in use (is another monitor running?); PORT or LISTEN_ADDR sets another address\n"
 	if code != 1 || !strings.HasSuffix(stderr, want) {
@@ -185,7 +185,7 @@ func limitFiles(t *testing.T, pid int, n uint64) {
 // stopping. A reader who comes back is told what he has missed.
 func TestNobodyReadsTheLog(t *testing.T) {
 	t.Parallel()
-	_, address := bound(t)
+	address := bound(t)
 	listen := rig.FreeAddress(t)
 	cmd := exec.Command(binary)
 	cmd.Env = append(sites(address, address, "CACHE_TTL_SEC=0.1", "LOG_LEVEL=debug", "LISTEN_ADDR="+listen), noExitSleep)

@@ -46,7 +46,7 @@ func TestSickSites(t *testing.T) {
 		{"500", plain(fakesite.Answer(500)), nil, "status"},
 		{"503", plain(fakesite.Answer(503)), nil, "status"},
 		{"404 accepted", plain(fakesite.Answer(404)), []string{"ACCEPT_STATUS_REGEX=^(2..|404)$"}, ""},
-		{"refused", func(t *testing.T) string { _, address := bound(t); return "http://" + address }, nil, "refused"},
+		{"refused", func(t *testing.T) string { address := bound(t); return "http://" + address }, nil, "refused"},
 		{"reset", plain(fakesite.Reset), nil, "reset"},
 		{"accepts and never answers", plain(fakesite.Hang), nil, "timeout"},
 		{"the same with TLS", func(t *testing.T) string { return "https://" + site(t, fakesite.Hang) }, nil, "timeout"},
@@ -173,7 +173,7 @@ func TestExtraHeaderStaysAtHome(t *testing.T) {
 // TestProxy probes through a proxy, and then a dead one, and one that says no.
 func TestProxy(t *testing.T) {
 	t.Parallel()
-	_, dead := bound(t)
+	dead := bound(t)
 	for _, c := range []struct{ name, proxy, url, reason string }{
 		{"http", web(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, r.URL) }), "http://site.test/healthz", ""},
 		{"a dead one", dead, "http://site.test/healthz", "refused"},

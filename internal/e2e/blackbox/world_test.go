@@ -1,7 +1,6 @@
 package blackbox
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
@@ -36,33 +34,25 @@ func redirect(t *testing.T, to string) string {
 }
 
 // bound is an address that is taken and does not listen: connections are refused.
-func bound(t *testing.T) (socket int, address string) {
+func bound(t *testing.T) (address string) {
 	t.Helper()
 	socket, address, err := fakesite.Bound()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Close(socket) })
-	return socket, address
+	return address
 }
 
-// synDropped is an address where connecting gets no answer at all: the kernel drops what comes to a
-// listener whose queue is full.
+// synDropped is an address where connecting gets no answer at all.
 func synDropped(t *testing.T) string {
 	t.Helper()
-	socket, address := bound(t)
-	if err := syscall.Listen(socket, 0); err != nil {
+	address, stop, err := fakesite.Deaf("127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	for range 10 {
-		conn, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
-		if err != nil {
-			return address
-		}
-		t.Cleanup(func() { conn.Close() })
-	}
-	t.Fatal("the queue does not fill up")
-	return ""
+	t.Cleanup(stop)
+	return address
 }
 
 // file writes a file of the test's own.

@@ -43,7 +43,7 @@ func resolves(question []byte, _ bool) []byte { return records(question, rig.Hos
 // records gives these IPv4 addresses.
 func records(question []byte, addresses ...net.IP) []byte {
 	response := respond(noError)(question, false)
-	if kind := binary.BigEndian.Uint16(question[len(question)-4:]); kind == ipv4 {
+	if asks(question, ipv4) {
 		response[7] = byte(len(addresses))
 		for _, address := range addresses {
 			response = append(response, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4) // the name asked for, A, IN, a minute
@@ -53,9 +53,14 @@ func records(question []byte, addresses ...net.IP) []byte {
 	return response
 }
 
+// asks is whether a question is for records of a type.
+func asks(question []byte, kind uint16) bool {
+	return binary.BigEndian.Uint16(question[len(question)-4:]) == kind
+}
+
 // ipv4Alone says nothing about IPv6 addresses, not even that there is none.
 func ipv4Alone(question []byte, overTCP bool) []byte {
-	if kind := binary.BigEndian.Uint16(question[len(question)-4:]); kind != ipv4 {
+	if !asks(question, ipv4) {
 		return nil
 	}
 	return resolves(question, overTCP)
@@ -93,10 +98,8 @@ func late(question []byte, overTCP bool) []byte {
 func alternating(treat treatment) treatment {
 	var n atomic.Int32
 	return func(question []byte, overTCP bool) []byte {
-		if kind := binary.BigEndian.Uint16(question[len(question)-4:]); kind == ipv4 {
-			if n.Add(1)%2 == 0 {
-				return treat(question, overTCP)
-			}
+		if asks(question, ipv4) && n.Add(1)%2 == 0 {
+			return treat(question, overTCP)
 		}
 		return resolves(question, overTCP)
 	}

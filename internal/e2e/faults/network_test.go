@@ -4,7 +4,6 @@ package faults
 
 import (
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +36,7 @@ func nameFault(name, host string, treat treatment) fault {
 		name: name,
 		environ: func(s *scene) []string {
 			s.dns.become(host, resolves)
-			return []string{"SITE_B_HEALTH_URL=http://" + strings.Replace(s.b.Address(), rig.Host().String(), host, 1)}
+			return []string{"SITE_B_HEALTH_URL=http://" + s.at(host)}
 		},
 		begin: func(s *scene) { s.dns.become(host, treat) },
 		end:   func(s *scene) { s.dns.become(host, resolves) },
@@ -55,26 +54,23 @@ func absorbed(f fault) fault {
 
 // deafFault gives site B's host two addresses, the first of which is silent for a while.
 func deafFault() fault {
-	host := net.IPv4(127, 1, 1, 1)
+	first := net.IPv4(127, 1, 1, 1)
 	var stop func()
-	at := func(host string, s *scene) string {
-		return strings.Replace(s.b.Address(), rig.Host().String(), host, 1)
-	}
 	return fault{
 		name: "one of the site's two addresses is silent",
 		environ: func(s *scene) []string {
-			s.dns.become("two.test", func(question []byte, _ bool) []byte { return records(question, host, rig.Host()) })
-			return []string{"SITE_B_HEALTH_URL=http://" + at("two.test", s)}
+			s.dns.become("two.test", func(question []byte, _ bool) []byte { return records(question, first, rig.Host()) })
+			return []string{"SITE_B_HEALTH_URL=http://" + s.at("two.test")}
 		},
-		begin: func(s *scene) {
-			var err error
-			if stop, err = fakesite.Deaf(netip.MustParseAddrPort(at(host.String(), s))); err != nil {
-				s.Fatal(err)
-			}
-		},
-		end:  func(*scene) { stop() },
-		sees: "0",
+		begin: func(s *scene) { stop = s.deafen(s.at(first.String())) },
+		end:   func(*scene) { stop() },
+		sees:  "0",
 	}
+}
+
+// at is site B's address with another host.
+func (s *scene) at(host string) string {
+	return strings.Replace(s.b.Address(), rig.Host().String(), host, 1)
 }
 
 // witnessed counts a failure only if a witness answers, whose name nobody resolves either. It takes longer

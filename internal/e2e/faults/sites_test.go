@@ -4,9 +4,7 @@ package faults
 
 import (
 	"crypto/tls"
-	"net"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -63,56 +61,29 @@ func siteFaults(t *testing.T) []fault {
 		deafSite())
 }
 
-// deafSite is one that connecting to gets no answer from, as if its network was cut: the kernel drops what
-// comes to a listener whose queue is full.
+// deafSite is one that connecting to gets no answer from, as if its network was cut.
 func deafSite() fault {
-	var (
-		socket int
-		queued []net.Conn
-	)
+	var stop func()
 	return fault{
 		name: "site's network swallows packets",
 		begin: func(s *scene) {
-			address := s.b.Address()
 			s.b.Close()
-			socket = listenDeaf(s.T, address)
-			for range 10 {
-				conn, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
-				if err != nil {
-					return
-				}
-				queued = append(queued, conn)
-			}
-			s.Error("the queue does not fill up")
+			stop = s.deafen(s.b.Address())
 		},
 		end: func(s *scene) {
-			syscall.Close(socket)
-			for _, conn := range queued {
-				conn.Close()
-			}
+			stop()
 			s.heal()
 		},
 		sees: turns1,
 	}
 }
 
-// listenDeaf listens at an address with the shortest queue there is, and accepts nothing.
-func listenDeaf(t *testing.T, address string) (socket int) {
-	t.Helper()
-	tcp, err := net.ResolveTCPAddr("tcp", address)
+// deafen has nobody let in at an address, until it is told to stop.
+func (s *scene) deafen(address string) (stop func()) {
+	s.Helper()
+	_, stop, err := fakesite.Deaf(address)
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	socket, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte(tcp.IP.To4()), Port: tcp.Port}); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Listen(socket, 0); err != nil {
-		t.Fatal(err)
-	}
-	return socket
+	return stop
 }
