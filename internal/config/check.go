@@ -121,8 +121,8 @@ func settings() []string {
 	return slices.Concat(keys(&Serving{}), keys(&Deciding{}), keys(&Probing{}))
 }
 
-// typos finds names that are almost a setting's. They may be another program's, and are no reason not to start.
-func (l *loader) typos() (found []string) {
+// typos tells of names that are almost a setting's. They may be another program's, and are no reason not to start.
+func (l *loader) typos(tell func(format string, args ...any)) {
 	known := settings()
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
 		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
@@ -130,16 +130,15 @@ func (l *loader) typos() (found []string) {
 		}
 		upper := strings.ToUpper(name)
 		if _, key := splitVariable(upper); strings.HasPrefix(upper, "SITE") && key != "" {
-			found = append(found, name+" is no setting and is ignored; "+didYouMean(name))
+			tell("%s is no setting and is ignored; %s", name, didYouMean(name))
 		}
 		for _, key := range known {
 			if strings.HasPrefix(key, name+"_") || len(name) < 2*len(key) && distance(upper, key) <= 2 {
-				found = append(found, name+" is no setting and is ignored; did you mean "+key+"?")
+				tell("%s is no setting and is ignored; did you mean %s?", name, key)
 				break
 			}
 		}
 	}
-	return found
 }
 
 // kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.

@@ -93,16 +93,12 @@ func Load(environ []string) (Config, error) {
 	l.fillAddress(&cfg.Serving)
 	cfg.WebGuard = l.checkWebConfig(cfg.WebConfigFile)
 	if len(l.problems) > 0 {
-		for _, typo := range l.typos() { // perhaps what is missing has only another name
-			l.report("%s", typo)
-		}
+		l.typos(l.report) // perhaps what is missing has only another name
 		return Config{}, errors.Join(l.problems...)
 	}
 	l.warnAbout(cfg)
 	l.warnOfProxies(cfg.Sites)
-	for _, typo := range l.typos() {
-		l.warn("%s", typo)
-	}
+	l.typos(l.warn)
 	l.warnOfQuotes(environ)
 	cfg.Warnings = l.warnings
 	return cfg, nil

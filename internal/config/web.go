@@ -17,8 +17,8 @@ import (
 type WebGuard struct {
 	path     string
 	changed  time.Time // when the file was
-	tls      bool      // whether it asks for that,
-	password bool      // and for that
+	tls      bool      // whether it has a certificate to show
+	password bool      // whether it names a user
 	client   clientAuth
 }
 

@@ -139,7 +139,7 @@ func (m *Monitor) value(self *watch) (int, error) {
 	if m.errorWhenAllDown && down == len(m.watches)-1 {
 		self.mu.Lock()
 		defer self.mu.Unlock()
-		if err := self.heldBack(); err != nil {
+		if err := self.heldBack(self.counting()); err != nil {
 			return 0, err
 		}
 	}

@@ -189,7 +189,7 @@ func (w *watch) status() SiteStatus {
 	status := SiteStatus{
 		Site: w.Name, Verdict: verdict, Observed: w.story.Verdict, Since: w.story.turned.UTC(), Streak: w.story.Streak,
 		FailureThreshold: w.Failure, SuccessThreshold: w.Success,
-		Probing: w.flight != nil, Timeout: w.Timeout, WorstCase: w.worstCase, heldBack: w.heldBack(),
+		Probing: w.flight != nil, Timeout: w.Timeout, WorstCase: w.worstCase, heldBack: w.heldBack(verdict, unknown),
 	}
 	switch {
 	case w.Override != Unknown:

@@ -211,9 +211,9 @@ func (w *watch) counting() (Verdict, error) {
 }
 
 // heldBack is why the site is told nothing although all its peers are down, with ErrorWhenAllDown: it is down
-// itself, or its first probe is still to tell. A prober that is broken does not hold it back. The caller holds the lock.
-func (w *watch) heldBack() error {
-	verdict, unknown := w.counting()
+// itself, or its first probe is still to tell. A prober that is broken does not hold it back. The caller holds the
+// lock, and gives what counts.
+func (w *watch) heldBack(verdict Verdict, unknown error) error {
 	switch {
 	case verdict == Down:
 		return ErrAllDown

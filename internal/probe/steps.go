@@ -51,12 +51,13 @@ func (s *steps) trace() *httptrace.ClientTrace {
 			s.locked(func() { s.trying, s.found.Address = append(s.trying, address), address })
 		},
 		ConnectDone: func(_, address string, err error) {
-			s.locked(func() { s.gaveUp(address) })
-			if err == nil {
-				s.end(&s.found.Connect)
-				s.begin(waiting)
-				s.locked(func() { s.found.Address, s.trying = address, nil }) // the others are given up for it
+			if err != nil {
+				s.locked(func() { s.gaveUp(address) })
+				return
 			}
+			s.end(&s.found.Connect)
+			s.begin(waiting)
+			s.locked(func() { s.found.Address, s.trying = address, nil }) // the others are given up for it
 		},
 		TLSHandshakeStart: func() { s.begin(handshaking) },
 		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
@@ -88,7 +89,7 @@ func (s *steps) end(took *time.Duration) {
 	s.locked(func() { *took += time.Since(s.since) })
 }
 
-// gaveUp notes that an address is not tried any more: what hangs is another one, if that still is.
+// gaveUp notes that an address has failed: what hangs is another one, if that is still tried. The caller holds the lock.
 func (s *steps) gaveUp(address string) {
 	s.trying = slices.DeleteFunc(s.trying, func(a string) bool { return a == address })
 	if len(s.trying) > 0 {
