@@ -2,6 +2,8 @@
 
 # From the tag or commit that is built.
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# When that commit was made: a clock from before is wrong.
+DATE       ?= $(shell git log -1 --format=%cI 2>/dev/null)
 CONTAINER  ?= podman
 IMAGE      ?= localhost/failover-monitor
 # What the image is for; it can be another platform than this one: make image PLATFORM=linux/arm64
@@ -31,7 +33,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./failover-monitor, one static binary
-	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o failover-monitor ./cmd/failover-monitor
+	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION) -X main.commitDate=$(DATE)" -o failover-monitor ./cmd/failover-monitor
 
 run: build ## run the monitor with the settings of ENV_FILE (.env)
 	@test -f $(ENV_FILE) || { echo "no $(ENV_FILE): cp env.example $(ENV_FILE) and set your two health URLs"; exit 1; }
@@ -44,7 +46,7 @@ demo: build ## run the monitor on two built-in sites, to break and heal with cur
 # BUILDPLATFORM is given since podman before 4.4 does not know it in FROM.
 image: ## build the container image
 	$(CONTAINER) build $(IMAGE_FLAGS) --file Containerfile --platform $(PLATFORM) \
-		--build-arg BUILDPLATFORM=$(HERE) --build-arg VERSION=$(VERSION) \
+		--build-arg BUILDPLATFORM=$(HERE) --build-arg VERSION=$(VERSION) --build-arg DATE=$(DATE) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null) \
 		--tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest .
 

@@ -16,6 +16,7 @@ import (
 // target is what check probes, and what it finds.
 type target struct {
 	name   string
+	limit  time.Duration
 	probe  monitor.Probe
 	result probe.Result
 	err    error
@@ -25,21 +26,26 @@ type target struct {
 // us through, is the CA right, which step is slow. It fails when one of them is not up.
 func check(ctx context.Context, p process, cfg config.Config) int {
 	var targets []*target
-	for _, s := range cfg.Sites {
-		targets = append(targets, &target{name: s.Name, probe: newProber(s).Probe})
+	for i, prober := range newProbers(cfg) {
+		s := cfg.Sites[i]
+		targets = append(targets, &target{name: s.Name, limit: time.Duration(s.Timeout), probe: prober.Probe})
 	}
 	for _, w := range newWitnesses(cfg) {
-		targets = append(targets, &target{name: "witness " + w.Name, probe: w.Probe})
+		targets = append(targets, &target{name: "witness " + w.Name, limit: monitor.WitnessTimeout, probe: w.Probe})
 	}
 	var probes sync.WaitGroup
 	for _, t := range targets {
-		probes.Go(func() { t.result, t.err = t.probe(ctx) })
+		probes.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, t.limit)
+			defer cancel()
+			t.result, t.err = t.probe(ctx)
+		})
 	}
 	probes.Wait()
 
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SITE\tPROBE\tREASON\tSTATUS\tDNS\tCONNECT\tTLS\tFIRST BYTE\tTOTAL\tCERTIFICATE UNTIL\tADDRESS")
-	var faults []string
+	var faults, notes []string
 	for _, t := range targets {
 		fmt.Fprintln(table, t.row())
 		switch {
@@ -47,10 +53,12 @@ func check(ctx context.Context, p process, cfg config.Config) int {
 			faults = append(faults, fmt.Sprintf("%s is unknown: %v", t.name, t.err))
 		case !t.result.Up:
 			faults = append(faults, fmt.Sprintf("%s is down: %s", t.name, t.result.Detail))
+		case t.result.RedirectedTo != "":
+			notes = append(notes, fmt.Sprintf("%s was answered after a redirect, from %s (%s)", t.name, t.result.RedirectedTo, t.result.Address))
 		}
 	}
 	table.Flush()
-	lines := faults
+	lines := append(faults, notes...)
 	for _, warning := range cfg.Warnings {
 		lines = append(lines, "warning: "+warning)
 	}

@@ -1,3 +1,10 @@
+// Old name servers answer FORMERR to a question with EDNS0, which libc's resolver does not ask with. And
+// OpenSSL, the predecessor's, takes certificates with a negative serial number, and keys of 16384 bits.
+//
+//go:debug netedns0=0
+//go:debug x509negativeserial=1
+//go:debug tlsmaxrsasize=16384
+
 // Failover-monitor watches two or more sites from outside and tells each site's KEDA how many of the
 // others are down, so that it scales up before users notice.
 //
@@ -16,8 +23,6 @@ package main
 
 import (
 	"context"
-	"io"
-	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -28,7 +33,6 @@ import (
 const stopLimit = 1900 * time.Millisecond
 
 func main() {
-	log.SetOutput(io.Discard) // net/http's client has no other logger, and would print what peers send
 	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
 		time.Sleep(stopLimit)

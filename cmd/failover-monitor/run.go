@@ -10,8 +10,11 @@ import (
 	"failover-monitor/internal/config"
 )
 
-// version is set when a release is built: -ldflags "-X main.version=…".
-var version = "dev"
+// What is set when the program is built: -ldflags "-X main.version=…".
+var (
+	version    = "dev"
+	commitDate string // RFC 3339
+)
 
 // The exit codes.
 const (
@@ -42,13 +45,36 @@ type process struct {
 
 // run is the whole program: it does what args say, and returns the exit code.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	p := process{environ, stdout, stderr}
+	out := &checkedWriter{to: stdout}
+	p := process{environ, out, stderr}
+	code := p.run(ctx, args)
+	if out.err != nil && code == exitOK {
+		return p.fail(exitFailed, fmt.Errorf("standard output: %w", out.err))
+	}
+	return code
+}
+
+// checkedWriter remembers the first error.
+type checkedWriter struct {
+	to  io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(text []byte) (int, error) {
+	n, err := w.to.Write(text)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
+func (p process) run(ctx context.Context, args []string) int {
 	command := "serve"
 	if len(args) > 0 {
 		command = args[0]
 	}
 	if len(args) > 1 {
-		fmt.Fprintf(stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s", strings.Join(args, " "), usage)
+		fmt.Fprintf(p.stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s", strings.Join(args, " "), usage)
 		return exitUsage
 	}
 	switch command {
@@ -63,13 +89,13 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case "demo":
 		return demo(ctx, p)
 	case "version", "--version", "-v":
-		fmt.Fprintf(stdout, "failover-monitor %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(p.stdout, "failover-monitor %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitOK
 	case "help", "--help", "-h":
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(p.stdout, usage)
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "failover-monitor: %q: no such command\n\n%s", command, usage)
+	fmt.Fprintf(p.stderr, "failover-monitor: %q: no such command\n\n%s", command, usage)
 	return exitUsage
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -30,14 +31,30 @@ func serve(ctx context.Context, p process, cfg config.Config) int {
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning)
 	}
-	listener, err := listen(string(cfg.ListenAddr), log)
+	listener, err := listen(string(cfg.ListenAddr), cfg.Supervisor, log)
 	if err != nil {
 		return p.fail(exitFailed, err)
 	}
+	defer ignoreHangup(log)()
 	if err := runMonitor(ctx, cfg, listener, log); err != nil {
 		return p.fail(exitFailed, err)
 	}
 	return exitOK
+}
+
+// ignoreHangup has SIGHUP, by which other services are told to read their settings anew, end nothing.
+func ignoreHangup(log *slog.Logger) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			log.Warn("SIGHUP is ignored: changed settings need a restart")
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
 }
 
 // worstCase is the longest that the death of any site can go unnoticed: it hangs, just after a probe.
@@ -67,7 +84,7 @@ func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, l
 		defer serveHealth(cfg.Serving, m, log).Close()
 	}
 	log.Info("listening", "address", listener.Addr().String())
-	stopping := tellSystemd(m, log)
+	stopping := notifySystemd(m, cfg.Supervisor, log)
 
 	select {
 	case err = <-failed:

@@ -7,81 +7,112 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
-	"github.com/coreos/go-systemd/v22/daemon"
-
+	"failover-monitor/internal/config"
 	"failover-monitor/internal/monitor"
 )
 
 // listen takes the socket that systemd passes, if there is one: it stays open while the monitor is
 // restarted, and connections wait in it. Without one it listens at the address.
-func listen(address string, log *slog.Logger) (net.Listener, error) {
-	passed, err := activation.Listeners()
+func listen(address string, s config.Supervisor, log *slog.Logger) (net.Listener, error) {
+	passed, err := passedSocket(s)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("take systemd's socket: %w", err)
-	case len(passed) == 0:
-		listener, err := net.Listen("tcp", address)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("%w (is another monitor running?)", err)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w; PORT or LISTEN_ADDR sets another address", err)
-		}
-		return listener, nil
-	case len(passed) > 1:
-		return nil, fmt.Errorf("systemd passes %d sockets: want one, with one ListenStream= in one .socket unit", len(passed))
-	case passed[0] == nil:
-		return nil, errors.New("systemd passes a socket that does not listen for streams: want ListenStream= in the .socket unit")
+		return nil, err
+	case passed != nil:
+		log.Info("using the socket that systemd passes, instead of LISTEN_ADDR", "socket", passed.Addr().String(), "listen_addr", address)
+		return passed, nil
 	}
-	log.Info("using the socket that systemd passes, instead of LISTEN_ADDR", "socket", passed[0].Addr().String(), "listen_addr", address)
-	return passed[0], nil
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w (is another monitor running?)", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w; PORT or LISTEN_ADDR sets another address", err)
+	}
+	return listener, nil
 }
 
-// beat is how often systemd hears of the monitor, unless its watchdog wants that more often.
-const beat = time.Second
+// firstPassed is the first file descriptor that systemd passes (sd_listen_fds(3)).
+const firstPassed = 3
 
-// tellSystemd says that the monitor is ready, and from then on how it is. The function that it returns
+// passedSocket is the socket that systemd passes to this process, or nil.
+func passedSocket(s config.Supervisor) (net.Listener, error) {
+	if s.ListenPID != strconv.Itoa(os.Getpid()) || s.ListenFDs == "" || s.ListenFDs == "0" {
+		return nil, nil
+	}
+	if s.ListenFDs != "1" {
+		return nil, fmt.Errorf("systemd passes %s sockets: want one, with one ListenStream= in one .socket unit", s.ListenFDs)
+	}
+	file := os.NewFile(firstPassed, "systemd's socket")
+	defer file.Close() // the listener has a copy
+	listener, err := net.FileListener(file)
+	if err != nil {
+		return nil, errors.New("systemd passes a socket that does not listen for streams: want ListenStream= in the .socket unit")
+	}
+	return listener, nil
+}
+
+// notifyInterval is how often systemd hears of the monitor, unless its watchdog wants that more often.
+const notifyInterval = time.Second
+
+// notifySystemd says that the monitor is ready, and from then on how it is. The function that it returns
 // says that the monitor stops. Without systemd there is nobody to tell.
-func tellSystemd(m *monitor.Monitor, log *slog.Logger) (stopping func()) {
-	if os.Getenv("NOTIFY_SOCKET") == "" {
+func notifySystemd(m *monitor.Monitor, s config.Supervisor, log *slog.Logger) (stopping func()) {
+	if s.NotifySocket == "" {
 		return func() {}
 	}
 	told := true
 	tell := func(state string) {
-		_, err := daemon.SdNotify(false, state)
+		err := notify(s.NotifySocket, state)
 		if err != nil && told { // once, and not every second
 			log.Warn("cannot tell systemd", "error", err)
 		}
 		told = err == nil
 	}
-	every := beat
-	if watchdog, err := daemon.SdWatchdogEnabled(false); err == nil && watchdog > 0 {
-		every = min(beat, watchdog/2)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
-	var beats sync.WaitGroup
-	tell(daemon.SdNotifyReady)
+	var notices sync.WaitGroup
+	tell("READY=1")
 	tell(verdicts(m))
-	beats.Go(func() {
-		for ticks := time.Tick(every); wait(ctx, ticks); {
+	notices.Go(func() {
+		for ticks := time.Tick(min(notifyInterval, watchdog(s)/2)); wait(ctx, ticks); {
 			state := verdicts(m)
 			if m.Alive() == nil { // the watchdog restarts us otherwise, if there is one
-				state += "\n" + daemon.SdNotifyWatchdog
+				state += "\nWATCHDOG=1"
 			}
 			tell(state)
 		}
 	})
 	return func() {
 		cancel()
-		beats.Wait()
-		tell(daemon.SdNotifyStopping + "\nSTATUS=stopping")
+		notices.Wait()
+		tell("STOPPING=1\nSTATUS=stopping")
 	}
+}
+
+// notify sends systemd a message (sd_notify(3)).
+func notify(socket, state string) error {
+	conn, err := net.Dial("unixgram", socket)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.Write([]byte(state))
+	return err
+}
+
+// watchdog is how often systemd wants to hear of us, or an hour (sd_watchdog_enabled(3)).
+func watchdog(s config.Supervisor) time.Duration {
+	usec, err := strconv.Atoi(s.WatchdogUSec)
+	if err != nil || usec <= 0 || s.WatchdogPID != "" && s.WatchdogPID != strconv.Itoa(os.Getpid()) {
+		return time.Hour
+	}
+	return time.Duration(usec) * time.Microsecond
 }
 
 // wait is false when ctx has ended before the next tick.

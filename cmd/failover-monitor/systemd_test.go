@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/config"
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
 )
@@ -21,9 +22,6 @@ func TestNoPingWhileStuck(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer systemd.Close()
-	t.Setenv("NOTIFY_SOCKET", path)
-	t.Setenv("WATCHDOG_USEC", "100000")
-	t.Setenv("WATCHDOG_PID", "")
 
 	free := make(chan struct{})
 	stuck := func(context.Context) (probe.Result, error) { <-free; return probe.Result{Up: true}, nil }
@@ -31,7 +29,7 @@ func TestNoPingWhileStuck(t *testing.T) {
 		monitor.Options{Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	m.Start(ctx)
-	stopping := tellSystemd(m, slog.New(slog.DiscardHandler))
+	stopping := notifySystemd(m, config.Supervisor{NotifySocket: path, WatchdogUSec: "100000"}, slog.New(slog.DiscardHandler))
 	pings := func(within time.Duration) (n int) {
 		systemd.SetReadDeadline(time.Now().Add(within))
 		for message := make([]byte, 4096); ; {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"failover-monitor/internal/config"
@@ -31,27 +30,48 @@ func durationsWithUnit(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-func newProber(s config.Site) *probe.Prober {
-	return probe.New(probe.Target{
-		URL:             s.HealthURL.Reveal(),
-		Method:          string(s.Method),
-		Timeout:         time.Duration(s.Timeout),
-		Accept:          s.AcceptStatus.Match,
-		ExpectBody:      s.ExpectBody.Regexp(),
-		FollowRedirects: probe.Redirects(s.FollowRedirects),
-		HeaderKey:       string(s.HeaderKey),
-		HeaderVal:       s.HeaderVal.Reveal(),
-		HeaderValFile:   s.HeaderValFile,
-		RootCAs:         s.RootCAs,
-		SkipVerify:      !bool(s.VerifyTLS),
-		ServerName:      string(s.TLSServerName),
-		ClientCert:      s.ClientCert,
-		ClientKey:       s.ClientKey,
-		UserAgent:       userAgent(),
-	})
+// newProbers makes a prober for each site.
+func newProbers(cfg config.Config) []*probe.Prober {
+	var sites []probe.Site
+	for _, s := range cfg.Sites {
+		sites = append(sites, probe.Site{Name: s.Name, URL: s.HealthURL.Reveal()})
+	}
+	proxy := cfg.Proxies.For()
+	var probers []*probe.Prober
+	for _, s := range cfg.Sites {
+		target := probe.Target{
+			URL:             s.HealthURL.Reveal(),
+			Method:          string(s.Method),
+			Accept:          s.AcceptStatus.Match,
+			ExpectBody:      s.ExpectBody.Regexp(),
+			FollowRedirects: probe.Redirects(s.FollowRedirects),
+			OtherSites:      sites, // a site is no other to itself
+			UserAgent:       userAgent(),
+			HeaderKey:       string(s.HeaderKey),
+			HeaderVal:       s.HeaderValue,
+			Proxy:           proxy,
+			SkipVerify:      !bool(s.VerifyTLS),
+			ServerName:      string(s.TLSServerName),
+			Made:            madeAt(),
+		}
+		if s.Bundle != nil {
+			target.RootCAs = s.Bundle.Pool
+		}
+		if s.ClientCert != "" {
+			target.ClientCert = s.ClientCertificate
+		}
+		probers = append(probers, probe.New(target))
+	}
+	return probers
 }
 
 func userAgent() string { return "failover-monitor/" + version }
+
+// madeAt is when the commit was made that this program was built from; zero if that is not known.
+func madeAt() time.Time {
+	made, _ := time.Parse(time.RFC3339, commitDate)
+	return made
+}
 
 // firstProbeGap is from the first probe of one site to that of the next. It keeps those of thousands, each
 // of them a TLS handshake, from making each other time out; with two sites nobody notices.
@@ -83,9 +103,9 @@ func newSite(s config.Site) monitor.Site {
 
 func newSites(cfg config.Config) []monitor.Site {
 	var sites []monitor.Site
-	for i, s := range cfg.Sites {
-		site := newSite(s)
-		site.Probe = newProber(s).Probe
+	for i, prober := range newProbers(cfg) {
+		site := newSite(cfg.Sites[i])
+		site.Probe = prober.Probe
 		site.Delay = time.Duration(i) * min(firstProbeGap, site.Interval/time.Duration(len(cfg.Sites)))
 		sites = append(sites, site)
 	}
@@ -105,15 +125,17 @@ func newMonitor(cfg config.Config, log *slog.Logger, observe func(monitor.Event)
 // newWitnesses makes of tcp:// one that accepts connections, and of http(s):// one that answers a HEAD,
 // with whatever certificate: that it answers proves that there is a network.
 func newWitnesses(cfg config.Config) []monitor.Witness {
+	proxy := cfg.Proxies.For()
 	var witnesses []monitor.Witness
 	for _, u := range cfg.Witnesses {
 		w := monitor.Witness{Name: u.String()}
 		if target := u.Reveal(); target.Scheme == "tcp" {
-			w.Probe = probe.Connect(target.Host, monitor.WitnessTimeout)
+			w.Probe = probe.Connect(target)
 		} else {
+			via, _ := proxy(target)
 			w.Probe = probe.New(probe.Target{
-				URL: target, Method: "HEAD", Timeout: monitor.WitnessTimeout, Accept: itsOwn(target),
-				FollowRedirects: probe.Never, SkipVerify: true, UserAgent: userAgent(),
+				URL: target, Method: "HEAD", Accept: acceptsWitness(via != nil), FollowRedirects: probe.Never,
+				Proxy: proxy, SkipVerify: true, UserAgent: userAgent(),
 			}).Probe
 		}
 		witnesses = append(witnesses, w)
@@ -121,11 +143,10 @@ func newWitnesses(cfg config.Config) []monitor.Witness {
 	return witnesses
 }
 
-// itsOwn says which statuses show that a witness itself has answered: all, unless there is a proxy between,
+// acceptsWitness says which statuses show that a witness itself has answered: all, unless there is a proxy between,
 // which answers with some of them when there is no network behind it; one that inspects TLS, to https, too.
-func itsOwn(witness *url.URL) func(status int) bool {
-	proxy, _ := http.ProxyFromEnvironment(&http.Request{URL: witness})
+func acceptsWitness(proxied bool) func(status int) bool {
 	return func(status int) bool {
-		return proxy == nil || status < 500 && status != http.StatusProxyAuthRequired
+		return !proxied || status < 500 && status != http.StatusProxyAuthRequired
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -61,62 +60,27 @@ func (l *loader) wantBoth(prefix, key, other string) {
 	}
 }
 
-// checkProxies refuses what net/http, which reads these variables itself and uncleaned, would ignore
-// in silence, to go without a proxy or to a wrong one.
-func (l *loader) checkProxies(environ []string) {
+// warnOfCleaning tells of values that may have been meant otherwise than they were read: quotes that are
+// kept, and a comment cut off a secret. A password has a # in it now and then; a method has not.
+func (l *loader) warnOfCleaning(environ []string) {
+	known := append(settings(), keys(&Proxies{})...)
 	for _, entry := range environ {
 		damaged, raw, _ := strings.Cut(entry, "=")
 		name := cleanName(damaged)
-		switch upper := strings.ToUpper(name); {
-		case upper != "HTTP_PROXY" && upper != "HTTPS_PROXY" && upper != "NO_PROXY":
-		case name != damaged, raw != cleanValue(raw):
-			l.report("%s: value not shown: write %s=value without export, quotes, comments and blanks", name, name)
-		case raw != "" && upper != "NO_PROXY" && !isProxy(raw):
-			l.report("%s: value not shown: want a URL such as http://proxy.example.com:3128", name)
+		if !strings.HasPrefix(name, "SITE_") && !slices.Contains(known, name) {
+			continue
 		}
-	}
-}
-
-// warnOfProxies tells of what net/http makes of a proxy's settings, and one would not expect.
-func (l *loader) warnOfProxies(sites []Site) {
-	for _, name := range []string{"ALL_PROXY", "all_proxy"} {
-		if l.vars[name] != "" {
-			l.warn("%s is ignored: set HTTP_PROXY and HTTPS_PROXY", name)
-		}
-	}
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
-		if strings.HasPrefix(l.vars[name], "https://") && slices.ContainsFunc(sites, hasOwnTLS) {
-			l.warn("%s begins with https://: TLS_SERVER_NAME and CLIENT_CERT_FILE hold for that proxy, too; want one with http://", name)
-		}
-	}
-}
-
-// hasOwnTLS is whether a site has settings that net/http uses for an https:// proxy before it as well.
-func hasOwnTLS(s Site) bool {
-	return s.HealthURL.Reveal().Scheme == "https" && (s.TLSServerName != "" || s.ClientCert != "")
-}
-
-// warnOfQuotes tells of values that keep quotes around them.
-func (l *loader) warnOfQuotes(environ []string) {
-	known := settings()
-	for _, entry := range environ {
-		damaged, raw, _ := strings.Cut(entry, "=")
-		if name := cleanName(damaged); (strings.HasPrefix(name, "SITE_") || slices.Contains(known, name)) && keepsQuotes(raw) {
+		if keepsQuotes(raw) {
 			l.warn("%s: its quotes are taken for its own, since there are more of them inside; if they are not, put the value between quotes of the other kind", name)
 		}
+		cut := cutComment(raw)
+		if strings.HasSuffix(name, "EXTRA_HEADER_VAL") && cut != "" || strings.Contains(cut, "@") {
+			l.warn("%s: what stands behind a # in it is taken for a comment; if it belongs to the value, put the value between quotes", name)
+		}
 	}
 }
 
-// isProxy takes what net/http takes: a URL, or host:port.
-func isProxy(value string) bool {
-	if !strings.Contains(value, "/") {
-		value = "http://" + value
-	}
-	u, err := url.Parse(value)
-	return err == nil && hasHost(u) && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
-}
-
-// settings are the names of all but those that only a site has.
+// settings are the names of all but those that only a site has, and the proxies, which are not ours alone.
 func settings() []string {
 	return slices.Concat(keys(&Serving{}), keys(&Deciding{}), keys(&Probing{}))
 }
@@ -167,6 +131,9 @@ func (l *loader) warnAbout(cfg Config) {
 		if i := slices.IndexFunc(cfg.Sites, func(s Site) bool { return s.HealthURL.Reveal().Hostname() == w.Reveal().Hostname() }); i >= 0 {
 			l.warn("WITNESS_URLS has the host of %s, which cannot witness its own death: name one that is independent of all sites", cfg.Sites[i].Name)
 		}
+	}
+	if word := l.vars["VERIFY_TLS"]; word != "" && bool(cfg.Defaults.VerifyTLS) && !strings.EqualFold(word, "true") {
+		l.warn("VERIFY_TLS=%s is on; the predecessor took it for off: write true, or false", word)
 	}
 	if unverified != nil {
 		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site", strings.Join(unverified, ", "))

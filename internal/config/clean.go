@@ -60,6 +60,15 @@ func keepsQuotes(raw string) bool {
 	return last > 0 && strings.ContainsRune(`"'`, rune(value[0])) && value[last] == value[0] && cleanValue(raw) == value
 }
 
+// cutComment is what cleanValue takes off a value as a comment. Behind quotes it cannot be anything else.
+func cutComment(raw string) string {
+	value := cleanValue(raw)
+	if value == "" || !strings.HasPrefix(strings.TrimSpace(raw), value) {
+		return ""
+	}
+	return strings.TrimPrefix(strings.TrimSpace(raw), value)
+}
+
 func withoutComment(s string) string {
 	return strings.TrimSpace(comment.ReplaceAllString(s, ""))
 }

@@ -6,20 +6,25 @@
 package config
 
 import (
-	"crypto/x509"
+	"cmp"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 // Config is everything the environment says, checked.
 type Config struct {
 	Serving
 	Deciding
-	Defaults Probing   // what holds for a site that says nothing else
-	Sites    []Site    // at least two, in the order of their names
-	WebGuard *WebGuard // of WEB_CONFIG_FILE; nil without it
-	Warnings []string  // what is allowed, but worth a line in the log
+	Proxies
+	Supervisor Supervisor
+	Defaults   Probing   // what holds for a site that says nothing else
+	Sites      []Site    // at least two, in the order of their names
+	WebGuard   *WebGuard // of WEB_CONFIG_FILE; nil without it
+	Warnings   []string  // what is allowed, but worth a line in the log
 }
 
 // Serving is how the monitor answers and logs.
@@ -36,6 +41,35 @@ type Serving struct {
 type Deciding struct {
 	Witnesses     Witnesses     `env:"WITNESS_URLS"`                       // http(s) URLs and tcp://host:port; one must answer for a failed probe to count
 	AllDownPolicy AllDownPolicy `env:"ALL_DOWN_POLICY" envDefault:"scale"` // scale: all are told to; error: 503 while all sites are down
+}
+
+// Proxies are what probes go through. The variables are those that most programs know, also in lower case,
+// which counts where both are set.
+type Proxies struct {
+	HTTPProxy  Proxy  `env:"HTTP_PROXY"`  // for http:// URLs
+	HTTPSProxy Proxy  `env:"HTTPS_PROXY"` // for https:// URLs
+	AllProxy   Proxy  `env:"ALL_PROXY"`   // in place of one of these that is not set
+	NoProxy    string `env:"NO_PROXY"`    // hosts, domains and networks that are asked directly, with commas between them
+}
+
+// For is the proxy for a URL, nil for none. There is none for loopback addresses.
+func (p Proxies) For() func(*url.URL) (*url.URL, error) {
+	proxies := httpproxy.Config{
+		HTTPProxy:  cmp.Or(p.HTTPProxy, p.AllProxy).reveal(),
+		HTTPSProxy: cmp.Or(p.HTTPSProxy, p.AllProxy).reveal(),
+		NoProxy:    p.NoProxy,
+	}
+	return proxies.ProxyFunc()
+}
+
+// Supervisor is what systemd, or who stands in for it, tells a service: sd_notify(3), sd_listen_fds(3) and
+// sd_watchdog_enabled(3). These are no settings of a user's.
+type Supervisor struct {
+	NotifySocket string `env:"NOTIFY_SOCKET"`
+	WatchdogUSec string `env:"WATCHDOG_USEC"`
+	WatchdogPID  string `env:"WATCHDOG_PID"`
+	ListenFDs    string `env:"LISTEN_FDS"`
+	ListenPID    string `env:"LISTEN_PID"`
 }
 
 // Probing is how a site is probed, and when its verdict turns.
@@ -70,7 +104,7 @@ type Site struct {
 	HealthURL URL      `env:"HEALTH_URL"`
 	Override  Override `env:"OVERRIDE"` // up or down: pins the verdict, for a drill or planned work
 	Probing
-	RootCAs *x509.CertPool // the system's roots and the CA bundle; nil without a bundle
+	Bundle *CABundle // of CA_BUNDLE; nil without one
 }
 
 // Load reads all settings from "NAME=value" strings. Its error has a line for every mistake.
@@ -79,6 +113,8 @@ func Load(environ []string) (Config, error) {
 	var cfg Config
 	l.parse(&cfg.Serving, "")
 	l.parse(&cfg.Deciding, "")
+	l.parse(&cfg.Proxies, "")
+	l.parse(&cfg.Supervisor, "")
 	l.parse(&cfg.Defaults, "")
 	for _, prefix := range l.sitePrefixes() {
 		site := l.site(prefix)
@@ -89,7 +125,6 @@ func Load(environ []string) (Config, error) {
 	}
 	slices.SortFunc(cfg.Sites, func(a, b Site) int { return strings.Compare(a.Name, b.Name) })
 	l.checkSites(cfg.Sites)
-	l.checkProxies(environ)
 	l.fillAddress(&cfg.Serving)
 	cfg.WebGuard = l.checkWebConfig(cfg.WebConfigFile)
 	if len(l.problems) > 0 {
@@ -97,9 +132,8 @@ func Load(environ []string) (Config, error) {
 		return Config{}, errors.Join(l.problems...)
 	}
 	l.warnAbout(cfg)
-	l.warnOfProxies(cfg.Sites)
 	l.typos(l.warn)
-	l.warnOfQuotes(environ)
+	l.warnOfCleaning(environ)
 	cfg.Warnings = l.warnings
 	return cfg, nil
 }

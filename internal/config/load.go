@@ -1,13 +1,8 @@
 package config
 
 import (
-	"bytes"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,15 +16,25 @@ type loader struct {
 	shared   []string // the settings that a site may have of its own, or inherit
 	problems []error
 	warnings []string
-	pools    map[string]*x509.CertPool // by path: many sites share one bundle
+	bundles  map[string]*CABundle // by path: many sites share one
 }
 
 func newLoader(environ []string) *loader {
 	vars := clean(environ)
-	l := &loader{vars: vars, shared: keys(&Probing{}), pools: map[string]*x509.CertPool{}}
+	l := &loader{vars: vars, shared: keys(&Probing{}), bundles: map[string]*CABundle{}}
 	if strings.HasPrefix(vars["PORT"], "tcp://") {
 		delete(vars, "PORT")
 		l.warn("PORT looks like a Kubernetes service link and is ignored; the default holds")
+	}
+	for _, name := range keys(&Proxies{}) {
+		lower := strings.ToLower(name)
+		if value := vars[lower]; value != "" {
+			if vars[name] != "" && vars[name] != value {
+				l.warn("%s and %s differ: %s counts", name, lower, lower)
+			}
+			vars[name] = value
+			delete(vars, lower)
+		}
 	}
 	return l
 }
@@ -113,12 +118,12 @@ func (l *loader) site(prefix string) Site {
 	s := Site{Name: siteName(prefix)}
 	l.parse(&s, prefix)
 	l.check(prefix, s)
-	s.RootCAs = l.rootCAs(prefix, s.Probing)
+	s.Bundle = l.bundle(prefix, s.Probing)
 	return s
 }
 
-// rootCAs loads the CA bundle, under whichever of its two names it was given.
-func (l *loader) rootCAs(prefix string, p Probing) *x509.CertPool {
+// bundle loads the CA bundle, under whichever of its two names it was given.
+func (l *loader) bundle(prefix string, p Probing) *CABundle {
 	name, path := l.source(prefix, "CA_BUNDLE"), p.CABundle
 	if path == "" {
 		name, path = l.source(prefix, "REQUESTS_CA_BUNDLE"), p.RequestsCA
@@ -131,70 +136,17 @@ func (l *loader) rootCAs(prefix string, p Probing) *x509.CertPool {
 			l.source(prefix, "REQUESTS_CA_BUNDLE"), p.RequestsCA, name, path)
 		return nil
 	}
-	if _, loaded := l.pools[path]; !loaded {
-		pool, broken, err := loadCAs(path)
-		if err != nil {
-			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files, that the monitor can see and read", name, path, err)
+	if _, loaded := l.bundles[path]; !loaded {
+		bundle := &CABundle{path: path}
+		if _, err := bundle.Pool(); err != nil {
+			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files, that the monitor can see and read", name, path, errors.Unwrap(err))
 		}
-		if broken > 0 {
-			l.warn("%s=%q: broken certificates in it: %d; they are not trusted", name, path, broken)
+		if bundle.broken > 0 {
+			l.warn("%s=%q: broken certificates in it: %d; they are not trusted", name, path, bundle.broken)
 		}
-		l.pools[path] = pool
+		l.bundles[path] = bundle
 	}
-	return l.pools[path]
-}
-
-// loadCAs adds the certificates of a file, or of every file in a directory, to the system's roots.
-func loadCAs(path string) (pool *x509.CertPool, broken int, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, 0, errors.Unwrap(err) // without the path, which the caller names
-	}
-	pool, err = x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	files := []string{path}
-	if info.IsDir() {
-		entries, err := os.ReadDir(path)
-		if err != nil {
-			return nil, 0, errors.Unwrap(err)
-		}
-		files = nil
-		for _, entry := range entries {
-			files = append(files, filepath.Join(path, entry.Name()))
-		}
-	}
-	found := 0
-	for _, file := range files {
-		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return nil, 0, err
-		}
-		added, begun := addCAs(pool, content)
-		found, broken = found+added, broken+begun-added
-	}
-	if found == 0 {
-		return nil, 0, errors.New("holds no certificate")
-	}
-	return pool, broken, nil
-}
-
-// addCAs counts, too, which [x509.CertPool.AppendCertsFromPEM] does not: those that are broken are left out.
-func addCAs(pool *x509.CertPool, content []byte) (added, begun int) {
-	content = bytes.TrimPrefix(content, []byte("\ufeff"))
-	begun = bytes.Count(content, []byte("-----BEGIN CERTIFICATE-----"))
-	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if block.Type == "CERTIFICATE" && len(block.Headers) == 0 && err == nil {
-			pool.AddCert(certificate)
-			added++
-		}
-	}
-	return added, begun
+	return l.bundles[path]
 }
 
 func (l *loader) fillAddress(s *Serving) {

@@ -8,16 +8,20 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// BodyRegexp says what a body must have in it. It matches anywhere.
+// BodyRegexp says what a body must have in it. It matches anywhere, and ^ and $ stand for the beginning and
+// the end of a line.
 type BodyRegexp struct{ expr *regexp.Regexp }
+
+const multiLine = "(?m)"
 
 // UnmarshalText reads a regular expression.
 func (r *BodyRegexp) UnmarshalText(text []byte) error {
-	expr, err := regexp.Compile(string(text))
+	expr, err := regexp.Compile(multiLine + string(text))
 	if err != nil {
-		return fmt.Errorf(`%q: not a regular expression; want one such as database.*ok`, text)
+		return fmt.Errorf("%q: not a regular expression%s; want one such as database.*ok", text, pythonOnly(text))
 	}
 	r.expr = expr
 	return nil
@@ -28,11 +32,22 @@ func (r BodyRegexp) String() string {
 	if r.expr == nil {
 		return ""
 	}
-	return r.expr.String()
+	return strings.TrimPrefix(r.expr.String(), multiLine)
 }
 
 // Regexp is the expression, nil if there is none.
 func (r BodyRegexp) Regexp() *regexp.Regexp { return r.expr }
+
+// pythonSyntax is what Python's regular expressions have and Go's have not.
+var pythonSyntax = regexp.MustCompile(`\(\?<?[=!]|\\Z|\(\?P=|\\[1-9]|\(\?[>(#]|[*+?}]\+`)
+
+// pythonOnly says what is wrong with an expression that was made for Python, as the predecessor's were.
+func pythonOnly(text []byte) string {
+	if !pythonSyntax.Match(text) {
+		return ""
+	}
+	return ": look-ahead, look-behind, references to groups and \\Z are Python's, and not known here"
+}
 
 // StatusRegexp says which HTTP statuses are up.
 type StatusRegexp struct{ expr *regexp.Regexp }
@@ -44,6 +59,9 @@ type StatusRegexp struct{ expr *regexp.Regexp }
 func (r *StatusRegexp) UnmarshalText(text []byte) error {
 	tree, err := syntax.Parse(string(text), syntax.Perl)
 	if err != nil {
+		if python := pythonOnly(text); python != "" {
+			return fmt.Errorf("%q: not a regular expression%s; say which statuses are up, such as ^[1-4]\\d\\d$, or ^[1-4][0-9][0-9]$ for systemd", text, python)
+		}
 		var bad *syntax.Error
 		errors.As(err, &bad)
 		return fmt.Errorf("%q: not a regular expression (%s); want one such as ^2[0-9][0-9]$", text, bad.Code)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -48,26 +50,33 @@ type URL struct{ secret *url.URL }
 
 // UnmarshalText reads an absolute http or https URL. Its error quotes the value only where that holds no secret.
 func (u *URL) UnmarshalText(text []byte) error {
-	parsed, err := url.Parse(string(text))
+	parsed, err := url.Parse(escapePercent(string(text)))
 	if err != nil || !probeable(parsed) {
-		return fmt.Errorf("%s: want a URL such as https://site.example.com/healthz", quoteURL(string(text)))
+		return fmt.Errorf("%s: want a URL such as https://site.example.com/healthz%s", quoteURL(string(text)), inPasswords(string(text)))
 	}
-	parsed.Fragment, parsed.RawFragment, parsed.RawQuery = "", "", escaped(parsed.RawQuery)
-	u.secret = parsed
+	parsed.Fragment, parsed.RawFragment = "", ""
+	u.secret = new(url.URL).ResolveReference(parsed) // without /../
 	return nil
 }
 
-// escaped is a query without what may not stand in one (RFC 3986, section 3.4): net/http would send it as it is.
-func escaped(query string) string {
-	var text strings.Builder
-	for _, c := range []byte(query) {
-		if c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			fmt.Fprintf(&text, "%%%02X", c)
-		} else {
-			text.WriteByte(c)
+var percent = regexp.MustCompile("%([0-9A-Fa-f]{2})?")
+
+// escapePercent escapes a percent sign that begins no escape: it stands for itself, as for most clients.
+func escapePercent(text string) string {
+	return percent.ReplaceAllStringFunc(text, func(match string) string {
+		if match == "%" {
+			return "%25"
 		}
+		return match
+	})
+}
+
+// inPasswords says how to write what would end a user or password, if the URL may have one.
+func inPasswords(text string) string {
+	if strings.Contains(text, "@") {
+		return "; in a user or password write %2F for /, %3F for ?, %23 for # and %40 for @"
 	}
-	return text.String()
+	return ""
 }
 
 // quoteURL quotes what should have been a URL, unless there may be a secret in it.
@@ -120,6 +129,40 @@ func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
 // Reveal is the URL itself, nil if there is none.
 func (u URL) Reveal() *url.URL { return u.secret }
+
+// Proxy is the URL of a proxy. Its user and password are secrets.
+type Proxy struct{ url string }
+
+// UnmarshalText reads a URL, or host:port for one that begins with http://.
+func (p *Proxy) UnmarshalText(text []byte) error {
+	value := string(text)
+	if !strings.Contains(value, "/") {
+		value = "http://" + value
+	}
+	parsed, err := url.Parse(escapePercent(value))
+	if err != nil || !hasHost(parsed) || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, parsed.Scheme) {
+		return fmt.Errorf("%s: want a URL such as http://proxy.example.com:3128%s", quoteURL(string(text)), inPasswords(string(text)))
+	}
+	p.url = parsed.String()
+	return nil
+}
+
+// String is the URL with *** in place of its secrets.
+func (p Proxy) String() string {
+	parsed, err := url.Parse(p.url)
+	if err != nil || p.url == "" {
+		return ""
+	}
+	return URL{parsed}.String()
+}
+
+// GoString hides the secrets from %#v.
+func (p Proxy) GoString() string { return p.String() }
+
+// MarshalText hides the secrets from encoders.
+func (p Proxy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+func (p Proxy) reveal() string { return p.url }
 
 // Witnesses are the addresses that tell whether the monitor itself has a network.
 type Witnesses []URL

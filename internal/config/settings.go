@@ -13,6 +13,7 @@ type Setting struct{ Name, Value string }
 func (c Config) Settings() []Setting {
 	list := settingsOf("", c.Serving, nil)
 	list = append(list, settingsOf("", c.Deciding, nil)...)
+	list = append(list, settingsOf("", c.Proxies, nil)...)
 	list = append(list, settingsOf("", c.Defaults, nil)...)
 	for _, s := range c.Sites {
 		prefix := strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_"

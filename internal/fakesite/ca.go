@@ -39,6 +39,16 @@ func (ca *CA) Issue(notAfter time.Time, names ...string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{sign(leaf(notAfter, names), ca.cert, key, ca.key)}, PrivateKey: key}
 }
 
+// Verifies is whether a pool trusts what the authority issues.
+func (ca *CA) Verifies(pool *x509.CertPool) bool {
+	issued, err := x509.ParseCertificate(ca.Issue(time.Now().AddDate(0, 0, 1), "test").Certificate[0])
+	if err != nil {
+		return false
+	}
+	_, err = issued.Verify(x509.VerifyOptions{Roots: pool})
+	return err == nil
+}
+
 // SelfSigned makes a server certificate that no authority has signed, and its PEM.
 func SelfSigned(notAfter time.Time, names ...string) (tls.Certificate, []byte) {
 	key, template := newKey(), leaf(notAfter, names)

@@ -188,22 +188,3 @@ func TestStoppedDuringAProbe(t *testing.T) {
 		}
 	}
 }
-
-// TestStoppedForAMoment ends most of a second after the timeout: too soon to count as stuck, and too late to be the
-// site's timeout.
-func TestStoppedForAMoment(t *testing.T) {
-	t.Parallel()
-	a, b := newFake(), newFake()
-	bubble(t, 5*time.Second, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, log *journal) {
-		time.Sleep(time.Second)
-		b.set(func(f *fake) { f.stuck, f.down = true, true })
-		time.Sleep(4*time.Second + timeout + 600*time.Millisecond)
-		b.set(func(f *fake) { f.stuck, f.down = false, false })
-		b.free <- true
-		time.Sleep(100 * time.Millisecond)
-		wantAnswer(t, m, "site-a", "0")
-		if logged := log.String(); strings.Contains(logged, "site is down") || !strings.Contains(logged, "probe does not count") {
-			t.Errorf("its result counts:\n%s", logged)
-		}
-	})
-}

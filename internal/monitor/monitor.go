@@ -57,6 +57,7 @@ type Monitor struct {
 	watches          []*watch
 	byName           map[string]*watch
 	network          *network
+	stalls           *stallMeter
 	loops            sync.WaitGroup
 }
 
@@ -66,9 +67,9 @@ func New(sites []Site, o Options) *Monitor {
 	if err != nil {
 		panic(err) // no site
 	}
-	m := &Monitor{errorWhenAllDown: o.ErrorWhenAllDown, byName: make(map[string]*watch), network: newNetwork(o.Witnesses, o.Log)}
+	m := &Monitor{errorWhenAllDown: o.ErrorWhenAllDown, byName: make(map[string]*watch), network: newNetwork(o.Witnesses, o.Log), stalls: new(stallMeter)}
 	for _, site := range sites {
-		w := newWatch(site, o, verdicts, m.network)
+		w := newWatch(site, o, verdicts, m.network, m.stalls)
 		m.watches, m.byName[site.Name] = append(m.watches, w), w
 		m.onDemand = m.onDemand || site.onDemand()
 	}
@@ -77,6 +78,7 @@ func New(sites []Site, o Options) *Monitor {
 
 // Start begins the first probe of every site, and goes on until ctx ends.
 func (m *Monitor) Start(ctx context.Context) {
+	m.loops.Go(func() { m.stalls.run(ctx) })
 	for _, w := range m.watches {
 		w.prepare()
 		m.loops.Go(func() { w.loop(ctx) })

@@ -20,7 +20,7 @@ const witnessPause = time.Second
 // Witness is an address outside all sites that answers whenever the monitor has a network.
 type Witness struct {
 	Name  string
-	Probe Probe // takes at most WitnessTimeout
+	Probe Probe
 }
 
 // network tells a site that is down from a monitor that is cut off.
@@ -115,12 +115,16 @@ func (n *network) ask(ctx context.Context, r *round) {
 	for i, w := range n.witnesses {
 		n.rounds.Go(func() {
 			asked := time.Now().UTC()
-			result, err := w.Probe(ctx)
+			timed, cancel := context.WithTimeout(ctx, WitnessTimeout)
+			defer cancel()
+			result, err := w.Probe(timed)
 			if err != nil {
 				result.Detail = err.Error()
 			}
 			n.mu.Lock()
-			n.answers[i] = WitnessStatus{w.Name, asked, result.Up, result.Detail}
+			if asked.After(n.answers[i].Asked) { // a late answer does not replace one of a later round
+				n.answers[i] = WitnessStatus{w.Name, asked, result.Up, result.Detail}
+			}
 			n.mu.Unlock()
 			answers <- result.Up
 		})

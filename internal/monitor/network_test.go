@@ -34,7 +34,7 @@ func TestWitnesses(t *testing.T) {
 			if i == 0 {
 				s = nil
 			}
-			sites = append(sites, monitor.Site{Name: fmt.Sprint("site-", i), Probe: s.probe(zero, timeout), Interval: 2*time.Second + time.Duration(i)*100*time.Millisecond,
+			sites = append(sites, monitor.Site{Name: fmt.Sprint("site-", i), Probe: s.probe(zero), Interval: 2*time.Second + time.Duration(i)*100*time.Millisecond,
 				Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
 		}
 		ctx, cancel := context.WithCancel(t.Context())

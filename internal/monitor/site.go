@@ -11,7 +11,7 @@ import (
 const grace = time.Second
 
 // Probe asks a site, or a witness, once. An error means that nothing was learned about it; the result
-// is then the zero value. It comes back soon after ctx ends.
+// is then the zero value. It comes back soon after ctx ends, whose deadline is the probe's.
 type Probe func(context.Context) (probe.Result, error)
 
 // Site is a site to watch.

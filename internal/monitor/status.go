@@ -71,6 +71,7 @@ type ResultStatus struct {
 	Detail             string       `json:"detail,omitempty"` // the same in words
 	Status             int          `json:"status,omitempty"` // HTTP
 	Address            string       `json:"address,omitempty"`
+	RedirectedTo       string       `json:"redirected_to,omitempty"` // scheme://host of the last redirect, which was answered from there
 	Ended              time.Time    `json:"ended"`
 	DurationSeconds    float64      `json:"duration_seconds"`
 	CertificateExpires time.Time    `json:"certificate_expires,omitzero"`
@@ -209,7 +210,7 @@ func (w *watch) status() SiteStatus {
 	}
 	if r := w.story.last; !r.Began.IsZero() {
 		status.LastResult = &ResultStatus{
-			Up: r.Up, Reason: r.Reason, Detail: r.Detail, Status: r.Status, Address: r.Address,
+			Up: r.Up, Reason: r.Reason, Detail: r.Detail, Status: r.Status, Address: r.Address, RedirectedTo: r.RedirectedTo,
 			Ended: r.Began.Add(r.Duration).UTC(), DurationSeconds: r.Duration.Seconds(), CertificateExpires: r.CertNotAfter.UTC(),
 		}
 	}

@@ -81,7 +81,7 @@ func TestStopWaits(t *testing.T) {
 		time.Sleep(notices)
 		return probe.Result{}, ctx.Err()
 	}}
-	quick := monitor.Witness{Name: "quick", Probe: script(nil).probe(midnight, timeout)}
+	quick := monitor.Witness{Name: "quick", Probe: script(nil).probe(midnight)}
 	for _, c := range []struct {
 		name      string
 		witnesses []monitor.Witness

@@ -25,6 +25,7 @@ type watch struct {
 	patience  time.Duration   // how long a caller waits for a missing verdict
 	verdicts  *lru.Cache[string, held]
 	network   *network
+	stalls    *stallMeter
 	observe   func(Event)
 	consumer  consumer
 	log       *slog.Logger
@@ -42,8 +43,8 @@ type watch struct {
 	expiry  *time.Timer // runs expire when the verdict gets too old
 }
 
-func newWatch(site Site, o Options, verdicts *lru.Cache[string, held], n *network) *watch {
-	w := &watch{Site: site, worstCase: NewWorstCase(site, n.confirmTime()), patience: o.AnswerTimeout, verdicts: verdicts, network: n, observe: o.Observe, log: o.Log.With("site", site.Name), wanted: make(chan struct{}, 1)}
+func newWatch(site Site, o Options, verdicts *lru.Cache[string, held], n *network, stalls *stallMeter) *watch {
+	w := &watch{Site: site, worstCase: NewWorstCase(site, n.confirmTime()), patience: o.AnswerTimeout, verdicts: verdicts, network: n, stalls: stalls, observe: o.Observe, log: o.Log.With("site", site.Name), wanted: make(chan struct{}, 1)}
 	if w.observe == nil {
 		w.observe = func(Event) {}
 	}
@@ -80,13 +81,13 @@ func (w *watch) loop(ctx context.Context) {
 	defer w.end()
 	for w.awaitNext(ctx) {
 		w.begin()
-		result, err := w.Probe(ctx)
+		result, err := w.probe(ctx)
 		confirmed := err != nil || result.Up || w.network.confirm(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
-			err = w.overdue(result)
+			err = w.overdue()
 		}
 		w.record(result, err, confirmed)
 	}
@@ -141,17 +142,24 @@ func (w *watch) land() {
 	w.due = now.Add(max(0, w.next.Sub(now)) + grace) // one that is late already begins at once
 }
 
-// overdue is an error for a probe that ends when it counts as stuck already, or fails well after its timeout: the
-// system has stopped or starved the monitor meanwhile. What was found may be as old as that, and a timeout is not
-// the site's.
-func (w *watch) overdue(result probe.Result) error {
+// probe probes once. A failure does not count that came while this process did not get to run for a quarter of the
+// probe's time, or more: it may be the monitor's own. What is shorter leaves a site time enough to answer.
+func (w *watch) probe(ctx context.Context) (probe.Result, error) {
+	timed, cancel := context.WithTimeout(ctx, w.Timeout)
+	defer cancel()
+	before := w.stalls.read()
+	result, err := w.Probe(timed)
+	if lost := w.stalls.read() - before; err == nil && !result.Up && lost >= w.Timeout/4 {
+		err = fmt.Errorf("the monitor was stopped, or had no CPU, for %v during the probe", lost.Round(10*time.Millisecond))
+	}
+	return result, err
+}
+
+// overdue is an error for a probe that ends when it counts as stuck already: what it found may be as old as that.
+func (w *watch) overdue() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	late := time.Since(w.due)
-	if over := result.Duration - w.Timeout; !result.Up && over > grace/2 {
-		late = max(late, over)
-	}
-	if late > 0 {
+	if late := time.Since(w.due); late > 0 {
 		return fmt.Errorf("the monitor was stopped during the probe, which ended %v after it should have", late.Round(100*time.Millisecond))
 	}
 	return nil

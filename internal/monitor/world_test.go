@@ -20,7 +20,7 @@ const (
 	up      state = "up"      // answers at once
 	slow    state = "slow"    // answers after 900 ms
 	refuses state = "refuses" // fails at once
-	hangs   state = "hangs"   // fails at its timeout
+	hangs   state = "hangs"   // fails at its deadline
 	broken  state = "broken"  // the monitor cannot probe it
 )
 
@@ -34,7 +34,7 @@ type change struct {
 type script []change
 
 // probe makes a probe of something that is as the script says at the time when the probe begins.
-func (s script) probe(zero time.Time, timeout time.Duration) monitor.Probe {
+func (s script) probe(zero time.Time) monitor.Probe {
 	return func(ctx context.Context) (probe.Result, error) {
 		began, is := time.Now(), up
 		for _, c := range s {
@@ -52,9 +52,8 @@ func (s script) probe(zero time.Time, timeout time.Duration) monitor.Probe {
 			result.Reason, result.Detail = probe.ReasonRefused, "refused"
 		case hangs:
 			result.Reason, result.Detail = probe.ReasonTimeout, "hangs"
-			select {
-			case <-time.After(timeout):
-			case <-ctx.Done():
+			<-ctx.Done()
+			if ctx.Err() == context.Canceled {
 				return probe.Result{}, ctx.Err()
 			}
 		}
@@ -87,7 +86,7 @@ func (w world) run(t *testing.T, test func(t *testing.T, m *monitor.Monitor, log
 		o := options(log)
 		o.ErrorWhenAllDown = w.errorWhen
 		for i, s := range w.witnesses {
-			o.Witnesses = append(o.Witnesses, monitor.Witness{Name: fmt.Sprint("witness-", i), Probe: s.probe(midnight, monitor.WitnessTimeout)})
+			o.Witnesses = append(o.Witnesses, monitor.Witness{Name: fmt.Sprint("witness-", i), Probe: s.probe(midnight)})
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		m := monitor.New(w.list(), o)
@@ -106,7 +105,7 @@ func (w world) list() (sites []monitor.Site) {
 			limits = w.thresholds
 		}
 		site := monitor.Site{
-			Name: fmt.Sprintf("site-%c", 'a'+i), Probe: s.probe(midnight, timeout),
+			Name: fmt.Sprintf("site-%c", 'a'+i), Probe: s.probe(midnight),
 			Interval: cmp.Or(w.intervals[i], 5*time.Second), Retry: cmp.Or(w.retry, time.Second), Timeout: timeout,
 			Thresholds: monitor.Thresholds{Failure: max(1, limits.failure), Success: max(1, limits.success)},
 			Override:   w.override[i],

@@ -2,89 +2,81 @@ package probe
 
 import (
 	"fmt"
-	"net"
+	"maps"
 	"net/http"
-	"net/url"
-	"os"
-	"strings"
-	"unicode"
+	"slices"
 )
 
-// maxToken is how many bytes of a token file are read. Servers take 8 KiB of headers and little more.
-const maxToken = 16 << 10
-
 // credentials are the headers that only the target itself may see.
-func credentials(target Target) (http.Header, error) {
+func (p *Prober) credentials() (http.Header, error) {
 	headers := make(http.Header)
-	value := target.HeaderVal
-	if target.HeaderValFile != "" {
-		token, err := readToken(target.HeaderValFile)
+	if p.target.HeaderKey != "" {
+		value, err := p.target.HeaderVal()
 		if err != nil {
-			return nil, fmt.Errorf("EXTRA_HEADER_VAL_FILE: %w", err)
+			return nil, err
 		}
-		value = token
+		headers.Set(p.target.HeaderKey, value)
 	}
-	if target.HeaderKey != "" {
-		headers.Set(target.HeaderKey, value)
-	}
-	if user := target.URL.User; user != nil { // it replaces a header Authorization, as it did with requests
+	if user := p.target.URL.User; user != nil { // it replaces a header Authorization, as it did with requests
 		password, _ := user.Password()
-		req := http.Request{Header: headers}
-		req.SetBasicAuth(user.Username(), password)
+		(&http.Request{Header: headers}).SetBasicAuth(user.Username(), password)
 	}
 	return headers, nil
 }
 
-// readToken reads a file that holds one line.
-func readToken(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxToken {
-		return "", fmt.Errorf("%s: want a file of at most %d bytes", path, maxToken)
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	token := strings.TrimSpace(strings.TrimPrefix(string(content), "\ufeff"))
-	if token == "" || strings.ContainsFunc(token, unicode.IsControl) {
-		return "", fmt.Errorf("%s: want one line of text in it", path)
-	}
-	return token, nil
+// isCredential is whether a header proves who asks. Those that do not, only say what is asked for.
+func isCredential(key string) bool {
+	return !slices.Contains([]string{"Host", "User-Agent", "Accept"}, key)
 }
 
 // authorize gives a request, the first or a redirected one, its headers. The client has copied the
 // first one's to a redirected one: what the target alone may see is taken off again elsewhere.
-func (p *Prober) authorize(req *http.Request, headers http.Header) {
-	own := sameOrigin(req.URL, p.base)
+func (c *client) authorize(req *http.Request) {
+	own := sameOrigin(req.URL, c.base)
 	req.Header.Del("Referer") // the client's own would carry the health URL's query along
-	for key, values := range headers {
+	req.Header.Del("Cookie")
+	for key, values := range c.headers {
 		req.Header.Del(key)
 		if own {
 			req.Header[key] = values
 		}
 	}
-	req.Host = ""
-	if own {
-		req.Host = headers.Get("Host") // net/http takes it from there alone
+	req.Host = hostHeader(req.URL)
+	if own && c.headers.Get("Host") != "" { // net/http takes it from there alone
+		req.Host = c.headers.Get("Host")
 	}
-	if req.Header.Get("User-Agent") == "" {
-		req.Header.Set("User-Agent", p.target.UserAgent)
+	for key, value := range map[string]string{"User-Agent": c.target.UserAgent, "Accept": "*/*"} {
+		if req.Header.Get(key) == "" {
+			req.Header.Set(key, value)
+		}
 	}
+	if c.target.ExpectBody != nil && req.Header.Get("Accept-Encoding") == "" {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	c.cookies.add(req)
 }
 
-// sameOrigin is whether credentials for the one may go to the other: the same host and port, and
-// never from https to http.
-func sameOrigin(to, from *url.URL) bool {
-	return hostPort(to) == hostPort(from) && (to.Scheme == from.Scheme || to.Scheme == "https")
+// carried is whether the request to the health URL had credentials with it, which the site can refuse.
+func (c *client) carried() bool {
+	return c.trace.showedCert || slices.ContainsFunc(slices.Collect(maps.Keys(c.headers)), isCredential)
 }
 
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+// statusFailure is an answer whose status is not accepted.
+func (c *client) statusFailure(resp *http.Response) error {
+	t := &c.trace
+	own := sameOrigin(resp.Request.URL, c.base)
+	detail := fmt.Sprintf("status %d", resp.StatusCode)
+	if via := t.via(); via != "" {
+		detail += " from " + t.address + via
 	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	refused := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
+	switch {
+	case refused && own && c.carried():
+		return failure{ReasonCredentials, detail + ": the site refuses the monitor's credentials"}
+	case refused && c.carried():
+		detail += ", where the credentials were left out: they stay at the health URL's host and port"
+	case resp.StatusCode == http.StatusProxyAuthRequired && t.proxy != "":
+		detail += ": the proxy asks for a user and password"
+	}
+	return failure{ReasonStatus, detail}
 }

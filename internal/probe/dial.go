@@ -2,120 +2,200 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
-// dialer connects as a new client does: it looks a name up anew, asks the next name server when one is silent, and
-// tries the next address when one is. Go's own would wait for the first of either until the probe's time is up.
+// dialer connects as a new client does: it looks a name up anew, asks the next name server when one is
+// silent, and tries the next address when one is. Go's own dialer would wait for the first of either
+// until the probe's time is up.
 type dialer struct {
-	timeout time.Duration // of the whole probe
-	began   time.Time     // when it set out to connect
+	dial       func(ctx context.Context, network, address string) (net.Conn, error)
+	resolvConf string // the file that names the name servers
 }
 
-// How long an address may be silent before the next one is tried beside it, and at least is (RFC 8305, section 5).
-const (
-	attemptDelay    = 250 * time.Millisecond
-	minAttemptDelay = 10 * time.Millisecond
-)
+func newDialer() dialer {
+	return dialer{dial: new(net.Dialer).DialContext, resolvConf: "/etc/resolv.conf"}
+}
 
-func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
+// connect connects to the host and port of a URL. The trace then has the address of the connection, or
+// that of the attempt whose error counts.
+func (d dialer) connect(ctx context.Context, t *trace, to *url.URL) (net.Conn, error) {
+	host, port := address(to)
+	addresses := []string{net.JoinHostPort(host, port)}
+	if _, err := netip.ParseAddr(host); err != nil {
+		t.begin(lookingUp)
+		found, err := d.lookup(ctx, host)
+		if err != nil {
+			return nil, err
+		}
+		addresses = nil
+		for _, ip := range found {
+			addresses = append(addresses, net.JoinHostPort(ip.String(), port))
+		}
 	}
-	d.began = time.Now()
-	// A resolver of its own: the shared one would let a lookup join another that is still under way, perhaps
-	// that of the last probe, which has hung.
-	resolver := net.Resolver{PreferGo: true, Dial: d.dialNameServer}
+	t.begin(connecting)
+	conn, address, err := d.dialFirst(ctx, addresses, attemptDelay(ctx, len(addresses)))
+	t.address = address
+	return conn, err
+}
+
+// lookup resolves a name. An error is the monitor's own fault where a name server was asked that
+// resolv.conf does not name: Go asks 127.0.0.1 and ::1 when it cannot read the file, or finds it empty
+// (somebody is just writing it), and keeps what it read for five seconds.
+func (d dialer) lookup(ctx context.Context, host string) ([]net.IPAddr, error) {
+	asked := nameServers{dialer: d, began: time.Now()}
+	if deadline, ok := ctx.Deadline(); ok {
+		asked.budget = deadline.Sub(asked.began)
+	}
+	// A resolver of this probe's own: a shared one lets a lookup join another that is still under way,
+	// perhaps one that hangs.
+	resolver := net.Resolver{PreferGo: true, Dial: asked.dial}
 	found, err := resolver.LookupIPAddr(ctx, host) // with their zones, unlike LookupNetIP
-	if err != nil {
-		return nil, err
+	if err != nil && asked.unnamed() {
+		return nil, ownFault{errors.New("no name server is known: " + d.resolvConf + " names none of those that were asked")}
 	}
-	var addresses []string
-	for _, ip := range found {
-		addresses = append(addresses, net.JoinHostPort(ip.String(), port))
-	}
-	delay := d.timeout / time.Duration(2*len(addresses)) // half of the time is for what follows
-	return race(ctx, network, addresses, max(minAttemptDelay, min(attemptDelay, delay)))
+	return found, err
 }
 
-// race connects to the addresses in turn, to the next one when one has failed or been silent for the delay, and takes
-// the first connection that it gets. The error is that of the first address.
-func race(ctx context.Context, network string, addresses []string, delay time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // of those that are still under way
-	type attempt struct {
-		left int // addresses, when it began: the most for the first
-		conn net.Conn
-		err  error
-	}
-	ended := make(chan attempt)
-	var first attempt
-	for running := 0; len(addresses) > 0 || running > 0; {
-		var silent <-chan time.Time
-		if len(addresses) > 0 {
-			address, left := addresses[0], len(addresses)
-			addresses, running = addresses[1:], running+1
-			go func() {
-				conn, err := new(net.Dialer).DialContext(ctx, network, address)
-				select {
-				case ended <- attempt{left, conn, err}:
-				case <-ctx.Done():
-					if conn != nil {
-						conn.Close()
-					}
-				}
-			}()
-			silent = time.After(delay)
-		}
-		select {
-		case a := <-ended:
-			if a.err == nil {
-				return a.conn, nil
-			}
-			if running--; a.left > first.left {
-				first = a
-			}
-		case <-silent:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	return nil, first.err
+// nameServers connects one lookup to name servers. The resolver's goroutines call it, some of them
+// after the lookup has ended.
+type nameServers struct {
+	dialer
+	began  time.Time
+	budget time.Duration // for the lookup and the rest of the probe; 0: no limit
+
+	mu    sync.Mutex
+	asked []string // host:port
 }
 
-// dialNameServer connects to a name server. By itself the resolver would wait 5 s for an answer (resolv.conf(5),
-// timeout), also when only a packet was lost. Over UDP, whoever is asked first has a third of the probe's time, and who
-// is asked then has until five sixths of it are over: some time is left to connect where only IPv6 is not answered for.
-func (d dialer) dialNameServer(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(untraced{ctx}, network, address)
+// dial connects to a name server. The resolver alone would wait 5 s for an answer (resolv.conf(5),
+// timeout), also when only a packet was lost. So over UDP the first one that is asked has a third of
+// the probe's time, and later ones have until five sixths of it are over: some time is left to connect
+// where only the question for IPv6 addresses gets no answer.
+func (n *nameServers) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	n.mu.Lock()
+	n.asked = append(n.asked, address)
+	n.mu.Unlock()
+	conn, err := n.dialer.dial(ctx, network, address)
 	udp, ok := conn.(*net.UDPConn)
 	switch {
-	case !ok:
+	case !ok, n.budget == 0:
 		return conn, err
-	case time.Since(d.began) < d.timeout/4:
-		return impatient{udp, d.began.Add(d.timeout / 3)}, nil
+	case time.Since(n.began) < n.budget/4:
+		return deadlineConn{udp, n.began.Add(n.budget / 3)}, nil
 	}
-	return impatient{udp, d.began.Add(d.timeout * 5 / 6)}, nil
+	return deadlineConn{udp, n.began.Add(n.budget * 5 / 6)}, nil
 }
 
-// untraced hides the trace of a probe: connecting to a name server is none of its steps.
-type untraced struct{ context.Context }
+// unnamed is whether a name server was asked that resolv.conf does not name now.
+func (n *nameServers) unnamed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	content, _ := os.ReadFile(n.resolvConf) // one that cannot be read names none
+	var named []string
+	for line := range strings.Lines(string(content)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "nameserver" {
+			named = append(named, net.JoinHostPort(fields[1], "53"))
+		}
+	}
+	return slices.ContainsFunc(n.asked, func(a string) bool { return !slices.Contains(named, a) })
+}
 
-// Value is [context.Context]'s.
-func (untraced) Value(any) any { return nil }
-
-// impatient is a UDP socket that has no deadline after the latest.
-type impatient struct {
+// deadlineConn is a UDP socket whose deadline is never after the latest.
+type deadlineConn struct {
 	*net.UDPConn
 	latest time.Time
 }
 
 // SetDeadline is [net.Conn]'s.
-func (c impatient) SetDeadline(t time.Time) error {
+func (c deadlineConn) SetDeadline(t time.Time) error {
 	if c.latest.Before(t) {
 		t = c.latest
 	}
 	return c.UDPConn.SetDeadline(t)
+}
+
+// attemptDelay is how long an address may be silent before the next one is tried beside it: 250 ms,
+// and no less than 10 ms (RFC 8305, section 5). Half of the probe's time is for what follows.
+func attemptDelay(ctx context.Context, addresses int) time.Duration {
+	delay := 250 * time.Millisecond
+	if deadline, ok := ctx.Deadline(); ok {
+		delay = min(delay, time.Until(deadline)/time.Duration(2*addresses))
+	}
+	return max(10*time.Millisecond, delay)
+}
+
+// attempt is one connection that is tried. Its order is its address's place in the list.
+type attempt struct {
+	order   int
+	address string
+	conn    net.Conn
+	err     error
+}
+
+// dialFirst connects to the addresses in turn, to the next one when one has failed or been silent for
+// the delay, and takes the first connection that it gets. It gives the address of that, or of the
+// attempt whose error counts: the first that is no fault of the monitor's own, or the first that is
+// still silent when ctx ends.
+func (d dialer) dialFirst(ctx context.Context, addresses []string, delay time.Duration) (net.Conn, string, error) {
+	attempts, cancel := context.WithCancel(ctx)
+	defer cancel() // of those that are still under way
+	ended := make(chan attempt)
+	begin := func(a attempt) {
+		a.conn, a.err = d.dial(attempts, "tcp", a.address)
+		select {
+		case ended <- a:
+		case <-attempts.Done():
+			if a.conn != nil {
+				a.conn.Close()
+			}
+		}
+	}
+	var failed []attempt
+	for next := 0; len(failed) < len(addresses); {
+		var silent <-chan time.Time
+		if next < len(addresses) {
+			go begin(attempt{order: next, address: addresses[next]})
+			next++
+			silent = time.After(delay)
+		}
+		select {
+		case a := <-ended:
+			if a.err == nil {
+				return a.conn, a.address, nil
+			}
+			failed = append(failed, a)
+		case <-silent:
+		case <-ctx.Done():
+			return nil, firstSilent(addresses, failed), ctx.Err()
+		}
+	}
+	counts := slices.MinFunc(failed, func(a, b attempt) int {
+		if own := isOwnFault(a.err); own != isOwnFault(b.err) {
+			if own {
+				return 1
+			}
+			return -1
+		}
+		return a.order - b.order
+	})
+	return nil, counts.address, counts.err
+}
+
+// firstSilent is the first address whose attempt has not failed.
+func firstSilent(addresses []string, failed []attempt) string {
+	for order, address := range addresses {
+		if !slices.ContainsFunc(failed, func(a attempt) bool { return a.order == order }) {
+			return address
+		}
+	}
+	return ""
 }

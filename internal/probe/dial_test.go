@@ -1,19 +1,28 @@
+//go:debug netedns0=0
+
 package probe
 
 import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/net/dns/dnsmessage"
+
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
-// TestRace connects to a name of several addresses, of which some are silent or refuse: it is well while one accepts.
-func TestRace(t *testing.T) {
+// TestDialFirst connects to a name of several addresses, of which some are silent or refuse: it is well while one accepts.
+func TestDialFirst(t *testing.T) {
 	t.Parallel()
 	site, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(200))
 	if err != nil {
@@ -54,7 +63,7 @@ func TestRace(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			conn, err := race(ctx, "tcp", c.addresses, c.delay)
+			conn, _, err := newDialer().dialFirst(ctx, c.addresses, c.delay)
 			switch {
 			case c.fails != nil:
 				if err == nil || !c.fails(err) {
@@ -80,9 +89,9 @@ func TestNameServerIsSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	d := dialer{timeout: 600 * time.Millisecond, began: time.Now()}
+	n := &nameServers{dialer: newDialer(), began: time.Now(), budget: 600 * time.Millisecond}
 	for i, least := range []time.Duration{200 * time.Millisecond, 500 * time.Millisecond} {
-		conn, err := d.dialNameServer(t.Context(), "udp", server.LocalAddr().String())
+		conn, err := n.dial(t.Context(), "udp", server.LocalAddr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,53 +101,137 @@ func TestNameServerIsSilent(t *testing.T) {
 		}
 		conn.SetDeadline(time.Now().Add(5 * time.Second))
 		_, err = conn.Read(make([]byte, 512))
-		if took := time.Since(d.began); !isTimeout(err) || took < least || took > 3*time.Second {
+		if took := time.Since(n.began); !isTimeout(err) || took < least || took > 3*time.Second {
 			t.Errorf("number %d: %v after %v, want a timeout after %v", i, err, took, least)
 		}
-		conn.SetDeadline(d.began)
+		conn.SetDeadline(n.began)
 		if _, err := conn.Read(make([]byte, 512)); !isTimeout(err) {
 			t.Errorf("%v, want a timeout at once", err)
 		}
 	}
 }
 
-func isRefusal(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
-
-func isTimeout(err error) bool {
-	var network net.Error
-	return errors.As(err, &network) && network.Timeout()
+// lookupWith has a dialer ask one name server, as if resolv.conf named the others.
+func lookupWith(t *testing.T, server *rig.NameServer, named ...string) dialer {
+	t.Helper()
+	d := newDialer()
+	d.resolvConf = filepath.Join(t.TempDir(), "resolv.conf")
+	content := "# a comment\nsearch example.com\n"
+	for _, address := range named {
+		content += "nameserver  " + address + "\t# and another\n"
+	}
+	if err := os.WriteFile(d.resolvConf, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	direct := d.dial
+	d.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if strings.HasSuffix(address, ":53") {
+			address = server.Address
+		}
+		return direct(ctx, network, address)
+	}
+	return d
 }
+
+// machineNameServers are those that the resolver asks on this machine.
+func machineNameServers(t *testing.T) (addresses []string) {
+	t.Helper()
+	n := &nameServers{dialer: newDialer()}
+	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.asked = append(n.asked, address)
+		return nil, errors.New("not today")
+	}}
+	resolver.LookupHost(t.Context(), "name.test")
+	for _, address := range n.asked {
+		host, _, _ := net.SplitHostPort(address)
+		addresses = append(addresses, host)
+	}
+	if addresses == nil {
+		t.Fatal("the resolver asks nobody")
+	}
+	return addresses
+}
+
+// TestLookup asks name servers that are old, slow, or not known.
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	resolves := rig.Resolve(net.IPv4(10, 0, 0, 1))
+	all := machineNameServers(t)
+	for name, c := range map[string]struct {
+		treat rig.Treatment
+		named []string
+		fails func(error) bool // nil: it does not
+	}{
+		"well":                           {resolves, all, nil},
+		"without EDNS0":                  {rig.WithoutEDNS(resolves), all, nil},
+		"over TCP alone":                 {rig.TCPAlone(resolves), all, nil},
+		"nothing about IPv6":             {rig.IPv4Alone(resolves), all, nil},
+		"answers, and nobody has it":     {resolves, nil, nil},
+		"fails":                          {rig.Respond(dnsmessage.RCodeServerFailure), all, func(err error) bool { return !isOwnFault(err) }},
+		"fails, and nobody has it":       {rig.Respond(dnsmessage.RCodeServerFailure), nil, isOwnFault},
+		"is silent, and nobody has it":   {rig.Silent, []string{"10.0.0.53"}, isOwnFault},
+		"unknown name, nobody has it":    {rig.Respond(dnsmessage.RCodeNameError), []string{"10.0.0.53"}, isOwnFault},
+		"is silent, and somebody has it": {rig.Silent, all, func(err error) bool { return !isOwnFault(err) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := rig.StartNameServer(t, "127.0.0.1:0")
+			server.Become("name.test", c.treat)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			found, err := lookupWith(t, server, c.named...).lookup(ctx, "name.test.")
+			switch {
+			case c.fails != nil:
+				if err == nil || !c.fails(err) {
+					t.Errorf("ended with %v", err)
+				}
+			case err != nil || len(found) != 1 || found[0].String() != "10.0.0.1":
+				t.Errorf("found %v, %v", found, err)
+			}
+			if slices.ContainsFunc(server.Asked("name.test"), func(q rig.Question) bool { return q.EDNS }) {
+				t.Error("it was asked with EDNS0")
+			}
+		})
+	}
+}
+
+// TestLookupsDoNotJoin has a lookup hang: the next one asks anew, and does not wait for the same answer.
+func TestLookupsDoNotJoin(t *testing.T) {
+	t.Parallel()
+	server := rig.StartNameServer(t, "127.0.0.1:0")
+	server.Become("name.test", rig.Silent)
+	d := lookupWith(t, server)
+	first, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	ended := make(chan bool)
+	go func() {
+		d.lookup(first, "name.test.")
+		close(ended)
+	}()
+	for len(server.Asked("name.test")) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	server.Become("name.test", rig.Resolve(net.IPv4(10, 0, 0, 1)))
+	second, cancelSecond := context.WithTimeout(t.Context(), time.Second)
+	defer cancelSecond()
+	if _, err := d.lookup(second, "name.test."); err != nil {
+		t.Errorf("the second lookup ended with %v", err)
+	}
+	cancel()
+	<-ended
+}
+
+func isRefusal(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // TestZone keeps the interface of a link-local address.
 func TestZone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := dialer{timeout: time.Second}.dial(ctx, "tcp", "[fe80::1%lo]:1")
+	_, err := newDialer().connect(ctx, new(trace), &url.URL{Scheme: "http", Host: "[fe80::1%lo]:1"})
 	if err == nil || !strings.Contains(err.Error(), "[fe80::1%lo]:1") {
 		t.Errorf("error %v, want one about [fe80::1%%lo]:1", err)
-	}
-}
-
-// TestSeveralAddresses follows connections to several addresses of one name.
-func TestSeveralAddresses(t *testing.T) {
-	t.Parallel()
-	s := &steps{doing: starting}
-	trace := s.trace()
-	for _, address := range []string{"[::1]:80", "10.0.0.1:80", "10.0.0.2:80"} {
-		trace.ConnectStart("tcp", address)
-		time.Sleep(10 * time.Millisecond)
-	}
-	trace.ConnectDone("tcp", "10.0.0.2:80", errors.New("refused"))
-	if got, want := s.String(), "connecting to [::1]:80"; got != want {
-		t.Errorf("one has refused: still %s, want %s", got, want)
-	}
-	trace.ConnectDone("tcp", "10.0.0.1:80", nil)
-	trace.ConnectDone("tcp", "[::1]:80", errors.New("cancelled"))
-	if got, want := s.String(), "waiting for an answer from 10.0.0.1:80"; got != want {
-		t.Errorf("connected: still %s, want %s", got, want)
-	}
-	if took := s.result().Connect; took < 30*time.Millisecond {
-		t.Errorf("connected after %v, want the time of all", took)
 	}
 }

@@ -1,16 +1,13 @@
 package probe
 
 import (
+	"compress/flate"
+	"compress/gzip"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,42 +21,35 @@ type failure struct {
 
 func (f failure) Error() string { return f.detail }
 
-// ownFault is an error of the monitor's own: a file that it cannot use.
-type ownFault struct{ error }
-
 // bodyError is a body that could not be read to its end.
 type bodyError struct{ cause error }
 
 func (e bodyError) Error() string { return e.cause.Error() }
 func (e bodyError) Unwrap() error { return e.cause }
 
-// explain gives the one reason why a probe failed, and the reason in words. The words are our own
-// wherever an error quotes what the peer sent: a peer can send back a secret that we sent to it.
-func explain(err error, at *steps, timeout time.Duration) (Reason, string) {
+// explain gives the one reason why a probe failed, and the reason in words. Where an error quotes what
+// the peer sent, the words are our own.
+func explain(err error, t *trace, limit time.Duration) (Reason, string) {
 	var (
 		own    failure
 		lookup *net.DNSError
-		netErr net.Error
 		body   bodyError
-		late   = errors.Is(err, context.DeadlineExceeded)
 	)
 	switch {
 	case errors.As(err, &own):
 		return own.reason, own.detail
-	case errors.As(err, &lookup) && !late && at.redirected():
-		return ReasonDNS, lookup.Err + ", " + at.String()
-	case errors.As(err, &lookup) && !late:
-		return ReasonDNS, lookup.Error()
-	case late, errors.As(err, &netErr) && netErr.Timeout():
-		return ReasonTimeout, fmt.Sprintf("no good answer within %v, still %s", timeout, at)
+	case errors.As(err, &lookup) && !errors.Is(err, context.DeadlineExceeded):
+		return ReasonDNS, lookup.Error() + t.via()
+	case isTimeout(err):
+		return ReasonTimeout, fmt.Sprintf("no good answer within %v, still %v", limit, t)
 	case errors.As(err, &body):
-		return ReasonProtocol, "the body breaks off or is malformed"
+		return ReasonProtocol, "the body " + explainBody(body.cause)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return ReasonRefused, "connection refused, " + at.String()
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return ReasonReset, "connection reset, " + at.String()
+		return ReasonRefused, "connection refused, " + t.String()
+	case isClosed(err):
+		return ReasonReset, "connection reset, " + t.String()
 	}
-	if reason, detail := explainTLS(err, at); reason != "" {
+	if reason, detail := explainTLS(err, t); reason != "" {
 		return reason, detail
 	}
 	var (
@@ -67,92 +57,51 @@ func explain(err error, at *steps, timeout time.Duration) (Reason, string) {
 		op    *net.OpError
 	)
 	switch {
-	case at.is(connecting) && errors.As(err, &errno):
-		return ReasonUnreachable, errno.Error() + ", " + at.String()
+	case t.step == connecting && errors.As(err, &errno):
+		return ReasonUnreachable, errno.Error() + ", " + t.String()
 	case errors.As(err, &op) && strings.HasPrefix(op.Op, "socks"):
-		return ReasonUnreachable, "the SOCKS proxy cannot connect, " + at.String()
+		return ReasonUnreachable, "the SOCKS proxy cannot connect, " + t.String()
 	}
-	return explainHTTP(err, at)
-}
-
-// explainTLS knows the errors of certificates and handshakes.
-func explainTLS(err error, at *steps) (Reason, string) {
-	var (
-		invalid x509.CertificateInvalidError
-		unknown x509.UnknownAuthorityError
-		name    x509.HostnameError
-		op      *net.OpError
-		noTLS   tls.RecordHeaderError
-	)
-	switch {
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		if time.Now().Before(invalid.Cert.NotBefore) {
-			return ReasonTLSExpired, "certificate is not valid before " + invalid.Cert.NotBefore.Format(time.DateOnly)
-		}
-		return ReasonTLSExpired, "certificate expired on " + invalid.Cert.NotAfter.Format(time.DateOnly)
-	case errors.As(err, &unknown):
-		return ReasonTLSUnknown, fmt.Sprintf("certificate is signed by an unknown authority, %q", unknown.Cert.Issuer.CommonName)
-	case errors.As(err, &name) && len(certificateNames(name.Certificate)) == 0:
-		return ReasonTLSName, "certificate has no names in it; a common name alone does not count"
-	case errors.As(err, &name):
-		return ReasonTLSName, fmt.Sprintf("certificate is for other names: %q", certificateNames(name.Certificate))
-	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &noTLS):
-		return ReasonTLS, "the URL says https, and no TLS is spoken there"
-	case errors.As(err, &op) && op.Op == "remote error": // an alert, with TLS 1.3 after the handshake
-		return ReasonTLS, "TLS handshake failed: " + op.Error()
-	case at.is(handshaking):
-		return ReasonTLS, "TLS handshake failed: " + withoutURL(err).Error()
-	}
-	return "", ""
-}
-
-// certificateNames are the first few names and addresses that a certificate is for.
-func certificateNames(cert *x509.Certificate) []string {
-	names := cert.DNSNames
-	for _, ip := range cert.IPAddresses {
-		names = append(names, ip.String())
-	}
-	return names[:min(len(names), 5)]
+	return explainHTTP(err, t)
 }
 
 // explainHTTP is for what is left once there was a connection: an answer that is not HTTP.
-func explainHTTP(err error, at *steps) (Reason, string) {
-	says := func(part string) bool { return strings.Contains(err.Error(), part) } // net/http has no types for these
+func explainHTTP(err error, t *trace) (Reason, string) {
 	switch {
-	case says("failed to parse Location header"):
+	case strings.Contains(err.Error(), "failed to parse Location header"):
 		return ReasonRedirect, "redirects to what is no URL"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), says("server closed idle connection"):
-		return ReasonProtocol, "connection closed without a whole answer, " + at.String()
-	case says("headers exceeded"):
-		return ReasonProtocol, fmt.Sprintf("more than %d bytes of headers, %s", maxHeader, at)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return ReasonProtocol, "connection closed without a whole answer, " + t.String()
 	}
-	return ReasonProtocol, "the answer is not HTTP/1.1, " + at.String()
+	return ReasonProtocol, "the answer is not HTTP/1.1" + badPart(err) + ", " + t.String()
 }
 
-// isOwnFault is whether no site can be blamed: a file of the monitor's own cannot be used, the probe
-// did not even begin, or the machine lacks file descriptors, memory, a port or an address to connect from.
-func isOwnFault(err error, at *steps) bool {
-	var own ownFault
-	if errors.As(err, &own) {
-		return true
+// badPart says which part of an answer is not HTTP. net/http has no types for these errors, and quotes
+// the peer in them.
+func badPart(err error) string {
+	for _, part := range [][2]string{
+		{"malformed HTTP", "its first line"},
+		{"multiple Content-Length", "two lengths of the body"},
+		{"Content-Length", "the length of the body"},
+		{"transfer encoding", "Transfer-Encoding"},
+		{"malformed MIME header", "a header"},
+		{"header", "a header"},
+	} {
+		if strings.Contains(err.Error(), part[0]) {
+			return " (" + part[1] + ")"
+		}
 	}
-	if err != nil && at.is(starting) && !errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	var lookup *net.DNSError // it keeps its cause as text alone
-	errors.As(err, &lookup)
-	return slices.ContainsFunc([]syscall.Errno{
-		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
-	}, func(lack syscall.Errno) bool {
-		return errors.Is(err, lack) || lookup != nil && strings.HasSuffix(lookup.Err, lack.Error())
-	})
+	return ""
 }
 
-// withoutURL takes the URL off an error of http.Client: its query is a secret.
-func withoutURL(err error) error {
-	var named *url.Error
-	if errors.As(err, &named) {
-		return named.Err
+// explainBody says what is wrong with a body.
+func explainBody(err error) string {
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+		return "is no gzip, as its Content-Encoding says"
+	case strings.Contains(err.Error(), "chunk"), strings.Contains(err.Error(), "line too long"):
+		return "has a bad chunk"
 	}
-	return err
+	return "breaks off"
 }

@@ -21,14 +21,14 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// target is a healthy site's, probed with the predecessor's defaults but a shorter timeout.
+// target is a healthy site's, probed with the predecessor's defaults.
 func target(t *testing.T, rawURL string) probe.Target {
 	t.Helper()
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return probe.Target{URL: u, Method: "GET", Timeout: 5 * time.Second, Accept: func(status int) bool { return status/100 == 2 }, UserAgent: "failover-monitor/test"}
+	return probe.Target{URL: u, Method: "GET", Accept: func(status int) bool { return status/100 == 2 }, UserAgent: "failover-monitor/test"}
 }
 
 func site(t *testing.T, behave fakesite.Behaviour) string {
@@ -50,14 +50,28 @@ func handler(t *testing.T, h http.HandlerFunc) string {
 
 func run(t *testing.T, target probe.Target) probe.Result {
 	t.Helper()
-	result, err := probe.New(target).Probe(t.Context())
+	return runWithin(t, target, 5*time.Second)
+}
+
+func runWithin(t *testing.T, target probe.Target, limit time.Duration) probe.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	result, err := probe.New(target).Probe(ctx)
 	if err != nil {
 		t.Fatalf("probe: %v", err)
 	}
-	if limit := target.Timeout + time.Second; result.Duration > limit {
-		t.Errorf("took %v, want it over by %v", result.Duration, target.Timeout)
+	if result.Duration > limit+time.Second {
+		t.Errorf("took %v, want it over by %v", result.Duration, limit)
 	}
 	return result
+}
+
+// trust is a CA bundle.
+func trust(ca *fakesite.CA) func() (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca.PEM)
+	return func() (*x509.CertPool, error) { return pool, nil }
 }
 
 // refusing is an address that is taken, and where nobody listens.
@@ -77,8 +91,7 @@ const goAway = "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\x00\x00\x08\x07\x00\x0
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	ca := fakesite.NewCA("Test CA")
-	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(ca.PEM)
+	trusted := trust(ca)
 	secure := func(cert tls.Certificate) fakesite.Behaviour {
 		return fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
 	}
@@ -113,15 +126,15 @@ func TestReasons(t *testing.T) {
 		"endless body":   {url: "http://" + site(t, fakesite.Drip("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 4096), 0)), status: 200},
 		"endless head":   {url: "http://" + site(t, fakesite.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0)), reason: probe.ReasonProtocol, detail: "more than 262144 bytes of headers, reading the headers from ADDR"},
 		"much head":      {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("x", 300<<10)+"\r\n\r\n")), reason: probe.ReasonProtocol, detail: "more than 262144 bytes of headers, reading the headers from ADDR"},
-		"cut body":       {url: "http://" + site(t, fakesite.Respond(ok+"x")), reason: probe.ReasonProtocol, detail: "the body breaks off or is malformed", status: 200},
-		"bad chunk":      {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), reason: probe.ReasonProtocol, detail: "the body breaks off or is malformed", status: 200},
-		"bad gzip":       {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\nthis is no gzip data")), reason: probe.ReasonProtocol, detail: "the body breaks off or is malformed", status: 200},
+		"cut body":       {url: "http://" + site(t, fakesite.Respond(ok+"x")), reason: probe.ReasonProtocol, detail: "the body breaks off", status: 200},
+		"bad chunk":      {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), reason: probe.ReasonProtocol, detail: "the body has a bad chunk", status: 200},
+		"bad gzip":       {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\nthis is no gzip data")), status: 200},
 		"closed":         {url: "http://" + site(t, fakesite.Respond("")), reason: probe.ReasonProtocol, detail: "connection closed without a whole answer, waiting for an answer from ADDR"},
 		"cut headers":    {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nX-A: b\r\n")), reason: probe.ReasonProtocol, detail: "connection closed without a whole answer, reading the headers from ADDR"},
-		"not HTTP":       {url: "http://" + site(t, fakesite.Respond("SSH-2.0-OpenSSH_9.2\r\n")), reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1, reading the headers from ADDR"},
-		"bad header":     {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nno colon\r\n\r\n")), reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1, reading the headers from ADDR"},
+		"not HTTP":       {url: "http://" + site(t, fakesite.Respond("SSH-2.0-OpenSSH_9.2\r\n")), reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1 (its first line), reading the headers from ADDR"},
+		"bad header":     {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nno colon\r\n\r\n")), reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1 (a header), reading the headers from ADDR"},
 		"HTTP/2 as text": {url: "http://" + site(t, fakesite.Respond("HTTP/2.0 200 OK\r\n\r\n")), reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1, reading the headers from ADDR"},
-		"HTTP/2":         {url: "http://" + site(t, fakesite.Respond(goAway)), reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1, reading the headers from ADDR"},
+		"HTTP/2":         {url: "http://" + site(t, fakesite.Respond(goAway)), reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1 (its first line), reading the headers from ADDR"},
 		"bad location":   {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n")), reason: probe.ReasonRedirect, detail: "redirects to what is no URL"},
 		"mail location":  {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: mailto:ops@example.com\r\n\r\n")), reason: probe.ReasonRedirect, detail: "redirects to what is no http or https URL"},
 		"no location":    {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 302 Found\r\n\r\n")), reason: probe.ReasonStatus, detail: "status 302", status: 302},
@@ -137,7 +150,7 @@ func TestReasons(t *testing.T) {
 		"expired": {url: "https://" + site(t, secure(ca.Issue(lastYear, "127.0.0.1"))),
 			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonTLSExpired, detail: "certificate expired on 2025-03-09"},
 		"not yet": {url: "https://" + site(t, secure(ca.Issue(time.Date(2100, 3, 9, 0, 0, 0, 0, time.UTC), "127.0.0.1"))),
-			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonTLSExpired, detail: "certificate is not valid before 2100-02-09"},
+			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonTLSExpired, detail: "certificate is not valid before 2100-02-09, and the monitor's clock says " + time.Now().UTC().Format(time.DateOnly)},
 		"wrong name": {url: "https://" + site(t, secure(ca.Issue(tomorrow, "other.example", "10.0.0.1"))),
 			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonTLSName, detail: `certificate is for other names: ["other.example" "10.0.0.1"]`},
 		"plain on TLS": {url: strings.Replace(handler(t, func(http.ResponseWriter, *http.Request) {}), "http", "https", 1),
@@ -146,20 +159,20 @@ func TestReasons(t *testing.T) {
 			reason: probe.ReasonTLS, detail: "the URL says https, and no TLS is spoken there"},
 		"no TLS": {url: "https://" + site(t, fakesite.Respond("")), reason: probe.ReasonTLS, detail: "TLS handshake failed: EOF"},
 		"HTTP/2 on TLS": {url: "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, NextProtos: []string{"h2"}}, fakesite.Respond(goAway))),
-			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1, reading the headers from ADDR"},
+			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1 (its first line), reading the headers from ADDR"},
 		"wants client certificate": {url: "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, ClientAuth: tls.RequireAnyClientCert}, fakesite.Hang)),
 			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonTLS, detail: "TLS handshake failed: remote error: tls: certificate required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			target := target(t, c.url)
+			target, limit := target(t, c.url), 5*time.Second
 			if c.reason == probe.ReasonTimeout {
-				target.Timeout = 500 * time.Millisecond
+				limit = 500 * time.Millisecond
 			}
 			if c.change != nil {
 				c.change(&target)
 			}
-			got := run(t, target)
+			got := runWithin(t, target, limit)
 			detail := c.detail
 			if got.Address != "" {
 				detail = strings.ReplaceAll(detail, "ADDR", got.Address)
@@ -169,6 +182,11 @@ func TestReasons(t *testing.T) {
 			}
 		})
 	}
+}
+
+// text is the value of a header.
+func text(value string) func() (string, error) {
+	return func() (string, error) { return value, nil }
 }
 
 // seen is what a site was asked.
@@ -226,7 +244,7 @@ func TestCredentialsStayAtHome(t *testing.T) {
 			}
 			for _, path := range []string{"/there", "/protocol-relative", "/relative", "/absolute"} {
 				target := target(t, strings.Replace(homeURL, "://", "://"+c.userinfo, 1)+path+"?token=secret")
-				target.HeaderKey, target.HeaderVal = c.key, c.val
+				target.HeaderKey, target.HeaderVal = c.key, text(c.val)
 				if got := run(t, target); !got.Up {
 					t.Errorf("%s: %s %s", path, got.Reason, got.Detail)
 				}
@@ -321,9 +339,7 @@ func TestEndsWhatItBegan(t *testing.T) {
 				fakesite.Hang(conn)
 				close(gone)
 			})
-			target := target(t, scheme+"://"+address)
-			target.Timeout = 100 * time.Millisecond
-			if got := run(t, target); got.Reason != probe.ReasonTimeout {
+			if got := runWithin(t, target(t, scheme+"://"+address), 100*time.Millisecond); got.Reason != probe.ReasonTimeout {
 				t.Errorf("got %q, want timeout", got.Reason)
 			}
 			select {
@@ -377,8 +393,7 @@ func TestCertificateNames(t *testing.T) {
 	t.Parallel()
 	cert, pem := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "\x1b[31mevil")
 	target := target(t, "https://"+site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))))
-	target.RootCAs = x509.NewCertPool()
-	target.RootCAs.AppendCertsFromPEM(pem)
+	target.RootCAs = trust(&fakesite.CA{PEM: pem})
 	if got := run(t, target); got.Up || strings.Contains(got.Detail, "\x1b") {
 		t.Errorf("got %q %q", got.Reason, got.Detail)
 	}
@@ -445,7 +460,7 @@ func TestEchoKeepsSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			target := target(t, "http://geheim:geheim@"+site(t, echo(start))+"/x?geheim")
-			target.HeaderKey, target.HeaderVal = "X-Token", "geheim"
+			target.HeaderKey, target.HeaderVal = "X-Token", text("geheim")
 			got := run(t, target)
 			if got.Up || got.Detail == "" || strings.Contains(got.Detail, "geheim") || strings.Contains(got.Detail, "Z2VoZWlt") {
 				t.Errorf("got up=%v %q, want down without a secret", got.Up, got.Detail)

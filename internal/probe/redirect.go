@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// maxRedirects is also the limit of Go's own client.
+const maxRedirects = 10
+
 // Redirects says which redirects a probe follows. Without one of these, GET follows up to ten and the
 // other methods none, as the predecessor did.
 type Redirects string
@@ -18,18 +21,30 @@ const (
 	Never    Redirects = "never"
 )
 
-// checkRedirect decides whether a redirect is followed, as http.Client.CheckRedirect does.
-func (p *Prober) checkRedirect(next *http.Request, via []*http.Request) error {
-	policy := p.target.FollowRedirects
+// followRedirect is [http.Client]'s CheckRedirect: it decides whether a redirect is followed, and makes
+// its request ready.
+func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
+	policy := c.target.FollowRedirects
 	switch {
-	case policy == Never, policy == "" && p.target.Method != http.MethodGet:
+	case policy == Never, policy == "" && c.target.Method != http.MethodGet:
 		return http.ErrUseLastResponse
 	case next.URL.Host == "", next.URL.Scheme != "http" && next.URL.Scheme != "https":
 		return failure{ReasonRedirect, "redirects to what is no http or https URL"}
-	case policy == SameHost && !strings.EqualFold(next.URL.Hostname(), p.base.Hostname()):
+	case policy == SameHost && !strings.EqualFold(next.URL.Hostname(), c.base.Hostname()):
 		return failure{ReasonRedirect, "redirects to another host"}
 	case len(via) > maxRedirects:
 		return failure{ReasonRedirect, fmt.Sprintf("more than %d redirects", maxRedirects)}
 	}
+	if !sameServer(next.URL, c.base) {
+		for _, other := range c.target.OtherSites {
+			if sameServer(next.URL, other.URL) {
+				return failure{ReasonRedirect, fmt.Sprintf("redirects to %s, which cannot answer for it", other.Name)}
+			}
+		}
+	}
+	c.trace.redirect(next.URL)
+	c.cookies.store(next.Response)
+	next.URL.RawQuery = escapeQuery(next.URL.RawQuery)
+	c.authorize(next)
 	return nil
 }

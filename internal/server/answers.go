@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
 )
 
 // Header values that need no allocation for a poll.
@@ -30,13 +32,13 @@ func values(sites int) [][]byte {
 // metric tells a site's KEDA how many peers are down. KEDA takes 200 for an answer and nothing else,
 // and reads much that is no number as 0 (a wrong one): hence a 503 for whatever is not known.
 func (s *server) metric(w http.ResponseWriter, r *http.Request) int {
-	site := r.PathValue("site")
+	site := strings.TrimPrefix(r.URL.Path, metricPath)
 	value, err := s.monitor.Value(r.Context(), site)
 	if errors.Is(err, monitor.ErrNoSite) {
 		return s.notFound(w, r)
 	}
 	if r.Method == http.MethodGet {
-		s.monitor.Polled(site, r.UserAgent())
+		s.monitor.Polled(site, probe.Printable(r.UserAgent()))
 	}
 	if err != nil {
 		w.Header().Set("Retry-After", "1")

@@ -233,8 +233,8 @@ func TestMetricsCardinality(t *testing.T) {
 			t.Errorf("before\n%safter\n%s", before, after)
 		}
 		const want = `failover_http_requests_total{code="200",route="/metrics"} 1
-failover_http_requests_total{code="404",route="/metric"} 50
-failover_http_requests_total{code="404",route="other"} 250
+failover_http_requests_total{code="404",route="/metric"} 100
+failover_http_requests_total{code="404",route="other"} 200
 failover_http_requests_total{code="405",route="/metric"} 50
 failover_http_requests_total{code="405",route="other"} 50
 `

@@ -4,22 +4,47 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
 )
 
 // New makes the HTTP server of a monitor. It has no address: the caller gives it a listener.
 func New(m *monitor.Monitor, metrics *Metrics, log *slog.Logger) *http.Server {
 	s := &server{monitor: m, metrics: metrics, log: log, values: values(len(m.Names()))}
-	mux := http.NewServeMux()
-	mux.Handle("/metric/{site}", s.route("/metric", s.metric))
-	mux.Handle("/healthz", s.route("/healthz", s.health))
-	mux.Handle("/status", s.route("/status", s.status))
-	mux.Handle("/metrics", s.route("/metrics", observed(metrics.handler(m))))
-	mux.Handle("/{$}", s.route("/", s.page))
-	mux.Handle("/", s.route("other", s.notFound))
-	return limited(mux, m.Patience(), log)
+	return limited(router{
+		metric: s.route("/metric", s.metric),
+		paths: map[string]http.HandlerFunc{
+			"/healthz": s.route("/healthz", s.health),
+			"/status":  s.route("/status", s.status),
+			"/metrics": s.route("/metrics", observed(metrics.handler(m))),
+			"/":        s.route("/", s.page),
+		},
+		other: s.route("other", s.notFound),
+	}, m.Patience(), log)
+}
+
+// router finds the handler of a path. [http.ServeMux] would answer //metric/site-a and the like with a redirect
+// of its own, which nobody counts and caches may keep.
+type router struct {
+	metric http.HandlerFunc // of /metric/{site}
+	paths  map[string]http.HandlerFunc
+	other  http.HandlerFunc
+}
+
+const metricPath = "/metric/"
+
+// ServeHTTP is [http.Handler]'s.
+func (r router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if strings.HasPrefix(req.URL.Path, metricPath) {
+		r.metric(w, req)
+	} else if handler := r.paths[req.URL.Path]; handler != nil {
+		handler(w, req)
+	} else {
+		r.other(w, req)
+	}
 }
 
 // NewHealth makes a server of /healthz alone, for a listener that only this machine reaches.
@@ -72,7 +97,7 @@ func (s *server) route(name string, answer handler) http.HandlerFunc {
 		took := time.Since(began)
 		count(code, took)
 		if s.log.Enabled(r.Context(), slog.LevelDebug) {
-			s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "code", code, "took", took, "from", r.RemoteAddr, "by", r.UserAgent())
+			s.log.Debug("request", "method", r.Method, "path", probe.Printable(r.URL.Path), "code", code, "took", took, "from", r.RemoteAddr, "by", probe.Printable(r.UserAgent()))
 		}
 	}
 }

@@ -75,6 +75,11 @@ func TestAnswers(t *testing.T) {
 		{twoKnown, "GET", "/metric/site-a/", 404, asJSON, `{"error":"nothing at \"/metric/site-a/\"` + notThere},
 		{twoKnown, "GET", "/nothing", 404, asJSON, `{"error":"nothing at \"/nothing\"` + notThere},
 		{twoKnown, "POST", "/metric/site-a", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "GET", "//metric/site-a", 404, asJSON, `{"error":"nothing at \"//metric/site-a\"` + notThere},
+		{twoKnown, "POST", "//metric/site-a", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "DELETE", "/./status", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "GET", "/metric/../status", 404, asJSON, `{"error":"nothing at \"/metric/../status\"` + notThere},
+		{twoKnown, "OPTIONS", "*", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
 		{twoKnown, "DELETE", "/nothing", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
 		{oneUnknown, "GET", "/metric/site-a", 200, asJSON, "{\"value\":0}\n"},
 		{oneUnknown, "GET", "/metric/site-b", 503, asJSON, "{\"error\":\"no verdict on site-a: no probe of it has had a result yet\"}\n"},
@@ -84,8 +89,13 @@ func TestAnswers(t *testing.T) {
 			if c.method != "GET" && method == "HEAD" {
 				continue
 			}
-			s := httptest.NewServer(server.New(c.m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler)
-			req, _ := http.NewRequest(method, s.URL+c.path, nil)
+			s := httptest.NewUnstartedServer(nil)
+			s.Config = server.New(c.m, server.NewMetrics("test"), slog.New(slog.DiscardHandler))
+			s.Start()
+			req, _ := http.NewRequest(method, s.URL, nil)
+			if req.URL.Opaque = "//" + req.URL.Host + c.path; c.path == "*" { // the path as it is
+				req.URL.Opaque = c.path
+			}
 			resp, err := http.DefaultTransport.RoundTrip(req)
 			if err != nil {
 				t.Fatal(err)

@@ -91,9 +91,14 @@ func once(address string, roots *x509.CertPool) func() error {
 }
 
 func ourProbe(target *url.URL, roots *x509.CertPool) func() error {
-	p := probe.New(probe.Target{URL: target, Method: http.MethodGet, Timeout: 3 * time.Second, RootCAs: roots, UserAgent: "bench", Accept: func(status int) bool { return status == http.StatusOK }})
+	p := probe.New(probe.Target{
+		URL: target, Method: http.MethodGet, UserAgent: "bench", Accept: func(status int) bool { return status == http.StatusOK },
+		RootCAs: func() (*x509.CertPool, error) { return roots, nil },
+	})
 	return func() error {
-		result, err := p.Probe(context.Background())
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		result, err := p.Probe(ctx)
 		if err == nil && !result.Up {
 			err = errors.New(result.Detail)
 		}

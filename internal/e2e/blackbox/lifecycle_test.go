@@ -276,16 +276,6 @@ func TestRequestsInTheLog(t *testing.T) {
 	}
 }
 
-// TestCGI is an environment in which net/http refuses to use HTTP_PROXY: no probe begins, no site is to blame.
-func TestCGI(t *testing.T) {
-	t.Parallel()
-	m := start(t, sites("site.test", healthy(t), "REQUEST_METHOD=GET", "HTTP_PROXY=http://127.0.0.1:1")...)
-	m.waitFor(t, func(l logLine) bool { return l.Msg == "probe does not count" && l.Site == "site-a" })
-	if status, body := m.get(t, "/metric/site-b"); status != 503 || !strings.Contains(body, "no verdict on site-a") {
-		t.Errorf("got %d %q", status, body)
-	}
-}
-
 // TestNothingSecret looks for secrets in all that the monitor says, with sites that send them back.
 func TestNothingSecret(t *testing.T) {
 	t.Parallel()

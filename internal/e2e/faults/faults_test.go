@@ -58,7 +58,7 @@ type scene struct {
 	*testing.T
 	monitor *rig.Monitor
 	b       *fakesite.Site // the site whose state site A is told
-	dns     *nameserver
+	dns     *rig.NameServer
 	dir     string
 }
 
@@ -73,7 +73,7 @@ func TestFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dns := startNameserver(t) // from here on, nothing else can be looked up
+	dns := startNameServer(t) // from here on, nothing else can be looked up
 	var faults []fault
 	for _, group := range [][]fault{siteFaults(t), networkFaults(t), clockFaults(stepped), processFaults(t), fileFaults(t), clientFaults()} {
 		faults = append(faults, group...)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
@@ -15,15 +17,15 @@ import (
 // networkFaults lie between the monitor and a site that is well.
 func networkFaults(t *testing.T) []fault {
 	return []fault{
-		nameFault("DNS hangs", "hangs.test", silent),
-		absorbed(nameFault("DNS does not answer for IPv6; SUCCESS_THRESHOLD=2", "ipv4.test", ipv4Alone)),
-		nameFault("DNS answers over TCP alone, and hangs there", "tcp.test", tooLong),
-		nameFault("DNS has no address for the site", "empty.test", respond(noError)),
-		nameFault("DNS does not know the site", "unknown.test", respond(nxDomain)),
-		nameFault("DNS fails", "fails.test", respond(servFail)),
-		absorbed(nameFault("DNS does not answer every other question; SUCCESS_THRESHOLD=2", "flaps.test", alternating(silent))),
-		absorbed(nameFault("DNS takes 400 ms for an answer; SUCCESS_THRESHOLD=2", "late.test", late)),
-		witnessed(nameFault("DNS hangs, also for the only witness", "alone.test", silent)),
+		nameFault("DNS hangs", "hangs.test", rig.Silent),
+		absorbed(nameFault("DNS does not answer for IPv6; SUCCESS_THRESHOLD=2", "ipv4.test", rig.IPv4Alone(resolves))),
+		nameFault("DNS answers over TCP alone, and hangs there", "tcp.test", rig.TCPAlone(rig.Silent)),
+		nameFault("DNS has no address for the site", "empty.test", rig.Respond(dnsmessage.RCodeSuccess)),
+		nameFault("DNS does not know the site", "unknown.test", rig.Respond(dnsmessage.RCodeNameError)),
+		nameFault("DNS fails", "fails.test", rig.Respond(dnsmessage.RCodeServerFailure)),
+		absorbed(nameFault("DNS does not answer every other question; SUCCESS_THRESHOLD=2", "flaps.test", rig.Alternate(rig.Silent, resolves))),
+		absorbed(nameFault("DNS takes 400 ms for an answer; SUCCESS_THRESHOLD=2", "late.test", rig.Late(400*time.Millisecond, resolves))),
+		witnessed(nameFault("DNS hangs, also for the only witness", "alone.test", rig.Silent)),
 		deafFault(),
 		proxyFault(t, "proxy dies", (*fakesite.Site).Refuse),
 		proxyFault(t, "proxy hangs", func(proxy *fakesite.Site) { proxy.Become(fakesite.Hang) }),
@@ -31,15 +33,15 @@ func networkFaults(t *testing.T) []fault {
 }
 
 // nameFault has the host of site B's URL treated in another way than to be resolved.
-func nameFault(name, host string, treat treatment) fault {
+func nameFault(name, host string, treat rig.Treatment) fault {
 	return fault{
 		name: name,
 		environ: func(s *scene) []string {
-			s.dns.become(host, resolves)
+			s.dns.Become(host, resolves)
 			return []string{"SITE_B_HEALTH_URL=http://" + s.at(host)}
 		},
-		begin: func(s *scene) { s.dns.become(host, treat) },
-		end:   func(s *scene) { s.dns.become(host, resolves) },
+		begin: func(s *scene) { s.dns.Become(host, treat) },
+		end:   func(s *scene) { s.dns.Become(host, resolves) },
 		sees:  turns1,
 	}
 }
@@ -59,7 +61,7 @@ func deafFault() fault {
 	return fault{
 		name: "one of the site's two addresses is silent",
 		environ: func(s *scene) []string {
-			s.dns.become("two.test", func(question []byte, _ bool) []byte { return records(question, first, rig.Host()) })
+			s.dns.Become("two.test", rig.Resolve(first, rig.Host()))
 			return []string{"SITE_B_HEALTH_URL=http://" + s.at("two.test")}
 		},
 		begin: func(s *scene) { stop = s.deafen(s.at(first.String())) },
@@ -78,7 +80,7 @@ func (s *scene) at(host string) string {
 func witnessed(f fault) fault {
 	environ := f.environ
 	f.environ = func(s *scene) []string {
-		s.dns.become("witness.test", silent)
+		s.dns.Become("witness.test", rig.Silent)
 		return append(environ(s), "WITNESS_URLS=tcp://witness.test:1")
 	}
 	f.sees, f.lasts = expires, lifetime+cacheTTL+4*time.Second

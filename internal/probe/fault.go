@@ -1,0 +1,70 @@
+package probe
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ownFault is an error of the monitor's own, for which no site can be blamed: a file that it cannot
+// use, a name server that it does not know.
+type ownFault struct{ error }
+
+// lacks are what the monitor's machine can be short of: file descriptors, memory, a port or an address
+// to connect from.
+var lacks = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
+
+// isOwnFault is whether no site can be blamed for an error. The machine may also refuse to make a
+// socket at all, as one without IPv6 does (EAFNOSUPPORT), or one whose seccomp filter forbids it (EPERM).
+func isOwnFault(err error) bool {
+	var (
+		own    ownFault
+		call   *os.SyscallError
+		lookup *net.DNSError // it keeps its cause as text alone
+	)
+	switch {
+	case errors.As(err, &own):
+		return true
+	case errors.As(err, &call) && call.Syscall == "socket":
+		return true
+	case errors.As(err, &lookup) && strings.Contains(lookup.Err, ": socket: "):
+		return true
+	}
+	return slices.ContainsFunc(lacks, func(lack syscall.Errno) bool {
+		return errors.Is(err, lack) || lookup != nil && strings.HasSuffix(lookup.Err, lack.Error())
+	})
+}
+
+// blameClock takes a certificate that is not valid today for the monitor's own fault while its clock is
+// from before the program was made, as that of a machine that has just booted without one.
+func (c *client) blameClock(err error) error {
+	var invalid x509.CertificateInvalidError
+	if now := time.Now(); now.Before(c.target.Made) && errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return ownFault{fmt.Errorf("the monitor's clock is wrong: it says %s, and the program was made on %s",
+			now.UTC().Format(time.DateTime), c.target.Made.UTC().Format(time.DateOnly))}
+	}
+	return err
+}
+
+// isTimeout is whether a time limit was over, the probe's or the system's.
+func isTimeout(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
+}
+
+// withoutURL takes the URL off an error of http.Client: its query is a secret.
+func withoutURL(err error) error {
+	var named *url.Error
+	if errors.As(err, &named) {
+		return named.Err
+	}
+	return err
+}
