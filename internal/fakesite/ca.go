@@ -21,12 +21,27 @@ type CA struct {
 }
 
 // NewCA makes an authority that is valid from a year ago for two years.
-func NewCA(name string) *CA {
-	ca := &CA{cert: &x509.Certificate{
+func NewCA(name string) *CA { return NewCAUntil(name, time.Now().AddDate(1, 0, 0)) }
+
+// NewCAUntil makes an authority that is valid for two years, until then.
+func NewCAUntil(name string, notAfter time.Time) *CA {
+	return newCA(&x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0),
+		NotBefore: notAfter.AddDate(-2, 0, 0), NotAfter: notAfter,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}}
+	})
+}
+
+// NewNoCA makes an authority whose certificate does not allow it to sign others.
+func NewNoCA(name string) *CA {
+	return newCA(&x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, KeyUsage: x509.KeyUsageDigitalSignature,
+		NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0), BasicConstraintsValid: true,
+	})
+}
+
+func newCA(template *x509.Certificate) *CA {
+	ca := &CA{cert: template}
 	ca.key = newKey()
 	der := sign(ca.cert, ca.cert, ca.key, ca.key)
 	ca.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})

@@ -51,16 +51,18 @@ type body struct {
 
 // connection ends with the context that it was opened for.
 type connection struct {
-	net.Conn // TLS over raw, or raw itself
-	raw      net.Conn
-	release  func() bool
+	net.Conn   // TLS over raw, or raw itself
+	raw        net.Conn
+	release    func() bool
+	untilClose bool // whether the end of the connection is the end of the body
 }
 
-// Read takes a connection that ends without TLS's own farewell for one that ends, as OpenSSL's users
-// do: HTTP has its own ways to tell a whole answer.
+// Read takes a connection for ended that ends without TLS's own farewell, as OpenSSL's users do, or, in
+// a body of unknown length, with a reset: a server that has not read the request resets it when it
+// closes. Other bodies have an end of their own.
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err == io.ErrUnexpectedEOF {
+	if err == io.ErrUnexpectedEOF || c.untilClose && isClosed(err) {
 		err = io.EOF
 	}
 	return n, err
@@ -221,6 +223,7 @@ func (c *client) exchange(req *http.Request, conn *connection) (*http.Response, 
 			return nil, err
 		case resp.StatusCode < 100 || resp.StatusCode > 199 || resp.StatusCode == http.StatusSwitchingProtocols:
 			limited.N = math.MaxInt64
+			conn.untilClose = resp.ContentLength < 0 && resp.TransferEncoding == nil
 			if location := resp.Header.Get("Location"); location != "" {
 				resp.Header.Set("Location", escapePercent(location))
 			}

@@ -42,17 +42,18 @@ func buildStepped(dir string) (path string, err error) {
 	}})
 	if err := errors.Join(
 		os.WriteFile(stepped, []byte(text), 0o600),
-		os.WriteFile(filepath.Join(dir, "clockstep.go"), []byte(clockStep), 0o600),
+		os.WriteFile(filepath.Join(dir, "clockstep.go"), []byte(clockStepSource), 0o600),
 		os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600),
 	); err != nil {
 		return "", err
 	}
-	return rig.Build(dir, "failover-monitor-stepped", "-overlay", filepath.Join(dir, "overlay.json"))
+	return rig.Build(dir, "failover-monitor-stepped", "-overlay", filepath.Join(dir, "overlay.json"),
+		"-ldflags", "-X main.commitDate="+time.Now().AddDate(0, 0, -1).Format(time.RFC3339))
 }
 
-// clockStep reads the seconds from memory that is the file: the runtime looks at the clock where nothing
+// clockStepSource reads the seconds from memory that is the file: the runtime looks at the clock where nothing
 // else can be done.
-const clockStep = `package time
+const clockStepSource = `package time
 
 import (
 	"sync/atomic"
@@ -82,8 +83,8 @@ func mapClockStep() *int64 {
 func clockStep() (seconds int64) { return atomic.LoadInt64(clockStepAt) }
 `
 
-// clockFaults step the wall clock, there and back again.
-func clockFaults(stepped string) []fault {
+// clockStep steps the wall clock, and back again.
+func clockStep(stepped, name string, by time.Duration) fault {
 	step := func(s *scene, by time.Duration) {
 		file, err := os.OpenFile(filepath.Join(s.dir, "clock"), os.O_WRONLY, 0)
 		if err != nil {
@@ -95,13 +96,23 @@ func clockFaults(stepped string) []fault {
 		}
 		s.wantClock(by)
 	}
+	return fault{
+		name: name, binary: stepped,
+		environ: func(s *scene) []string { return []string{"CLOCK_STEP=" + s.write("clock", make([]byte, 8))} },
+		begin:   func(s *scene) { step(s, by) },
+		end:     func(s *scene) { step(s, 0) },
+	}
+}
+
+// clockFaults step the clock by an hour.
+func clockFaults(stepped string) []fault {
 	row := func(name string, by time.Duration, sees string, begin, end func(*scene)) fault {
-		return fault{
-			name: name, binary: stepped, sees: sees,
-			environ: func(s *scene) []string { return []string{"CLOCK_STEP=" + s.write("clock", make([]byte, 8))} },
-			begin:   func(s *scene) { begin(s); step(s, by) },
-			end:     func(s *scene) { end(s); step(s, 0) },
-		}
+		f := clockStep(stepped, name, by)
+		step, back := f.begin, f.end
+		f.sees = sees
+		f.begin = func(s *scene) { begin(s); step(s) }
+		f.end = func(s *scene) { end(s); back(s) }
+		return f
 	}
 	nothing := func(*scene) {}
 	die := func(s *scene) { s.b.Refuse() }

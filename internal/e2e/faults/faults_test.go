@@ -49,8 +49,10 @@ type fault struct {
 	never      string        // what no poll may get that is answered after the fault
 	binary     string        // empty: the one that is shipped
 	stderr     func(*scene) *os.File
-	check      func(*scene) // after all is over
-	alone      bool         // whether it needs the machine to itself
+	check      func(*scene)                           // after all is over
+	alone      bool                                   // whether it needs the machine to itself
+	wrap       func(s *scene, binary string) []string // the command that becomes the binary; nil: itself
+	slow       time.Duration                          // how much longer than others it takes until all is right again
 }
 
 // scene is one fault's stage.
@@ -75,7 +77,7 @@ func TestFaults(t *testing.T) {
 	}
 	dns := startNameServer(t) // from here on, nothing else can be looked up
 	var faults []fault
-	for _, group := range [][]fault{siteFaults(t), networkFaults(t), clockFaults(stepped), processFaults(t), fileFaults(t), clientFaults()} {
+	for _, group := range [][]fault{siteFaults(t), networkFaults(t), clockFaults(stepped), processFaults(t), fileFaults(t), machineFaults(t, shipped, stepped), clientFaults()} {
 		faults = append(faults, group...)
 	}
 	rows := make([]string, len(faults))
@@ -129,7 +131,7 @@ func (f fault) run(s *scene) (row string) {
 	ended := time.Now()
 	f.end(s)
 	const cycle = cacheTTL + probeTimeout
-	time.Sleep(cycle + time.Second)
+	time.Sleep(cycle + f.slow + time.Second)
 	p.stop()
 	if f.check != nil {
 		f.check(s)
@@ -146,8 +148,8 @@ func (f fault) run(s *scene) (row string) {
 		}
 		f.checkNever(s, polls, ended)
 		after, ok := rightAgain(polls, f.rightAnswer(), ended)
-		if !ok || after > cycle+busy {
-			s.Errorf("right again after %v (%v), want within %v:\n%s", after, ok, cycle, story(changes(polls, ended, time.Now())))
+		if !ok || after > cycle+f.slow+busy {
+			s.Errorf("right again after %v (%v), want within %v:\n%s", after, ok, cycle+f.slow, story(changes(polls, ended, time.Now())))
 		}
 		again = max(again, after)
 		switch text := story(seen); {
@@ -195,7 +197,11 @@ func (f fault) start(s *scene) {
 	if f.stderr != nil {
 		stderr = f.stderr(s)
 	}
-	s.monitor = rig.Start(s.T, f.binary, stderr, environ...)
+	command := []string{f.binary}
+	if f.wrap != nil {
+		command = f.wrap(s, f.binary)
+	}
+	s.monitor = rig.StartCommand(s.T, command, stderr, environ...)
 }
 
 func startSite(t *testing.T) *fakesite.Site {

@@ -2,14 +2,17 @@
 package rig
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,7 +37,7 @@ type Monitor struct {
 	Stderr  *os.File
 
 	t       testing.TB
-	binary  string
+	command []string
 	environ []string
 	cmd     *exec.Cmd
 	log     log
@@ -44,7 +47,13 @@ type Monitor struct {
 // to [Monitor.Log].
 func Start(t testing.TB, binary string, stderr *os.File, environ ...string) *Monitor {
 	t.Helper()
-	m := &Monitor{Address: FreeAddress(t), Stderr: stderr, t: t, binary: binary, environ: environ}
+	return StartCommand(t, []string{binary}, stderr, environ...)
+}
+
+// StartCommand is [Start] for a command that becomes the binary.
+func StartCommand(t testing.TB, command []string, stderr *os.File, environ ...string) *Monitor {
+	t.Helper()
+	m := &Monitor{Address: FreeAddress(t), Stderr: stderr, t: t, command: command, environ: environ}
 	t.Cleanup(m.Kill)
 	m.Run()
 	m.await()
@@ -54,7 +63,7 @@ func Start(t testing.TB, binary string, stderr *os.File, environ ...string) *Mon
 // Run starts the process, and does not wait until it listens.
 func (m *Monitor) Run() {
 	m.t.Helper()
-	m.cmd = exec.Command(m.binary)
+	m.cmd = exec.Command(m.command[0], m.command[1:]...)
 	m.cmd.Env = append([]string{"LISTEN_ADDR=" + m.Address}, m.environ...)
 	m.cmd.Stderr = &m.log
 	if m.Stderr != nil {
@@ -87,6 +96,30 @@ func (m *Monitor) Log() string { return m.log.String() }
 
 // URL is that of a path.
 func (m *Monitor) URL(path string) string { return "http://" + m.Address + path }
+
+// Probes are how many succeeded and failed so far, as /metrics counts them.
+func (m *Monitor) Probes(t testing.TB) (ok, bad float64) {
+	t.Helper()
+	resp, err := http.Get(m.URL("/metrics"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		var labels string
+		var n float64
+		if _, err := fmt.Sscanf(lines.Text(), "failover_probes_total{%s %g", &labels, &n); err != nil {
+			continue
+		}
+		if strings.Contains(labels, `reason="ok"`) {
+			ok += n
+		} else {
+			bad += n
+		}
+	}
+	return ok, bad
+}
 
 func (m *Monitor) await() {
 	m.t.Helper()

@@ -1,0 +1,226 @@
+package blackbox
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/fakesite"
+)
+
+// The monitor's own trouble is no site's death: row D of the project's list of cases.
+
+// TestPauses stops the monitor during probes, for less or a little more than their timeout: the site answers meanwhile.
+func TestPauses(t *testing.T) {
+	t.Parallel()
+	for _, threshold := range []int{1, 3} {
+		t.Run(fmt.Sprint("threshold ", threshold), func(t *testing.T) {
+			t.Parallel()
+			probed := make(chan bool, 100)
+			answer := fakesite.Answer(http.StatusOK)
+			b := site(t, func(conn net.Conn) {
+				select {
+				case probed <- true:
+				default:
+				}
+				time.Sleep(300 * time.Millisecond)
+				answer(conn)
+			})
+			m := start(t, sites(healthy(t), b, "CACHE_TTL_SEC=1", "PROBE_TIMEOUT_SEC=1", "RETRY_INTERVAL_SEC=0.2", fmt.Sprint("FAILURE_THRESHOLD=", threshold))...)
+			m.verdict(t, "site-b", "up")
+			for i := range 8 {
+				for len(probed) > 0 {
+					<-probed
+				}
+				<-probed
+				m.cmd.Process.Signal(syscall.SIGSTOP)
+				time.Sleep(900*time.Millisecond + time.Duration(i)*50*time.Millisecond)
+				m.cmd.Process.Signal(syscall.SIGCONT)
+				time.Sleep(100 * time.Millisecond)
+			}
+			if log := m.log(); strings.Contains(log, `"to":"down"`) {
+				t.Errorf("a pause of the monitor's is taken for the site's death:\n%s", log)
+			}
+			m.wantValue(t, "site-a", "0")
+		})
+	}
+}
+
+// TestStarved gives the monitor next to no CPU, with many TLS sites: it stops and goes on all the time.
+func TestStarved(t *testing.T) {
+	t.Parallel()
+	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+	environ := []string{"VERIFY_TLS=false", "CACHE_TTL_SEC=1", "PROBE_TIMEOUT_SEC=1", "FAILURE_THRESHOLD=1"}
+	for i := range 50 {
+		environ = append(environ, fmt.Sprintf("SITE_%d_HEALTH_URL=https://%s", i, site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))))
+	}
+	m := start(t, environ...)
+	m.verdict(t, "site-49", "up")
+	var ended atomic.Bool
+	done := make(chan bool)
+	go func() { // about 0.3 ms of every 100
+		defer close(done)
+		for !ended.Load() {
+			m.cmd.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(100 * time.Millisecond)
+			m.cmd.Process.Signal(syscall.SIGCONT)
+			time.Sleep(200 * time.Microsecond)
+		}
+	}()
+	time.Sleep(8 * time.Second)
+	sent := time.Now()
+	m.cmd.Process.Signal(syscall.SIGTERM)
+	m.wait()
+	took := time.Since(sent)
+	ended.Store(true)
+	<-done
+	if code := m.cmd.ProcessState.ExitCode(); code != 0 || took > 2*time.Second {
+		t.Errorf("stopped with %d after %v, want 0 within 2 s", code, took)
+	}
+	log := m.log()
+	if down := strings.Count(log, `"to":"down"`); down > 0 || !strings.Contains(log, "had no CPU") {
+		t.Errorf("%d sites are down, want none, and the reason in the log: %s", down, log[max(0, len(log)-2000):])
+	}
+}
+
+// TestCABundleReplaced replaces a running monitor's CA bundle, and then the site's certificate.
+func TestCABundleReplaced(t *testing.T) {
+	t.Parallel()
+	old, renewed := fakesite.NewCA("Old CA"), fakesite.NewCA("New CA")
+	tomorrow := time.Now().AddDate(0, 0, 1)
+	var shown atomic.Pointer[tls.Certificate]
+	show := func(ca *fakesite.CA) {
+		cert := ca.Issue(tomorrow, "127.0.0.1")
+		shown.Store(&cert)
+	}
+	show(old)
+	var probes atomic.Int32
+	config := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return shown.Load(), nil }}
+	b := secured(t, config, func(conn net.Conn) {
+		fakesite.Answer(http.StatusOK)(conn)
+		probes.Add(1)
+	})
+	bundle := file(t, "ca.pem", old.PEM)
+	m := start(t, "SITE_A_HEALTH_URL=http://"+healthy(t), "SITE_B_HEALTH_URL="+b, "CA_BUNDLE="+bundle, "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2")
+	m.verdict(t, "site-b", "up")
+	replace := func(content []byte) {
+		t.Helper()
+		if err := os.WriteFile(bundle+".new", content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		os.Rename(bundle+".new", bundle)
+	}
+	replace(renewed.PEM)
+	show(renewed)
+	before := probes.Load()
+	until(t, "it is probed with the new bundle", func() bool { return probes.Load() > before+3 })
+	replace([]byte("nothing"))
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
+	if status, body := m.get(t, "/healthz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "CA_BUNDLE "+bundle+": holds no certificate") {
+		t.Errorf("/healthz: %d %s", status, body)
+	}
+	replace(renewed.PEM)
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "probes count again" && l.Site == "site-b" })
+	if log := m.log(); strings.Contains(log, `"to":"down"`) {
+		t.Errorf("a new CA is taken for the site's death:\n%s", log)
+	}
+}
+
+// TestHangup sends the signal by which other services read their settings anew.
+func TestHangup(t *testing.T) {
+	t.Parallel()
+	m := start(t, sites(healthy(t), healthy(t))...)
+	m.cmd.Process.Signal(syscall.SIGHUP)
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "SIGHUP is ignored: changed settings need a restart" })
+	m.wantValue(t, "site-a", "0")
+}
+
+// TestHiddenCharacters asks with a user agent, and for a path, that would turn the words around them.
+func TestHiddenCharacters(t *testing.T) {
+	t.Parallel()
+	m := start(t, sites(healthy(t), healthy(t), "LOG_LEVEL=debug")...)
+	for _, path := range []string{"/metric/site-a", "/no\u202ething"} {
+		req, _ := http.NewRequest("GET", m.url+path, nil)
+		req.Header.Set("User-Agent", "evil\u009b31m\u202e")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if strings.ContainsAny(string(body), "\u009b\u202e") {
+			t.Errorf("%s: %q", path, body)
+		}
+	}
+	m.waitFor(t, func(l logLine) bool { return l.Msg == "request" })
+	_, status := m.get(t, "/status")
+	_, page := m.get(t, "/")
+	for what, text := range map[string]string{"log": m.log(), "/status": status, "page": page} {
+		if strings.ContainsAny(text, "\u009b\u202e") || !strings.Contains(text, `\u202e`) {
+			t.Errorf("the %s has them as they are, or not at all: %q", what, text)
+		}
+	}
+	var decoded struct {
+		Metrics []struct {
+			PolledBy string `json:"polled_by"`
+		}
+	}
+	if err := json.Unmarshal([]byte(status), &decoded); err != nil || decoded.Metrics[0].PolledBy != `evil\u009b31m\u202e` {
+		t.Errorf("/status: %+v, %v", decoded, err)
+	}
+}
+
+// TestFullOutput cannot print what it was asked for.
+func TestFullOutput(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"config"}, {"check"}, {"version"}, {"help"}} {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(binary, args...)
+		cmd.Env, cmd.Stdout = append(sites(healthy(t), healthy(t)), noExitSleep), full
+		stderr, _ := cmd.StderrPipe()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said, _ := io.ReadAll(stderr)
+		cmd.Wait()
+		full.Close()
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(said), "no space left on device") {
+			t.Errorf("%s: exit code %d, %q", args, code, said)
+		}
+	}
+}
+
+// TestTooManySockets is told of sockets that nobody can pass.
+func TestTooManySockets(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0"`, binary)
+	cmd.Env = append(sites("a", "b", noExitSleep), "LISTEN_FDS=99999999")
+	defer time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() }).Stop()
+	out, _ := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.HasSuffix(string(out), "systemd passes 99999999 sockets: want one, with one ListenStream= in one .socket unit\n") {
+		t.Errorf("%s", out)
+	}
+}
+
+// TestPageBelowAPrefix serves the page below /monitor/, as a reverse proxy does: its links stay there.
+func TestPageBelowAPrefix(t *testing.T) {
+	t.Parallel()
+	m := start(t, sites(healthy(t), healthy(t))...)
+	_, page := m.get(t, "/")
+	if strings.Contains(page, `href="/`) || strings.Contains(page, `fetch("/`) || !strings.Contains(page, `href="status"`) || !strings.Contains(page, `href="metrics"`) {
+		t.Errorf("a link leaves the prefix:\n%s", page)
+	}
+}
