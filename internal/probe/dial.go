@@ -146,8 +146,8 @@ type attempt struct {
 // attempt whose error counts: the first that is no fault of the monitor's own, or the first that is
 // still silent when ctx ends.
 func (d dialer) dialFirst(ctx context.Context, addresses []string, delay time.Duration) (net.Conn, string, error) {
-	attempts, cancel := context.WithCancel(ctx)
-	defer cancel() // of those that are still under way
+	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx)) // whose errors are none of ours, such as the deadline
+	defer cancel()
 	ended := make(chan attempt)
 	begin := func(a attempt) {
 		a.conn, a.err = d.dial(attempts, "tcp", a.address)

@@ -45,25 +45,39 @@ func TestDialFirst(t *testing.T) {
 	refusing := net.JoinHostPort("127.0.0.4", port)
 	late, stop := deaf("127.0.0.5")
 	time.AfterFunc(200*time.Millisecond, stop) // and refuses what is tried again a second after the first time
+	const noSocket = "a kind of address that the machine does not have"
+	d := newDialer()
+	direct := d.dial
+	d.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if address == noSocket {
+			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EAFNOSUPPORT)}
+		}
+		return direct(ctx, network, address)
+	}
 	for name, c := range map[string]struct {
 		addresses []string
 		delay     time.Duration
 		fails     func(error) bool // nil: it does not
+		address   string           // of the connection, or of the error
 	}{
-		"well":             {[]string{well}, time.Hour, nil},
-		"one is silent":    {[]string{silent, well}, 50 * time.Millisecond, nil},
-		"two are silent":   {[]string{silent, another, well}, 50 * time.Millisecond, nil},
-		"one refuses":      {[]string{refusing, well}, time.Hour, nil},
-		"one is not asked": {[]string{well, silent}, time.Hour, nil},
-		"all refuse":       {[]string{refusing, refusing}, time.Hour, isRefusal},
-		"the first, late":  {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefusal}, // the second is unreachable
-		"all are silent":   {[]string{silent, another}, 50 * time.Millisecond, isTimeout},
+		"well":                   {[]string{well}, time.Hour, nil, well},
+		"one is silent":          {[]string{silent, well}, 50 * time.Millisecond, nil, well},
+		"two are silent":         {[]string{silent, another, well}, 50 * time.Millisecond, nil, well},
+		"one refuses":            {[]string{refusing, well}, time.Hour, nil, well},
+		"one is not asked":       {[]string{well, silent}, time.Hour, nil, well},
+		"all refuse":             {[]string{refusing, refusing}, time.Hour, isRefusal, refusing},
+		"the first, late":        {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefusal, late}, // the second is unreachable
+		"all are silent":         {[]string{silent, another}, 50 * time.Millisecond, isTimeout, silent},
+		"the second is silent":   {[]string{refusing, another}, 50 * time.Millisecond, isTimeout, another},
+		"no IPv6, well":          {[]string{noSocket, well}, time.Hour, nil, well},
+		"no IPv6, and a refusal": {[]string{noSocket, refusing}, time.Hour, isRefusal, refusing},
+		"no IPv6 alone":          {[]string{noSocket, noSocket}, time.Hour, isOwnFault, noSocket},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			conn, _, err := newDialer().dialFirst(ctx, c.addresses, c.delay)
+			conn, address, err := d.dialFirst(ctx, c.addresses, c.delay)
 			switch {
 			case c.fails != nil:
 				if err == nil || !c.fails(err) {
@@ -73,6 +87,9 @@ func TestDialFirst(t *testing.T) {
 				t.Error(err)
 			case conn.RemoteAddr().String() != well:
 				t.Errorf("connected to %v, want %s", conn.RemoteAddr(), well)
+			}
+			if c.address != address {
+				t.Errorf("it names %s, want %s", address, c.address)
 			}
 			if conn != nil {
 				conn.Close()

@@ -2,9 +2,12 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"syscall"
@@ -98,6 +101,56 @@ func TestExplain(t *testing.T) {
 		at := &trace{step: c.doing, address: "10.0.0.1:80"}
 		if reason, detail := explain(c.err, at, 3*time.Second); reason != c.reason || detail != c.detail {
 			t.Errorf("%v:\n got %s %q\nwant %s %q", c.err, reason, detail, c.reason, c.detail)
+		}
+	}
+}
+
+// TestTLSConfig is what the tests with Go's own server cannot see, which knows no renegotiation (make e2e-faults asks
+// OpenSSL), and to whom the client certificate and the server name are for.
+func TestTLSConfig(t *testing.T) {
+	t.Parallel()
+	own, _ := url.Parse("https://Site.example.com./healthz")
+	p := New(Target{URL: own, ServerName: "app.example.com", ClientCert: func() (*tls.Certificate, error) { return new(tls.Certificate), nil }})
+	for _, c := range []struct {
+		with, name string
+		atProxy    bool
+		shows      bool // the client certificate
+	}{
+		{"https://site.example.com", "app.example.com", false, true},
+		{"https://other.example.com", "other.example.com", false, false},
+		{"https://site.example.com:8443", "site.example.com", false, false},
+		{"https://site.example.com", "site.example.com", true, false},
+	} {
+		with, _ := url.Parse(c.with)
+		config, err := (&client{Prober: p, trace: trace{atProxy: c.atProxy}}).tlsConfig(with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if config.ServerName != c.name || (config.GetClientCertificate != nil) != c.shows {
+			t.Errorf("%s: server name %s, shows the certificate: %v", c.with, config.ServerName, config.GetClientCertificate != nil)
+		}
+		if config.Renegotiation != tls.RenegotiateOnceAsClient {
+			t.Errorf("%s: does not renegotiate", c.with)
+		}
+	}
+}
+
+// TestMask has secrets in all the ways in which a peer may send them back.
+func TestMask(t *testing.T) {
+	t.Parallel()
+	from, _ := url.Parse("https://operator:pass%2Fword@site/?key=a%20b%20c&short=x")
+	proxy, _ := url.Parse("http://u:through@proxy")
+	headers := http.Header{"X-Token": {`Bearer to"ken+1`}, "Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("operator:pass/word"))}, "Host": {"app.example.com"}}
+	m := newMasker(headers, from, proxy)
+	for text, want := range map[string]string{
+		`says Bearer to"ken+1!`: "says ***!", `says "to\"ken+1"`: `says "***"`, "TO\"KEN+1.example.com": "***.example.com", "to%22ken%2B1": "***",
+		"pass/word": "***", "pass%2Fword": "***", "b3BlcmF0b3I6cGFzcy93b3Jk": "***", "operator": "***",
+		"key=a%20b%20c&short=x": "***", "a b c": "***", "through": "***", "app.example.com": "app.example.com",
+		"Bearer, Basic, x, u":  "Bearer, Basic, x, u", // words that are no secrets, or too short for one
+		"\x1b[31m\u202e\u009b": `\x1b[31m\u202e\u009b`, "ä\n": `ä\n`,
+	} {
+		if got := m.clean(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }

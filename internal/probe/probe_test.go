@@ -462,10 +462,27 @@ func TestEchoKeepsSecrets(t *testing.T) {
 			target := target(t, "http://geheim:geheim@"+site(t, echo(start))+"/x?geheim")
 			target.HeaderKey, target.HeaderVal = "X-Token", text("geheim")
 			got := run(t, target)
-			if got.Up || got.Detail == "" || strings.Contains(got.Detail, "geheim") || strings.Contains(got.Detail, "Z2VoZWlt") {
+			if got.Up || got.Detail == "" || strings.Contains(got.Detail+got.RedirectedTo, "geheim") || strings.Contains(got.Detail, "Z2VoZWlt") {
 				t.Errorf("got up=%v %q, want down without a secret", got.Up, got.Detail)
 			}
 		})
+	}
+	// And a certificate that has it in its names, a host that it redirects to, and answers for it.
+	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "geheim.example.com")
+	elsewhere := handler(t, func(http.ResponseWriter, *http.Request) {})
+	for name, behave := range map[string]fakesite.Behaviour{
+		"certificate": fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)),
+		"redirect":    fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: " + strings.Replace(elsewhere, "127.0.0.1", "GEHEIM.127.0.0.1", 1) + "\r\n\r\n"),
+	} {
+		target := target(t, "http://"+site(t, behave))
+		if name == "certificate" {
+			target.URL.Scheme = "https"
+			target.RootCAs = trust(&fakesite.CA{PEM: nil})
+		}
+		target.HeaderKey, target.HeaderVal = "X-Token", text("geheim")
+		if got := run(t, target); got.Up || strings.Contains(strings.ToLower(got.Detail+got.RedirectedTo), "geheim") || !strings.Contains(got.Detail, "***") {
+			t.Errorf("%s: got %q, %q", name, got.Detail, got.RedirectedTo)
+		}
 	}
 }
 

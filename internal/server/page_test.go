@@ -91,6 +91,11 @@ func TestPagePolicy(t *testing.T) {
 	if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
+	for _, directive := range []string{"base-uri", "form-action", "frame-ancestors"} { // which default-src does not cover
+		if !strings.Contains(policy, "; "+directive+" 'none'") {
+			t.Errorf("no %s in %q", directive, policy)
+		}
+	}
 	if found := regexp.MustCompile(`(src|href|action)="(https?:)?//|style="|\son[a-z]+=|@import|url\(`).FindString(body); found != "" {
 		t.Errorf("the page has %q", found)
 	}

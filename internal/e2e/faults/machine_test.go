@@ -54,7 +54,7 @@ func resolvConf(name, shipped string, empty time.Duration) fault {
 	conf := func(s *scene) string { return filepath.Join(s.dir, "resolv.conf") }
 	restore := func(s *scene) { s.write("resolv.conf", []byte("nameserver "+nameServerHost+"\n")) }
 	var rewriting sync.WaitGroup
-	var stop context.CancelFunc
+	stop := func() {}
 	return fault{
 		name: name, binary: shipped,
 		wrap: func(s *scene, binary string) []string {

@@ -2,12 +2,14 @@ package rig
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,23 +106,34 @@ func WithoutEDNS(treat Treatment) Treatment {
 	}
 }
 
-// StartNameServer listens at an address, host:port, until the test ends.
+// StartNameServer listens at an address, host:port, until the test ends. Port 0 is a free one.
 func StartNameServer(t testing.TB, address string) *NameServer {
 	t.Helper()
-	udp, err := net.ListenPacket("udp", address)
+	udp, tcp, err := listenBoth(address)
+	for strings.HasSuffix(address, ":0") && errors.Is(err, syscall.EADDRINUSE) { // its TCP port was not free
+		udp, tcp, err = listenBoth(address)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { udp.Close() })
+	t.Cleanup(func() { udp.Close(); tcp.Close() })
 	s := &NameServer{Address: udp.LocalAddr().String(), treats: make(map[string]Treatment)}
-	tcp, err := net.Listen("tcp", s.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tcp.Close() })
 	go s.serveUDP(udp)
 	go s.serveTCP(tcp)
 	return s
+}
+
+// listenBoth takes one port for UDP and TCP.
+func listenBoth(address string) (net.PacketConn, net.Listener, error) {
+	udp, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return nil, nil, err
+	}
+	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+	if err != nil {
+		udp.Close()
+	}
+	return udp, tcp, err
 }
 
 // Become treats a name in another way from now on.
