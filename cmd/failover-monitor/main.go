@@ -29,8 +29,9 @@ import (
 	"time"
 )
 
-// stopLimit is how long stopping may take, whatever hangs: a probe, the reader of our log.
-const stopLimit = 1900 * time.Millisecond
+// stopLimit is how long stopping may take, whatever hangs: a probe, the reader of our log. It leaves some of
+// two seconds for a machine that hardly gives us any CPU.
+const stopLimit = 1500 * time.Millisecond
 
 func main() {
 	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

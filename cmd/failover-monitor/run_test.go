@@ -13,11 +13,11 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -206,7 +206,7 @@ func TestServeAndHealthcheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			address := freeAddress(t)
+			address := rig.FreeAddress(t)
 			environ := append(pair(t, "LISTEN_ADDR="+address), more...)
 			m := begin(t, environ)
 			m.stderr.await(t, "listening")
@@ -236,7 +236,7 @@ func TestServeAndHealthcheck(t *testing.T) {
 // TestHealthcheckIsSick asks a monitor that cannot probe.
 func TestHealthcheckIsSick(t *testing.T) {
 	t.Parallel()
-	environ := pair(t, "LISTEN_ADDR="+freeAddress(t), "EXTRA_HEADER_KEY=X", "EXTRA_HEADER_VAL_FILE=/nowhere/token")
+	environ := pair(t, "LISTEN_ADDR="+rig.FreeAddress(t), "EXTRA_HEADER_KEY=X", "EXTRA_HEADER_VAL_FILE=/nowhere/token")
 	m := begin(t, environ, "serve")
 	m.stderr.await(t, "probe does not count.*site-a")
 	var stderr bytes.Buffer
@@ -339,20 +339,11 @@ func TestHangup(t *testing.T) {
 	m.stderr.await(t, "SIGHUP is ignored: changed settings need a restart")
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	return fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1))
-}
-
-// lastPort is where the last search for free ports ended: tests that run at a time get different ones.
-var lastPort atomic.Int32
-
-// freePorts finds so many ports in a row, below those that the kernel gives to clients.
+// freePorts finds so many ports of 127.0.0.1 in a row, where no other test looks for one.
 func freePorts(t *testing.T, n int) int {
 	t.Helper()
 next:
-	for range 1000 {
-		port := 10000 + (os.Getpid()+int(lastPort.Add(int32(n))))%20000
+	for port := 5000; port < 8000; port += n {
 		for i := range n {
 			listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
 			if err != nil {

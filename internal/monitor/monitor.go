@@ -78,7 +78,6 @@ func New(sites []Site, o Options) *Monitor {
 
 // Start begins the first probe of every site, and goes on until ctx ends.
 func (m *Monitor) Start(ctx context.Context) {
-	m.loops.Go(func() { m.stalls.run(ctx) })
 	for _, w := range m.watches {
 		w.prepare()
 		m.loops.Go(func() { w.loop(ctx) })

@@ -1,7 +1,6 @@
 package monitor
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -13,40 +12,53 @@ const (
 	stallNoise = 20 * time.Millisecond
 )
 
-// stallMeter measures for how long this process did not get to run: it was stopped, its machine was
-// suspended, or others had the CPU.
+// stallMeter measures for how long this process did not get to run while probes were under way: it was
+// stopped, its machine was suspended, or others had the CPU.
 type stallMeter struct {
-	mu   sync.Mutex
-	last time.Time     // when it last looked at the clock; zero before the first time
-	lost time.Duration // by how much ticks were late until then
+	mu     sync.Mutex
+	probes int           // under way
+	last   time.Time     // when it last looked at the clock
+	lost   time.Duration // by how much ticks were late until then
+	ticks  *time.Timer
 }
 
-// run measures until ctx ends.
-func (m *stallMeter) run(ctx context.Context) {
-	for ticks := time.Tick(stallTick); ; {
-		m.mu.Lock()
-		m.lost, m.last = m.total(), time.Now()
-		m.mu.Unlock()
-		select {
-		case <-ticks:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// read is all the time lost so far, also while the tick that will find it has not come yet.
-func (m *stallMeter) read() time.Duration {
+// begin notes a probe, and gives the time lost so far.
+func (m *stallMeter) begin() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.probes++; m.probes == 1 {
+		m.last = time.Now()
+		m.ticks = time.AfterFunc(stallTick, m.tick)
+	}
 	return m.total()
 }
 
-// total is for a caller who holds the lock.
-func (m *stallMeter) total() time.Duration {
-	late := time.Since(m.last) - stallTick
-	if m.last.IsZero() || late <= stallNoise {
-		return m.lost
+// end is the end of a probe, and gives the time lost so far, also while the tick that would find it has not
+// come yet.
+func (m *stallMeter) end() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.look()
+	if m.probes--; m.probes == 0 {
+		m.ticks.Stop()
 	}
-	return m.lost + late
+	return m.lost
+}
+
+func (m *stallMeter) tick() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.probes > 0 {
+		m.look()
+		m.ticks.Reset(stallTick)
+	}
+}
+
+func (m *stallMeter) look() { m.lost, m.last = m.total(), time.Now() }
+
+func (m *stallMeter) total() time.Duration {
+	if late := time.Since(m.last) - stallTick; late > stallNoise {
+		return m.lost + late
+	}
+	return m.lost
 }

@@ -145,11 +145,11 @@ func (w *watch) land() {
 // probe probes once. A failure does not count that came while this process did not get to run for a quarter of the
 // probe's time, or more: it may be the monitor's own. What is shorter leaves a site time enough to answer.
 func (w *watch) probe(ctx context.Context) (probe.Result, error) {
+	before := w.stalls.begin() // first: the process may be stopped anywhere from here on
 	timed, cancel := context.WithTimeout(ctx, w.Timeout)
 	defer cancel()
-	before := w.stalls.read()
 	result, err := w.Probe(timed)
-	if lost := w.stalls.read() - before; err == nil && !result.Up && lost >= w.Timeout/4 {
+	if lost := w.stalls.end() - before; err == nil && !result.Up && lost >= w.Timeout/4 {
 		err = fmt.Errorf("the monitor was stopped, or had no CPU, for %v during the probe", lost.Round(10*time.Millisecond))
 	}
 	return result, err

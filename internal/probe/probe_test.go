@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -424,7 +425,7 @@ func TestCutOffIsNoResult(t *testing.T) {
 	}
 }
 
-// TestBodyLimit has a body without end that is small on the wire.
+// TestBodyLimit has a body without end that is small on the wire, and looks into it.
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	url := handler(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -437,7 +438,9 @@ func TestBodyLimit(t *testing.T) {
 			}
 		}
 	})
-	if got := run(t, target(t, url)); !got.Up {
+	target := target(t, url)
+	target.ExpectBody = regexp.MustCompile("^\x00+$")
+	if got := run(t, target); !got.Up {
 		t.Errorf("got %q %q, want up", got.Reason, got.Detail)
 	}
 }
