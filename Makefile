@@ -27,7 +27,7 @@ export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help build run demo image clean test lint reproducible fuzz bench bench-scale soak
-.PHONY: e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-prometheus e2e-quadlet e2e-systemd prometheus
+.PHONY: e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-predecessor e2e-prometheus e2e-quadlet e2e-systemd prometheus
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +78,7 @@ reproducible: ## check that two clones of this commit, in two folders, build the
 	cmp "$$dir/a/failover-monitor" "$$dir/elsewhere/b/failover-monitor"
 
 fuzz: ## look for inputs that break something, FUZZTIME (30s) for each kind
-	@for target in config:FuzzLoad config:FuzzCABundle probe:FuzzToken probe:FuzzAnswer monitor:FuzzStep server:FuzzRequests; do \
+	@for target in config:FuzzLoad config:FuzzCABundle config:FuzzToken probe:FuzzAnswer monitor:FuzzStep server:FuzzRequests; do \
 		go test -run '^$$' -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./internal/$${target%:*} || exit; \
 	done
 
@@ -94,6 +94,10 @@ bench-scale: build ## measure how cost grows from 2 to 2000 sites; 6 minutes
 e2e-faults: ## break all around the binary, as root, and print a table of what a poller sees
 	@command -v openssl >/dev/null || { apt-get update -q && $(INSTALL) openssl; } </dev/null
 	cd internal/e2e/faults && go test -exec 'unshare --mount' -tags e2e -count=1 -parallel 8 -timeout 15m
+
+e2e-predecessor: ## ask odd and sick sites beside the predecessor's client, and print where the verdicts differ
+	@dpkg -s python3-requests openssl >/dev/null 2>&1 || { apt-get update -q && $(INSTALL) python3-requests openssl; } </dev/null
+	cd internal/e2e/predecessor && go test -tags e2e -count=1 -timeout 5m
 
 e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's Prometheus
 	internal/e2e/prometheus/run

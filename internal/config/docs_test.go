@@ -15,7 +15,7 @@ import (
 func TestEveryVariableInThreePlaces(t *testing.T) {
 	t.Parallel()
 	want := []string{"SITE_<X>_HEALTH_URL", "SITE_<X>_OVERRIDE"}
-	for _, of := range []any{config.Serving{}, config.Deciding{}, config.Probing{}} {
+	for _, of := range []any{config.Serving{}, config.Deciding{}, config.Proxies{}, config.Probing{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(of)) {
 			want = append(want, field.Tag.Get("env"))
 		}

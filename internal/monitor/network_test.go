@@ -139,3 +139,29 @@ func TestOnlineAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestLateWitness has a witness whose first answer comes after its second: the status shows the second.
+func TestLateWitness(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		late := monitor.Witness{Name: "late", Probe: func(context.Context) (probe.Result, error) {
+			if asked++; asked == 1 {
+				time.Sleep(10 * time.Second)
+				return probe.Result{Detail: "late"}, nil
+			}
+			return probe.Result{Up: true}, nil
+		}}
+		o := options(new(journal))
+		o.Witnesses = []monitor.Witness{late, {Name: "quick", Probe: script(nil).probe(midnight)}}
+		ctx, cancel := context.WithCancel(t.Context())
+		m := monitor.New(world{sites: []script{nil, {{time.Second, refuses}}}, thresholds: thresholds{failure: 3}}.list(), o)
+		m.Start(ctx)
+		time.Sleep(30 * time.Second)
+		if got := m.Status().Witnesses[0]; asked < 2 || !got.Answered || got.Detail != "" {
+			t.Errorf("asked %d times, the status shows %+v", asked, got)
+		}
+		cancel()
+		m.Wait()
+	})
+}

@@ -123,14 +123,25 @@ func (m *Monitor) Probes(t testing.TB) (ok, bad float64) {
 
 func (m *Monitor) await() {
 	m.t.Helper()
+	m.t.Cleanup(func() {
+		if m.t.Failed() {
+			m.t.Logf("the log:\n%s", m.Log())
+		}
+	})
+	AwaitListening(m.t, m.Address)
+}
+
+// AwaitListening waits until somebody listens at an address.
+func AwaitListening(t testing.TB, address string) {
+	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("tcp", m.Address)
+		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
 			return
 		}
 		if time.Now().After(deadline) {
-			m.t.Fatalf("the monitor does not listen: %v\n%s", err, m.Log())
+			t.Fatalf("nobody listens at %s: %v", address, err)
 		}
 	}
 }
