@@ -155,10 +155,10 @@ func TestLateWitness(t *testing.T) {
 		o := options(new(journal))
 		o.Witnesses = []monitor.Witness{late, {Name: "quick", Probe: script(nil).probe(midnight)}}
 		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New(world{sites: []script{nil, {{time.Second, refuses}}}, thresholds: thresholds{failure: 3}}.list(), o)
+		m := monitor.New(world{sites: []script{nil, {{time.Second, refuses}, {6500 * time.Millisecond, up}}}, thresholds: thresholds{failure: 3}}.list(), o) // two rounds
 		m.Start(ctx)
 		time.Sleep(30 * time.Second)
-		if got := m.Status().Witnesses[0]; asked < 2 || !got.Answered || got.Detail != "" {
+		if got := m.Status().Witnesses[0]; asked != 2 || !got.Answered || got.Detail != "" {
 			t.Errorf("asked %d times, the status shows %+v", asked, got)
 		}
 		cancel()
