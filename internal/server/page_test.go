@@ -155,3 +155,21 @@ func TestPageOnDemand(t *testing.T) {
 		t.Errorf("got\n%s", body)
 	}
 }
+
+// TestRedirected says of a site that is up who has answered for it.
+func TestRedirected(t *testing.T) {
+	t.Parallel()
+	pair := sites(monitor.Up, monitor.Up)
+	pair[1].Probe = func(context.Context) (probe.Result, error) {
+		return probe.Result{Up: true, Status: 200, Began: time.Now(), RedirectedTo: "https://login.example.com"}, nil
+	}
+	m := run(t, pair)
+	for m.Status().Sites[1].LastResult == nil {
+		time.Sleep(time.Millisecond)
+	}
+	for path, want := range map[string]string{"/": "answered after a redirect, from https://login.example.com", "/status": `"redirected_to": "https://login.example.com"`} {
+		if body := get(m, path).Body.String(); !strings.Contains(body, want) {
+			t.Errorf("%s: %q is not in\n%s", path, want, body)
+		}
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"regexp"
 
 	"github.com/prometheus/exporter-toolkit/web"
+
+	"failover-monitor/internal/probe"
 )
 
 // Serve answers on a listener until the server is shut down. With a web configuration of Prometheus'
@@ -75,6 +77,6 @@ func (n netErrors) Write(line []byte) (int, error) {
 	case handshake:
 		level = slog.LevelInfo
 	}
-	n.log.Log(context.Background(), level, string(bytes.TrimSpace(line)))
+	n.log.Log(context.Background(), level, probe.Printable(string(bytes.TrimSpace(line))))
 	return length, nil
 }

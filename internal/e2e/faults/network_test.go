@@ -25,6 +25,7 @@ func networkFaults(t *testing.T) []fault {
 		nameFault("DNS fails", "fails.test", rig.Respond(dnsmessage.RCodeServerFailure)),
 		absorbed(nameFault("DNS does not answer every other question; SUCCESS_THRESHOLD=2", "flaps.test", rig.Alternate(rig.Silent, resolves))),
 		absorbed(nameFault("DNS takes 400 ms for an answer; SUCCESS_THRESHOLD=2", "late.test", rig.Late(400*time.Millisecond, resolves))),
+		absorbed(nameFault("DNS does not know EDNS0; SUCCESS_THRESHOLD=2", "edns.test", rig.WithoutEDNS(resolves))),
 		witnessed(nameFault("DNS hangs, also for the only witness", "alone.test", rig.Silent)),
 		deafFault(),
 		proxyFault(t, "proxy dies", (*fakesite.Site).Refuse),
