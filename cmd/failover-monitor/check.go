@@ -8,7 +8,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"failover-monitor/internal/config"
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
 )
@@ -24,13 +23,13 @@ type target struct {
 
 // check probes every site and every witness once, all at the same time, and prints a table: does the firewall let
 // us through, is the CA right, which step is slow. It fails when one of them is not up.
-func check(ctx context.Context, p process, cfg config.Config) int {
+func check(ctx context.Context, p process, s setup) int {
 	var targets []*target
-	for i, prober := range newProbers(cfg) {
-		s := cfg.Sites[i]
-		targets = append(targets, &target{name: s.Name, limit: time.Duration(s.Timeout), probe: prober.Probe})
+	for i, prober := range newProbers(s.Config) {
+		site := s.Sites[i]
+		targets = append(targets, &target{name: site.Name, limit: time.Duration(site.Timeout), probe: prober.Probe})
 	}
-	for _, w := range newWitnesses(cfg) {
+	for _, w := range newWitnesses(s.Config) {
 		targets = append(targets, &target{name: "witness " + w.Name, limit: monitor.WitnessTimeout, probe: w.Probe})
 	}
 	var probes sync.WaitGroup
@@ -59,7 +58,7 @@ func check(ctx context.Context, p process, cfg config.Config) int {
 	}
 	table.Flush()
 	lines := append(faults, notes...)
-	for _, warning := range cfg.Warnings {
+	for _, warning := range s.Warnings {
 		lines = append(lines, "warning: "+warning)
 	}
 	if lines != nil {

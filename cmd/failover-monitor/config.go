@@ -4,22 +4,22 @@ import (
 	"context"
 	"fmt"
 
-	"failover-monitor/internal/config"
-	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/server"
 )
 
 // printConfig prints the settings as an env file, and what follows from them as comments.
-func printConfig(_ context.Context, p process, cfg config.Config) int {
-	for _, s := range cfg.Settings() {
-		fmt.Fprintf(p.stdout, "%s=%s\n", s.Name, s.Value)
+func printConfig(_ context.Context, p process, s setup) int {
+	for _, setting := range s.Settings() {
+		fmt.Fprintf(p.stdout, "%s=%s\n", setting.Name, setting.Value)
 	}
 	fmt.Fprintln(p.stdout, "\n# Worst-case detection time, from a site's death to the changed answer:")
-	confirm := monitor.ConfirmTime(len(cfg.Witnesses))
-	for _, s := range cfg.Sites {
-		worst := monitor.NewWorstCase(newSite(s), confirm)
-		fmt.Fprintf(p.stdout, "# %s: %vs when it hangs, %vs when it refuses connections\n#   %s\n", s.Name, worst.HangsSeconds, worst.RefusesSeconds, worst.Formula)
+	for _, site := range s.Sites {
+		watched := newSite(site)
+		worst := watched.WorstCase(s.confirmTime())
+		fmt.Fprintf(p.stdout, "# %s: %vs when it hangs, %vs when it refuses connections\n#   %s\n",
+			site.Name, worst.Hangs.Seconds(), worst.Refuses.Seconds(), server.Formula(watched, s.confirmTime()))
 	}
-	for _, warning := range cfg.Warnings {
+	for _, warning := range s.Warnings {
 		fmt.Fprintf(p.stdout, "# warning: %s\n", warning)
 	}
 	return exitOK

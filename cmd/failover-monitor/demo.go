@@ -31,8 +31,8 @@ Site A breaks in the same ways. Below is the monitor's log.
 
 `))
 
-// ills are the ways to break a site of the demo, and to heal it.
-var ills = map[string]func(*fakesite.Site) error{
+// faults are the ways to break a site of the demo, and to heal it.
+var faults = map[string]func(*fakesite.Site) error{
 	"hang":   func(s *fakesite.Site) error { return s.Become(fakesite.Hang) },
 	"500":    func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusInternalServerError)) },
 	"refuse": func(s *fakesite.Site) error { s.Refuse(); return nil },
@@ -86,7 +86,7 @@ func runDemo(ctx context.Context, p process, serving config.Serving) error {
 	go control.Serve(controlListener)
 	defer control.Close()
 
-	cfg, err := config.Load([]string{
+	setup, err := loadSetup([]string{
 		"SITE_A_HEALTH_URL=http://" + sites["site-a"].Address(), "SITE_B_HEALTH_URL=http://" + sites["site-b"].Address(),
 		"CACHE_TTL_SEC=1", "PROBE_TIMEOUT_SEC=1",
 	})
@@ -96,14 +96,14 @@ func runDemo(ctx context.Context, p process, serving config.Serving) error {
 	if err := demoText.Execute(p.stdout, map[string]string{"Monitor": address(0), "Control": address(3)}); err != nil {
 		return err
 	}
-	return runMonitor(ctx, cfg, listener, newLogger(serving, p.stderr))
+	return runMonitor(ctx, setup, listener, newLogger(serving, p.stderr))
 }
 
 // controlHandler breaks and heals sites: /site-b/hang.
 func controlHandler(sites map[string]*fakesite.Site) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/{site}/{ill}", func(w http.ResponseWriter, r *http.Request) {
-		site, change := sites[r.PathValue("site")], ills[r.PathValue("ill")]
+	mux.HandleFunc("/{site}/{fault}", func(w http.ResponseWriter, r *http.Request) {
+		site, change := sites[r.PathValue("site")], faults[r.PathValue("fault")]
 		if site == nil || change == nil {
 			http.Error(w, "want /site-a/ or /site-b/, and behind it hang, 500, refuse or heal", http.StatusNotFound)
 			return
@@ -112,7 +112,7 @@ func controlHandler(sites map[string]*fakesite.Site) http.Handler {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		fmt.Fprintf(w, "%s: %s\n", r.PathValue("site"), r.PathValue("ill"))
+		fmt.Fprintf(w, "%s: %s\n", r.PathValue("site"), r.PathValue("fault"))
 	})
 	return mux
 }

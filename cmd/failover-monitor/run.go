@@ -6,8 +6,6 @@ import (
 	"io"
 	"runtime"
 	"strings"
-
-	"failover-monitor/internal/config"
 )
 
 // What is set when the program is built: -ldflags "-X main.version=…".
@@ -100,12 +98,12 @@ func (p process) run(ctx context.Context, args []string) int {
 }
 
 // withConfig runs a command that needs all settings to be right.
-func (p process) withConfig(ctx context.Context, command func(context.Context, process, config.Config) int) int {
-	cfg, err := config.Load(p.environ)
+func (p process) withConfig(ctx context.Context, command func(context.Context, process, setup) int) int {
+	s, err := loadSetup(p.environ)
 	if err != nil {
 		return p.fail(exitUsage, err)
 	}
-	return command(ctx, p, cfg)
+	return command(ctx, p, s)
 }
 
 // fail prints an error, a line for each of its lines.

@@ -166,6 +166,24 @@ func TestConfigCommand(t *testing.T) {
 	}
 }
 
+// TestOnDemandWarning tells of polls that may take longer than KEDA waits.
+func TestOnDemandWarning(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		environ []string
+		want    string
+	}{
+		{[]string{"SITE_B_CACHE_TTL_SEC=0"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to 3s; KEDA gives up after 3s"},
+		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},
+		{[]string{"SITE_A_CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2", "WITNESS_URLS=tcp://w:53"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-a, up to 4s; KEDA gives up after 3s"},
+	} {
+		s, err := loadSetup(pair(t, c.environ...))
+		if got := strings.Join(s.Warnings, "|"); err != nil || got != c.want {
+			t.Errorf("%q: %v, warnings %q, want %q", c.environ, err, got, c.want)
+		}
+	}
+}
+
 // TestCheckCommand has sites that are up, down, up by way of a redirect, or cannot be probed; and witnesses.
 func TestCheckCommand(t *testing.T) {
 	t.Parallel()

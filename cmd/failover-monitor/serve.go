@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"failover-monitor/internal/config"
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/server"
 )
@@ -18,25 +17,25 @@ import (
 const shutdownTimeout = time.Second
 
 // serve logs how it is set up and runs the monitor.
-func serve(ctx context.Context, p process, cfg config.Config) int {
+func serve(ctx context.Context, p process, s setup) int {
 	signal.Ignore(syscall.SIGPIPE) // the reader of the log may die, and must not take the monitor along
-	log := newLogger(cfg.Serving, p.stderr)
-	settings := []any{"version", version}
-	for _, s := range cfg.Settings() {
-		if s.Value != "" {
-			settings = append(settings, s.Name, s.Value)
+	log := newLogger(s.Serving, p.stderr)
+	attrs := []any{"version", version}
+	for _, setting := range s.Settings() {
+		if setting.Value != "" {
+			attrs = append(attrs, setting.Name, setting.Value)
 		}
 	}
-	log.Info("starting", append(settings, "worst_case_detection", worstCase(cfg))...)
-	for _, warning := range cfg.Warnings {
+	log.Info("starting", append(attrs, "worst_case_detection", worstCase(s))...)
+	for _, warning := range s.Warnings {
 		log.Warn(warning)
 	}
-	listener, err := listen(string(cfg.ListenAddr), cfg.Supervisor, log)
+	listener, err := listen(string(s.ListenAddr), s.Supervisor, log)
 	if err != nil {
 		return p.fail(exitFailed, err)
 	}
 	defer ignoreHangup(log)()
-	if err := runMonitor(ctx, cfg, listener, log); err != nil {
+	if err := runMonitor(ctx, s, listener, log); err != nil {
 		return p.fail(exitFailed, err)
 	}
 	return exitOK
@@ -58,46 +57,42 @@ func ignoreHangup(log *slog.Logger) (stop func()) {
 }
 
 // worstCase is the longest that the death of any site can go unnoticed: it hangs, just after a probe.
-func worstCase(cfg config.Config) time.Duration {
+func worstCase(s setup) time.Duration {
 	var longest time.Duration
-	confirm := monitor.ConfirmTime(len(cfg.Witnesses))
-	for _, s := range cfg.Sites {
-		site := newSite(s)
-		longest = max(longest, site.WorstCase(site.Timeout+confirm))
+	for _, site := range s.Sites {
+		longest = max(longest, newSite(site).WorstCase(s.confirmTime()).Hangs)
 	}
 	return longest
 }
 
 // runMonitor probes and answers until ctx ends, and returns when everything it started has ended.
-func runMonitor(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) (err error) {
+func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.Logger) (err error) {
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx)) // they outlast the polls that wait for them
 	defer stopLoops()
 	metrics := server.NewMetrics(version)
-	m := newMonitor(cfg, log, metrics.Observe)
+	logEvent := server.LogEvents(log)
+	m := newMonitor(s, func(e monitor.Event) { metrics.Observe(e); logEvent(e) })
 	m.Start(loops)
-	srv := server.New(m, metrics, log)
-	exchanges := newExchanges()
-	srv.ConnState = exchanges.note
+	srv := server.New(m, metrics, s.guard, log)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(srv, listener, cfg.WebConfigFile, cfg.WebGuard.Check, log) }()
-	if cfg.WebConfigFile != "" {
-		defer serveHealth(cfg.Serving, m, log).Close()
+	go func() { failed <- srv.Serve(listener) }()
+	if s.guard != nil {
+		defer serveHealth(s.Serving, m, log).Close()
 	}
 	log.Info("listening", "address", listener.Addr().String())
-	stopping := notifySystemd(m, cfg.Supervisor, log)
+	stopping := notifySystemd(m, s.Supervisor, log)
 
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
 		log.Info("stopping", "cause", context.Cause(ctx))
 		listener.Close()
-		<-failed // all that was accepted is among the exchanges by now
+		<-failed // all that was accepted is known to the server by now
 	}
 	stopping()
-	srv.SetKeepAlivesEnabled(false)
-	exchanges.wait(shutdownTimeout)
-	stopLoops() // who still waits is told that nothing is known
-	exchanges.wait(shutdownTimeout / 10)
+	srv.Drain(shutdownTimeout)
+	stopLoops() // pending requests get a 503
+	srv.Drain(shutdownTimeout / 10)
 	srv.Close()
 	m.Wait()
 	return err

@@ -8,13 +8,13 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"failover-monitor/internal/config"
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/server"
 )
 
 // listen takes the socket that systemd passes, if there is one: it stays open while the monitor is
@@ -78,11 +78,12 @@ func notifySystemd(m *monitor.Monitor, s config.Supervisor, log *slog.Logger) (s
 	ctx, cancel := context.WithCancel(context.Background())
 	var notices sync.WaitGroup
 	tell("READY=1")
-	tell(verdicts(m))
+	tell(status(m.Overview()))
 	notices.Go(func() {
 		for ticks := time.Tick(min(notifyInterval, watchdog(s)/2)); wait(ctx, ticks); {
-			state := verdicts(m)
-			if m.Alive() == nil { // the watchdog restarts us otherwise, if there is one
+			overview := m.Overview()
+			state := status(overview)
+			if overview.Live() { // the watchdog restarts us otherwise, if there is one
 				state += "\nWATCHDOG=1"
 			}
 			tell(state)
@@ -128,17 +129,9 @@ func wait(ctx context.Context, ticks <-chan time.Time) bool {
 // statusLimit is somewhat less than the 4096 bytes of a message that systemd takes; it ignores longer ones.
 const statusLimit = 4000
 
-// verdicts is the line that "systemctl status" shows.
-func verdicts(m *monitor.Monitor) string {
-	status := m.Status()
-	var words []string
-	if !status.Online {
-		words = append(words, "offline since "+monitor.Clock(status.OfflineSince))
-	}
-	for _, s := range status.Sites {
-		words = append(words, s.String())
-	}
-	line := "STATUS=" + strings.Join(words, ", ")
+// status is the line that "systemctl status" shows.
+func status(o monitor.Overview) string {
+	line := "STATUS=" + server.StatusLine(o)
 	if len(line) > statusLimit {
 		line = line[:statusLimit] + "…"
 	}

@@ -25,8 +25,8 @@ func TestNoPingWhileStuck(t *testing.T) {
 
 	free := make(chan struct{})
 	stuck := func(context.Context) (probe.Result, error) { <-free; return probe.Result{Up: true}, nil }
-	m := monitor.New([]monitor.Site{{Name: "site-a", Probe: stuck, Interval: time.Hour, Timeout: 100 * time.Millisecond, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}},
-		monitor.Options{Log: slog.New(slog.DiscardHandler)})
+	m := monitor.New([]*monitor.Site{{Name: "site-a", Probe: stuck, Interval: time.Hour, Timeout: 100 * time.Millisecond, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}},
+		monitor.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	m.Start(ctx)
 	stopping := notifySystemd(m, config.Supervisor{NotifySocket: path, WatchdogUSec: "100000"}, slog.New(slog.DiscardHandler))
@@ -43,7 +43,7 @@ func TestNoPingWhileStuck(t *testing.T) {
 	if n := pings(500 * time.Millisecond); n == 0 {
 		t.Error("no ping while the probe has time")
 	}
-	for deadline := time.Now().Add(20 * time.Second); m.Alive() == nil; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); m.Overview().Live(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never stuck")
 		}

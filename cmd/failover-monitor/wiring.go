@@ -1,7 +1,6 @@
 package main
 
 import (
-	"hash/fnv"
 	"io"
 	"log/slog"
 	"net/http"
@@ -77,23 +76,11 @@ func madeAt() time.Time {
 // of them a TLS handshake, from making each other time out; with two sites nobody notices.
 const firstProbeGap = 2 * time.Millisecond
 
-// phase spreads the sites over the cycle. It goes by the name alone, so that a site keeps its place when
-// others come and go.
-func phase(name string, cycle time.Duration) time.Duration {
-	if cycle == 0 {
-		return 0
-	}
-	hash := fnv.New64a()
-	io.WriteString(hash, name)
-	return 1 + time.Duration(hash.Sum64()%uint64(cycle))
-}
-
 // newSite says when a site is probed and how its verdict turns, and not yet how to probe it.
-func newSite(s config.Site) monitor.Site {
-	return monitor.Site{
+func newSite(s config.Site) *monitor.Site {
+	return &monitor.Site{
 		Name:       s.Name,
 		Interval:   time.Duration(s.CacheTTL),
-		Phase:      phase(s.Name, time.Duration(s.CacheTTL)),
 		Retry:      time.Duration(s.RetryInterval),
 		Timeout:    time.Duration(s.Timeout),
 		Thresholds: monitor.Thresholds{Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold)},
@@ -101,24 +88,20 @@ func newSite(s config.Site) monitor.Site {
 	}
 }
 
-func newSites(cfg config.Config) []monitor.Site {
-	var sites []monitor.Site
-	for i, prober := range newProbers(cfg) {
-		site := newSite(cfg.Sites[i])
+func newMonitor(s setup, observe func(monitor.Event)) *monitor.Monitor {
+	var sites []*monitor.Site
+	for i, prober := range newProbers(s.Config) {
+		site := newSite(s.Sites[i])
 		site.Probe = prober.Probe
-		site.Delay = time.Duration(i) * min(firstProbeGap, site.Interval/time.Duration(len(cfg.Sites)))
+		share := site.Interval / time.Duration(len(s.Sites)) // of the cycle
+		site.Delay, site.Phase = time.Duration(i)*min(firstProbeGap, share), time.Duration(i)*share
 		sites = append(sites, site)
 	}
-	return sites
-}
-
-func newMonitor(cfg config.Config, log *slog.Logger, observe func(monitor.Event)) *monitor.Monitor {
-	return monitor.New(newSites(cfg), monitor.Options{
-		AnswerTimeout:    time.Duration(cfg.AnswerTimeout),
-		Witnesses:        newWitnesses(cfg),
-		ErrorWhenAllDown: cfg.AllDownPolicy == "error",
+	return monitor.New(sites, monitor.Options{
+		AnswerTimeout:    time.Duration(s.AnswerTimeout),
+		Witnesses:        newWitnesses(s.Config),
+		ErrorWhenAllDown: s.AllDownPolicy == "error",
 		Observe:          observe,
-		Log:              log,
 	})
 }
 

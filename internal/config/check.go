@@ -105,12 +105,8 @@ func (l *loader) typos(tell func(format string, args ...any)) {
 	}
 }
 
-// kedaTimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
-const kedaTimeout = PositiveSeconds(3 * time.Second)
-
-// confirmTime is what witnesses add to a failing probe at most: a second until they may be asked, and one
-// to answer.
-const confirmTime = PositiveSeconds(2 * time.Second)
+// KEDATimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
+const KEDATimeout = 3 * time.Second
 
 // warnAbout tells of settings that are allowed and dangerous.
 func (l *loader) warnAbout(cfg Config) {
@@ -125,7 +121,7 @@ func (l *loader) warnAbout(cfg Config) {
 			l.warn("%s and %s have the same health URL: they can only be down together", other, s.Name)
 		}
 		seen[asks] = s.Name
-		l.warnAboutSite(s, cfg.Witnesses)
+		l.warnAboutSite(s)
 	}
 	for _, w := range cfg.Witnesses {
 		if i := slices.IndexFunc(cfg.Sites, func(s Site) bool { return s.HealthURL.Reveal().Hostname() == w.Reveal().Hostname() }); i >= 0 {
@@ -138,20 +134,13 @@ func (l *loader) warnAbout(cfg Config) {
 	if unverified != nil {
 		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site", strings.Join(unverified, ", "))
 	}
-	if cfg.AnswerTimeout >= kedaTimeout {
+	if time.Duration(cfg.AnswerTimeout) >= KEDATimeout {
 		l.warn("ANSWER_TIMEOUT_SEC=%s is too long: KEDA gives up after 3 s", cfg.AnswerTimeout)
 	}
 }
 
-func (l *loader) warnAboutSite(s Site, witnesses Witnesses) {
-	longest, sum := s.Timeout, "PROBE_TIMEOUT_SEC="+s.Timeout.String()
-	if witnesses != nil {
-		longest, sum = longest+confirmTime, sum+" and "+confirmTime.String()+" s for WITNESS_URLS"
-	}
-	switch {
-	case s.CacheTTL == 0 && longest >= kedaTimeout:
-		l.warn("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %s; KEDA gives up after 3 s", s.Name, sum)
-	case s.CacheTTL > 0 && s.RetryInterval > PositiveSeconds(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1:
+func (l *loader) warnAboutSite(s Site) {
+	if s.CacheTTL > 0 && s.RetryInterval > PositiveSeconds(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1 {
 		l.warn("RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
 	}
 	if turns := max(s.FailureThreshold, s.SuccessThreshold); s.CacheTTL == 0 && turns > 1 {

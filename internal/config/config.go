@@ -21,10 +21,9 @@ type Config struct {
 	Deciding
 	Proxies
 	Supervisor Supervisor
-	Defaults   Probing   // what holds for a site that says nothing else
-	Sites      []Site    // at least two, in the order of their names
-	WebGuard   *WebGuard // of WEB_CONFIG_FILE; nil without it
-	Warnings   []string  // what is allowed, but worth a line in the log
+	Defaults   Probing  // what holds for a site that says nothing else
+	Sites      []Site   // at least two, in the order of their names
+	Warnings   []string // what is allowed, but worth a line in the log
 }
 
 // Serving is how the monitor answers and logs.
@@ -107,7 +106,8 @@ type Site struct {
 	Bundle *CABundle // of CA_BUNDLE; nil without one
 }
 
-// Load reads all settings from "NAME=value" strings. Its error has a line for every mistake.
+// Load reads all settings from "NAME=value" strings. Its error has a line for every mistake; the config is then
+// what could be read.
 func Load(environ []string) (Config, error) {
 	l := newLoader(environ)
 	var cfg Config
@@ -126,10 +126,9 @@ func Load(environ []string) (Config, error) {
 	slices.SortFunc(cfg.Sites, func(a, b Site) int { return strings.Compare(a.Name, b.Name) })
 	l.checkSites(cfg.Sites)
 	l.fillAddress(&cfg.Serving)
-	cfg.WebGuard = l.checkWebConfig(cfg.WebConfigFile)
 	if len(l.problems) > 0 {
 		l.typos(l.report) // perhaps what is missing has only another name
-		return Config{}, errors.Join(l.problems...)
+		return cfg, errors.Join(l.problems...)
 	}
 	l.warnAbout(cfg)
 	l.typos(l.warn)

@@ -1,21 +1,17 @@
 // Package monitor repeats the probes of every site in the background, makes verdicts of their results,
 // and answers from memory how many peers of a site are down.
 //
-// Each site has one goroutine, and never more than one probe under way. Nothing here knows HTTP, or how
-// many sites there are.
+// Each site has a goroutine that owns its [State] and publishes it as a [Snapshot]. Whoever asks reads
+// snapshots, and takes no lock of a site. Nothing here knows HTTP, or how many sites there are.
 package monitor
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-
-	"failover-monitor/internal/probe"
 )
 
 // ErrNoSite is the error for a name that is no site's.
@@ -33,78 +29,84 @@ type Options struct {
 	AnswerTimeout time.Duration
 	// Witnesses, if there are any, must confirm a failure for it to count: one of them answers.
 	Witnesses []Witness
-	// ErrorWhenAllDown gives no value while every site is down, where everybody would be told to scale; nor to a
-	// site whose own first probe is still to tell, while all others are down.
+	// ErrorWhenAllDown gives no value while every site is down, where everybody would be told to scale; nor
+	// to a site whose own first probe has not finished, while all others are down.
 	ErrorWhenAllDown bool
-	// Observe, if set, is told how each probe ended.
+	// Observe, if set, gets every event, from several goroutines. It must not block: its site's loop waits.
 	Observe func(Event)
-	Log     *slog.Logger
-}
-
-// Event is how one probe ended.
-type Event struct {
-	Site     string
-	Result   probe.Result // the zero value of one that could not be made
-	SetAside bool         // it does not count
-	Turned   bool         // it turned the verdict
-	Verdict  Verdict      // what the site is held to be, with it
 }
 
 // Monitor watches a fixed set of sites.
 type Monitor struct {
-	errorWhenAllDown bool
-	onDemand         bool // whether some site is probed only when somebody asks
-	watches          []*watch
-	byName           map[string]*watch
-	network          *network
-	stalls           *stallMeter
-	loops            sync.WaitGroup
+	options  Options
+	onDemand bool // whether some site is probed only when somebody asks
+	loops    []*siteLoop
+	byName   map[string]*siteLoop
+	shared   *shared
+}
+
+// shared is what all sites have in common.
+type shared struct {
+	witnesses *witnesses
+	confirm   time.Duration // see [ConfirmTime]
+	stalls    stallMeter
+	observe   func(Event)
+	running   sync.WaitGroup // all goroutines
+
+	snapshots *lru.Cache[string, *Snapshot] // the newest of each site
+	moment    sync.RWMutex                  // publishers share it; whoever wants all sites at one moment excludes them
 }
 
 // New makes a monitor of one site or more, each with a name of its own.
-func New(sites []Site, o Options) *Monitor {
-	verdicts, err := lru.New[string, held](len(sites))
+func New(sites []*Site, o Options) *Monitor {
+	snapshots, err := lru.New[string, *Snapshot](len(sites))
 	if err != nil {
 		panic(err) // no site
 	}
-	m := &Monitor{errorWhenAllDown: o.ErrorWhenAllDown, byName: make(map[string]*watch), network: newNetwork(o.Witnesses, o.Log), stalls: new(stallMeter)}
+	if o.Observe == nil {
+		o.Observe = func(Event) {}
+	}
+	m := &Monitor{options: o, byName: make(map[string]*siteLoop)}
+	m.shared = &shared{
+		witnesses: newWitnesses(o.Witnesses), confirm: ConfirmTime(len(o.Witnesses)), observe: o.Observe, snapshots: snapshots,
+	}
 	for _, site := range sites {
-		w := newWatch(site, o, verdicts, m.network, m.stalls)
-		m.watches, m.byName[site.Name] = append(m.watches, w), w
-		m.onDemand = m.onDemand || site.onDemand()
+		l := newSiteLoop(site, m.shared)
+		m.loops, m.byName[l.Name] = append(m.loops, l), l
+		m.onDemand = m.onDemand || l.OnDemand()
+		m.shared.publish(&Snapshot{Site: l.Site, Lifetime: l.lifetime(m.shared.confirm)})
 	}
 	return m
 }
 
 // Start begins the first probe of every site, and goes on until ctx ends.
 func (m *Monitor) Start(ctx context.Context) {
-	for _, w := range m.watches {
-		w.prepare()
-		m.loops.Go(func() { w.loop(ctx) })
+	for _, l := range m.loops {
+		l.prepare()
+		m.shared.running.Go(func() { l.run(ctx) })
 	}
 }
 
 // Wait returns when every loop has ended, and with it every probe.
 func (m *Monitor) Wait() {
-	m.loops.Wait()
-	m.network.rounds.Wait()
+	m.shared.running.Wait()
+	m.shared.witnesses.rounds.Wait()
 }
 
 // Names lists the sites.
 func (m *Monitor) Names() []string {
 	var names []string
-	for _, w := range m.watches {
-		names = append(names, w.Name)
+	for _, l := range m.loops {
+		names = append(names, l.Name)
 	}
 	return names
 }
 
-// Value is how many sites other than the named one are down. The error is [ErrNoSite] for a name
-// that is no site's, [ErrAllDown] if that is asked for, and otherwise says of which of the others no
-// verdict is known, and why.
+// Value is how many sites other than the named one are down. The error is [ErrNoSite] for a name that is
+// no site's, [ErrAllDown] if that is asked for, and otherwise a [NoVerdictError] about one of the others.
 //
-// It answers from memory. Where a verdict is missing it waits for the probe under way, no longer
-// than the answer timeout. Sites with an interval of 0 are probed for this call, which waits for them.
+// It answers from memory. Where a verdict is missing it waits for the probe under way, no longer than the
+// answer timeout. Sites with an interval of 0 are probed for this call, which waits for them.
 func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 	self, ok := m.byName[name]
 	if !ok {
@@ -120,54 +122,66 @@ func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 }
 
 // Polled notes that a site's value was asked for, and by whom. The name must be a site's.
-func (m *Monitor) Polled(name, by string) { m.byName[name].consumer.polled(by) }
+func (m *Monitor) Polled(name, by string) { m.byName[name].polls.note(by) }
 
 // value counts the peers that are down, from what is known now.
-func (m *Monitor) value(self *watch) (int, error) {
-	down := 0
-	for _, peer := range m.watches {
+func (m *Monitor) value(self *siteLoop) (int, error) {
+	now, down := time.Now(), 0
+	for _, peer := range m.loops {
 		if peer == self {
 			continue
 		}
-		verdict, err := peer.verdict()
-		if err != nil {
-			return 0, err
-		}
-		if verdict == Down {
+		switch s := m.shared.snapshot(peer.Name); s.Current(now) {
+		case Unknown:
+			return 0, &NoVerdictError{s, now}
+		case Down:
 			down++
 		}
 	}
-	if m.errorWhenAllDown && down == len(m.watches)-1 {
-		self.mu.Lock()
-		defer self.mu.Unlock()
-		if err := self.heldBack(self.counting()); err != nil {
-			return 0, err
-		}
+	if down == len(m.loops)-1 {
+		return down, m.suppressed(m.shared.snapshot(self.Name), now)
 	}
 	return down, nil
 }
 
-// await joins the probes of all peers whose verdict is missing, before it waits for the first of them.
-// With ErrorWhenAllDown a site needs its own verdict as well. It is false when ctx has ended before they have.
-func (m *Monitor) await(ctx context.Context, self *watch) bool {
-	type flight struct {
-		landed   <-chan struct{}
-		patience time.Duration
+// suppressed is why a site is told nothing although all its peers are down, if that is asked for: it is
+// down itself, or its first probe has not finished. A prober that is broken suppresses nothing.
+func (m *Monitor) suppressed(self *Snapshot, now time.Time) error {
+	if !m.options.ErrorWhenAllDown {
+		return nil
 	}
-	var flights []flight
-	for _, w := range m.watches {
-		if w == self && !m.errorWhenAllDown {
+	switch self.Current(now) {
+	case Down:
+		return ErrAllDown
+	case Unknown:
+		if self.Verdict == Unknown && self.Discarded == nil {
+			return &NoVerdictError{self, now}
+		}
+	}
+	return nil
+}
+
+// await waits for the probes under way of all peers whose verdict is missing. With ErrorWhenAllDown a site
+// needs its own verdict as well. It is false when ctx has ended before they have.
+func (m *Monitor) await(ctx context.Context, self *siteLoop) bool {
+	type wait struct {
+		done  <-chan struct{}
+		limit time.Duration
+	}
+	var waits []wait
+	for _, l := range m.loops {
+		if l == self && !m.options.ErrorWhenAllDown {
 			continue
 		}
-		if landed := w.join(); landed != nil {
-			flights = append(flights, flight{landed, w.patience})
+		if done := m.join(ctx, l); done != nil {
+			waits = append(waits, wait{done, m.maxWait(l)})
 		}
 	}
 	asked := time.Now()
-	for _, f := range flights {
+	for _, w := range waits {
 		select {
-		case <-f.landed:
-		case <-time.After(f.patience - time.Since(asked)):
+		case <-w.done:
+		case <-time.After(w.limit - time.Since(asked)):
 		case <-ctx.Done():
 			return false
 		}
@@ -175,32 +189,73 @@ func (m *Monitor) await(ctx context.Context, self *watch) bool {
 	return true
 }
 
-// Patience is the longest that [Monitor.Value] can take.
-func (m *Monitor) Patience() time.Duration {
+// join is a channel that is closed when the probe under way ends; nil while the verdict is known or pinned,
+// or no probe is under way. On demand it asks for a probe, unless one is under way already.
+func (m *Monitor) join(ctx context.Context, l *siteLoop) <-chan struct{} {
+	s := m.shared.snapshot(l.Name)
+	switch {
+	case l.OnDemand():
+		answer := make(chan (<-chan struct{}), 1)
+		select {
+		case l.asks <- answer:
+			if done := <-answer; l.Override == Unknown { // else the probe goes on beside it, and nobody waits
+				return done
+			}
+		case <-l.ended:
+		}
+		return nil
+	case s.Current(time.Now()) != Unknown:
+		return nil
+	}
+	return s.done
+}
+
+// maxWait is how long a caller waits for a missing verdict on a site.
+func (m *Monitor) maxWait(l *siteLoop) time.Duration {
+	if l.OnDemand() {
+		return l.ProbeTime(m.shared.confirm)
+	}
+	return m.options.AnswerTimeout
+}
+
+// MaxWait is the longest that [Monitor.Value] can take.
+func (m *Monitor) MaxWait() time.Duration {
 	var longest time.Duration
-	for _, w := range m.watches {
-		longest = max(longest, w.patience)
+	for _, l := range m.loops {
+		longest = max(longest, m.maxWait(l))
 	}
 	return longest
 }
 
-// Well is an error with a line for every site whose loop is stuck, or whose probes cannot be made for a
-// reason of the monitor's own; nil when there is none.
-func (m *Monitor) Well() error { return m.each((*watch).trouble) }
+// publish makes a snapshot the newest of its site.
+func (s *shared) publish(snapshot *Snapshot) {
+	s.moment.RLock()
+	defer s.moment.RUnlock()
+	s.snapshots.Add(snapshot.Name, snapshot)
+}
 
-// Alive is an error with a line for every site whose loop is stuck, which a restart can cure; nil when
-// there is none.
-func (m *Monitor) Alive() error { return m.each((*watch).stuck) }
+// snapshot is the newest of a site. There is one of every site, from [New] on.
+func (s *shared) snapshot(name string) *Snapshot {
+	newest, _ := s.snapshots.Peek(name) // not Get: there is room for all, and who was used last does not matter
+	return newest
+}
 
-func (m *Monitor) each(check func(*watch) error) error {
-	var found []error
-	for _, w := range m.watches {
-		w.mu.Lock()
-		err := check(w)
-		w.mu.Unlock()
-		if err != nil {
-			found = append(found, fmt.Errorf("%s: %w", w.Name, err))
-		}
+func (s *shared) lifetime(site *Site) time.Duration { return site.lifetime(s.confirm) }
+
+// probe probes a site once. A failure does not count while no witness answers; nor one that came while this
+// process did not get to run for a quarter of the probe's time, or more: it may be the monitor's own. What
+// is shorter leaves a site time enough to answer.
+func (s *shared) probe(ctx context.Context, site *Site) Outcome {
+	before := s.stalls.begin() // first: the process may be stopped anywhere from here on
+	timed, cancel := context.WithTimeout(ctx, site.Timeout)
+	defer cancel()
+	result, err := site.Probe(timed)
+	switch lost := s.stalls.end() - before; {
+	case err != nil, result.Up:
+	case lost >= site.Timeout/4:
+		err = &StallError{lost}
+	case !s.witnesses.confirm(ctx):
+		err = new(OfflineError)
 	}
-	return errors.Join(found...)
+	return Outcome{result, err}
 }

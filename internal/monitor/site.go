@@ -7,7 +7,7 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// grace is how late a probe or a loop may be, on a busy machine, before it counts as stuck.
+// grace is how late a probe or a loop may be, on a busy machine, before it counts as stalled.
 const grace = time.Second
 
 // Probe asks a site, or a witness, once. An error means that nothing was learned about it; the result
@@ -23,8 +23,9 @@ type Site struct {
 	Interval time.Duration
 	// Delay is how long after the start the first probe begins.
 	Delay time.Duration
-	// Phase, if set, is the site's place in the cycle: its probes begin that long after the start and at
-	// every Interval from there, but for its first one and its retries. It is at most Interval.
+	// Phase is the site's place in the cycle, less than Interval: but for its first one and its retries, its
+	// probes begin that long after the start and at every Interval from there. So many sites are spread over
+	// the cycle, and stay so after whatever had them probed at one time.
 	Phase time.Duration
 	// Retry is from the end of one probe to the start of the next while a streak is under way.
 	Retry time.Duration
@@ -35,17 +36,37 @@ type Site struct {
 	Override Verdict
 }
 
-// onDemand is whether the site is probed only when somebody asks.
-func (s Site) onDemand() bool { return s.Interval == 0 }
+// OnDemand is whether the site is probed only when somebody asks.
+func (s *Site) OnDemand() bool { return s.Interval == 0 }
 
-// WorstCase is the longest from a site's death to its verdict, when one failing probe takes as long as
-// given: next to nothing when connections are refused, Timeout when the site hangs, and [ConfirmTime] more
-// with witnesses. The site dies just after a probe; then each failure of the streak is waited for, and each
-// pause between them. For a site that is probed on demand it is only the probes' part: the time between the polls
-// comes on top.
-func (s Site) WorstCase(failing time.Duration) time.Duration {
-	if s.onDemand() {
-		return time.Duration(s.Failure) * failing
-	}
-	return s.Interval + time.Duration(s.Failure)*failing + time.Duration(s.Failure-1)*s.Retry
+// WorstCase is the longest from a site's death to its verdict.
+type WorstCase struct {
+	Hangs   time.Duration // when it accepts and never answers
+	Refuses time.Duration // when it refuses connections
 }
+
+// WorstCase works it out, with the time that witnesses may take to confirm a failure ([ConfirmTime]). The
+// site dies just after a probe; then each failure of the streak is waited for, and each pause between them.
+// For a site that is probed on demand it is only the probes' part: the time between the polls comes on top.
+func (s *Site) WorstCase(confirm time.Duration) WorstCase {
+	pauses := s.Interval + time.Duration(s.Failure-1)*s.Retry
+	if s.OnDemand() {
+		pauses = 0
+	}
+	failures := time.Duration(s.Failure)
+	return WorstCase{Hangs: pauses + failures*(s.Timeout+confirm), Refuses: pauses + failures*confirm}
+}
+
+// lifetime is how long a verdict counts without a new result: as long as the next probe can take to bring
+// one, which witnesses may have to confirm. So a stalled prober leads to no answer, and never to a stale
+// one.
+func (s *Site) lifetime(confirm time.Duration) time.Duration {
+	longest := s.Interval
+	if !s.OnDemand() && max(s.Failure, s.Success) > 1 {
+		longest = max(longest, s.Retry)
+	}
+	return longest + s.ProbeTime(confirm)
+}
+
+// ProbeTime is what a probe takes at most, until it counts or is discarded.
+func (s *Site) ProbeTime(confirm time.Duration) time.Duration { return s.Timeout + confirm + grace }

@@ -54,15 +54,14 @@ func TestStalledProbe(t *testing.T) {
 		counts  bool
 	}{{0, false, true}, {200 * time.Millisecond, false, true}, {300 * time.Millisecond, false, false}, {300 * time.Millisecond, true, true}} {
 		synctest.Test(t, func(t *testing.T) {
-			w := &watch{stalls: new(stallMeter)}
-			w.Timeout = time.Second
-			w.Probe = func(context.Context) (probe.Result, error) {
+			s := &shared{witnesses: newWitnesses(nil)}
+			site := &Site{Timeout: time.Second, Probe: func(context.Context) (probe.Result, error) {
 				time.Sleep(101 * time.Millisecond) // a millisecond after a tick
-				w.stalls.stop(stallTick + c.stopped)
+				s.stalls.stop(stallTick + c.stopped)
 				return probe.Result{Up: c.up}, nil
-			}
-			if _, err := w.probe(t.Context()); (err == nil) != c.counts {
-				t.Errorf("stopped for %v, up=%v: %v, want it to count: %v", c.stopped, c.up, err, c.counts)
+			}}
+			if o := s.probe(t.Context(), site); (o.Discarded == nil) != c.counts {
+				t.Errorf("stopped for %v, up=%v: %v, want it to count: %v", c.stopped, c.up, o.Discarded, c.counts)
 			}
 		})
 	}

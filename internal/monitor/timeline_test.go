@@ -1,12 +1,10 @@
 package monitor_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,60 +14,61 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// play runs the world and tells what site-a is told over time, as "0 0; 12.5 1; 20 503": the seconds
-// at which an answer changes, and the answer. It looks every 10 ms, and finds all loops alive; and,
-// every second, /metric of one mind with /status.
-func play(t *testing.T, w world) (answers string, log string) {
+// runScenario runs a scenario and says what site-a is told over time, as "0 0; 12.5 1; 20 503": the seconds
+// at which an answer changes, and the answer. It looks every 10 ms, and finds all loops live; and,
+// every second, that a poll gets what the overview says.
+func runScenario(t *testing.T, s scenario) (answers string, happened []string) {
 	t.Helper()
-	w.run(t, func(t *testing.T, m *monitor.Monitor, lines *journal) {
+	s.run(t, func(t *testing.T, m *monitor.Monitor, events *recorder) {
 		time.Sleep(time.Millisecond) // first results of what answers at once
 		var changes []string
 		before := ""
-		for time.Since(midnight) < cmp.Or(w.until, time.Minute) {
-			metrics := m.Status().Metrics
+		for time.Since(midnight) < cmp.Or(s.until, time.Minute) {
+			overview := m.Overview()
 			answer := "503"
-			if value := metrics[0].Value; value != nil {
-				answer = fmt.Sprint(*value)
+			if value, _, err := overview.Told(overview.Sites[0]); err == nil {
+				answer = fmt.Sprint(value)
 			}
 			if answer != before {
 				changes = append(changes, fmt.Sprintf("%g %s", time.Since(midnight).Truncate(10*time.Millisecond).Seconds(), answer))
 				before = answer
 			}
 			if time.Since(midnight)%time.Second < 10*time.Millisecond {
-				wantSameAtOnce(t, m, metrics)
+				wantSameAtOnce(t, m, overview)
 			}
-			if err := m.Alive(); err != nil {
-				t.Fatalf("after %v: %v", time.Since(midnight), err)
+			if !overview.Live() {
+				t.Fatalf("after %v a loop is stalled", time.Since(midnight))
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-		answers, log = strings.Join(changes, "; "), lines.String()
+		answers, happened = strings.Join(changes, "; "), events.since()
 	})
-	return answers, log
+	return answers, happened
 }
 
 // wantSameAtOnce polls every site's value for a caller who has gone already, and so is not waited for.
-func wantSameAtOnce(t *testing.T, m *monitor.Monitor, metrics []monitor.MetricStatus) {
+func wantSameAtOnce(t *testing.T, m *monitor.Monitor, overview monitor.Overview) {
 	t.Helper()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	asked := time.Now()
-	for _, metric := range metrics {
-		value, err := m.Value(gone, metric.Site)
+	for _, site := range overview.Sites {
+		got := inWords(m.Value(gone, site.Name))
 		if took := time.Since(asked); took != 0 {
-			t.Fatalf("%s waited %v for nobody", metric.Site, took)
+			t.Fatalf("%s waited %v for nobody", site.Name, took)
 		}
-		if err != nil && metric.Value == nil && strings.HasPrefix(metric.Explanation, err.Error()) || err == nil && metric.Value != nil && value == *metric.Value {
-			continue
+		told, _, err := overview.Told(site)
+		if want := inWords(told, err); got != want {
+			t.Fatalf("%s at %v: a poll gets %s, the overview says %s", site.Name, time.Since(midnight), got, want)
 		}
-		t.Fatalf("%s at %v: /metric says %d, %v, and /status %+v", metric.Site, asked.Format("05.000"), value, err, metric)
 	}
 }
 
 // TestTimelines has a row for each rule: what happens when, and what site A is told when.
 func TestTimelines(t *testing.T) {
 	t.Parallel()
-	s := time.Second
+	const s = time.Second
+	threeTwo := monitor.Thresholds{Failure: 3, Success: 2}
 	flaps := func(every time.Duration) (f script) { // refuses, and is up, in turn
 		for at := every; at < time.Minute; at += 2 * every {
 			f = append(f, change{at, refuses}, change{at + every, up})
@@ -77,55 +76,55 @@ func TestTimelines(t *testing.T) {
 		return f
 	}
 	for _, c := range []struct {
-		name  string
-		world world
-		want  string
+		name     string
+		scenario scenario
+		want     string
 	}{
-		{"as the predecessor: one failure, one success", world{sites: []script{nil, {{1 * s, refuses}, {11 * s, up}}}}, "0 0; 5 1; 15 0"},
-		{"one failure that takes its timeout", world{sites: []script{nil, {{1 * s, hangs}, {11 * s, up}}}}, "0 0; 8 1; 15 0"},
-		{"three failures, a second apart", world{sites: []script{nil, {{1 * s, refuses}}}, thresholds: thresholds{3, 2}}, "0 0; 7 1"},
-		{"three that take their timeout", world{sites: []script{nil, {{1 * s, hangs}}}, thresholds: thresholds{3, 2}}, "0 0; 16 1"},
-		{"two failures are absorbed", world{sites: []script{nil, {{1 * s, refuses}, {6500 * time.Millisecond, up}}}, thresholds: thresholds{3, 2}}, "0 0"},
-		{"two successes, a second apart", world{sites: []script{nil, {{1 * s, refuses}, {10 * s, up}}}, thresholds: thresholds{3, 2}}, "0 0; 7 1; 13 0"},
-		{"one success is absorbed", world{sites: []script{nil, {{1 * s, refuses}, {11500 * time.Millisecond, up}, {12500 * time.Millisecond, refuses}}}, thresholds: thresholds{3, 2}}, "0 0; 7 1"},
-		{"flapping at each probe, 1/1", world{sites: []script{nil, flaps(5 * s)}, until: 21 * s}, "0 0; 5 1; 10 0; 15 1; 20 0"},
-		{"flapping at each probe, 2/2", world{sites: []script{nil, flaps(5 * s)}, thresholds: thresholds{2, 2}, until: 21 * s}, "0 0; 6 1; 12 0; 18 1"},
-		{"flapping faster than the retries, 2/2", world{sites: []script{nil, flaps(1 * s)}, thresholds: thresholds{2, 2}}, "0 0"},
-		{"the first result decides at once, down", world{sites: []script{nil, {{0, refuses}}}, thresholds: thresholds{3, 2}}, "0 1"},
-		{"a threshold of one site alone", world{sites: []script{nil, {{1 * s, refuses}}, {{1 * s, refuses}}}, thresholds: thresholds{3, 2}, own: map[int]thresholds{2: {1, 1}}}, "0 0; 5 1; 7 2"},
-		{"the number of peers that are down", world{sites: []script{nil, {{1 * s, refuses}}, {{11 * s, refuses}, {21 * s, up}}}}, "0 0; 5 1; 15 2; 25 1"},
-		{"all unknown", world{sites: []script{nil, {{0, hangs}}, {{0, broken}}}, until: 20 * s}, "0 503"},
-		{"unknown beside down is not known", world{sites: []script{nil, {{0, refuses}}, {{0, broken}}}, until: 20 * s}, "0 503"},
-		{"all down, everybody scales", world{sites: []script{{{1 * s, refuses}}, {{1 * s, refuses}}}}, "0 0; 5 1"},
-		{"all down, nobody does", world{sites: []script{{{1 * s, refuses}, {21 * s, up}}, {{6 * s, refuses}}}, errorWhen: true}, "0 0; 10 503; 25 1"},
-		{"nobody is held back while one of three is up", world{sites: []script{{{1 * s, refuses}}, {{1 * s, refuses}}, nil}, errorWhen: true}, "0 0; 5 1"},
-		{"nor a site that is not known to be down", world{sites: []script{{{0, broken}}, {{1 * s, refuses}}}, errorWhen: true}, "0 0; 5 1"},
-		{"a verdict lives until a late retry, of failures", world{sites: []script{nil, {{1 * s, hangs}}}, thresholds: thresholds{2, 1}, retry: 20 * s}, "0 0; 31 1"},
-		{"a verdict lives until a late retry, of successes", world{sites: []script{nil, {{1 * s, refuses}, {8 * s, up}}}, thresholds: thresholds{1, 2}, retry: 20 * s}, "0 0; 5 1; 30 0"},
-		{"a prober that is broken for a while", world{sites: []script{nil, {{1 * s, broken}, {11 * s, up}}}}, "0 0; 9 503; 15 0"},
-		{"a blip of it is absorbed", world{sites: []script{nil, {{1 * s, broken}, {6 * s, up}}}}, "0 0; 9 503; 10 0"},
-		{"broken in the middle of a streak", world{sites: []script{nil, {{1 * s, refuses}, {5500 * time.Millisecond, broken}, {8500 * time.Millisecond, refuses}}}, thresholds: thresholds{3, 2}}, "0 0; 10 1"},
+		{"as the predecessor: one failure, one success", scenario{sites: []script{nil, {{1 * s, refuses}, {11 * s, up}}}}, "0 0; 5 1; 15 0"},
+		{"one failure that takes its timeout", scenario{sites: []script{nil, {{1 * s, hangs}, {11 * s, up}}}}, "0 0; 8 1; 15 0"},
+		{"three failures, a second apart", scenario{sites: []script{nil, dies(1*s, refuses)}, limits: threeTwo}, "0 0; 7 1"},
+		{"three that take their timeout", scenario{sites: []script{nil, dies(1*s, hangs)}, limits: threeTwo}, "0 0; 16 1"},
+		{"two failures are absorbed", scenario{sites: []script{nil, {{1 * s, refuses}, {6500 * time.Millisecond, up}}}, limits: threeTwo}, "0 0"},
+		{"two successes, a second apart", scenario{sites: []script{nil, {{1 * s, refuses}, {10 * s, up}}}, limits: threeTwo}, "0 0; 7 1; 11 0"},
+		{"one success is absorbed", scenario{sites: []script{nil, {{1 * s, refuses}, {11500 * time.Millisecond, up}, {12500 * time.Millisecond, refuses}}}, limits: threeTwo}, "0 0; 7 1"},
+		{"flapping at each probe, 1/1", scenario{sites: []script{nil, flaps(5 * s)}, until: 21 * s}, "0 0; 5 1; 10 0; 15 1; 20 0"},
+		{"flapping at each probe, 2/2", scenario{sites: []script{nil, flaps(5 * s)}, limits: monitor.Thresholds{Failure: 2, Success: 2}, until: 21 * s}, "0 0; 6 1; 11 0; 16 1"},
+		{"flapping faster than the retries, 2/2", scenario{sites: []script{nil, flaps(1 * s)}, limits: monitor.Thresholds{Failure: 2, Success: 2}}, "0 0"},
+		{"the first result decides at once, down", scenario{sites: []script{nil, dies(0, refuses)}, limits: threeTwo}, "0 1"},
+		{"a threshold of one site alone", scenario{sites: []script{nil, dies(1*s, refuses), dies(1*s, refuses)}, limits: threeTwo, own: map[int]monitor.Thresholds{2: {Failure: 1, Success: 1}}}, "0 0; 5 1; 7 2"},
+		{"the number of peers that are down", scenario{sites: []script{nil, dies(1*s, refuses), {{11 * s, refuses}, {21 * s, up}}}}, "0 0; 5 1; 15 2; 25 1"},
+		{"all unknown", scenario{sites: []script{nil, dies(0, hangs), dies(0, broken)}, until: 20 * s}, "0 503"},
+		{"unknown beside down is not known", scenario{sites: []script{nil, dies(0, refuses), dies(0, broken)}, until: 20 * s}, "0 503"},
+		{"all down, everybody scales", scenario{sites: []script{dies(1*s, refuses), dies(1*s, refuses)}}, "0 0; 5 1"},
+		{"all down, nobody does", scenario{sites: []script{{{1 * s, refuses}, {21 * s, up}}, dies(6*s, refuses)}, errorWhen: true}, "0 0; 10 503; 25 1"},
+		{"nobody is held back while one of three is up", scenario{sites: []script{dies(1*s, refuses), dies(1*s, refuses), nil}, errorWhen: true}, "0 0; 5 1"},
+		{"nor a site that is not known to be down", scenario{sites: []script{dies(0, broken), dies(1*s, refuses)}, errorWhen: true}, "0 0; 5 1"},
+		{"a verdict lives until a late retry, of failures", scenario{sites: []script{nil, dies(1*s, hangs)}, limits: monitor.Thresholds{Failure: 2, Success: 1}, retry: 20 * s}, "0 0; 31 1"},
+		{"a verdict lives until a late retry, of successes", scenario{sites: []script{nil, {{1 * s, refuses}, {8 * s, up}}}, limits: monitor.Thresholds{Failure: 1, Success: 2}, retry: 20 * s}, "0 0; 5 1; 30 0"},
+		{"a prober that is broken for a while", scenario{sites: []script{nil, {{1 * s, broken}, {11 * s, up}}}}, "0 0; 9 503; 15 0"},
+		{"a blip of it is absorbed", scenario{sites: []script{nil, {{1 * s, broken}, {6 * s, up}}}}, "0 0; 9 503; 10 0"},
+		{"broken in the middle of a streak", scenario{sites: []script{nil, {{1 * s, refuses}, {5500 * time.Millisecond, broken}, {8500 * time.Millisecond, refuses}}}, limits: threeTwo}, "0 0; 10 1"},
 
-		{"override in an outage", world{sites: []script{nil, {{1 * s, refuses}}}, override: map[int]monitor.Verdict{1: monitor.Up}}, "0 0"},
-		{"override for a drill", world{sites: []script{nil, nil}, override: map[int]monitor.Verdict{1: monitor.Down}}, "0 1"},
-		{"override of what cannot be probed", world{sites: []script{nil, {{0, broken}}}, override: map[int]monitor.Verdict{1: monitor.Down}}, "0 1"},
+		{"override in an outage", scenario{sites: []script{nil, dies(1*s, refuses)}, override: map[int]monitor.Verdict{1: monitor.Up}}, "0 0"},
+		{"override for a drill", scenario{sites: []script{nil, nil}, override: map[int]monitor.Verdict{1: monitor.Down}}, "0 1"},
+		{"override of what cannot be probed", scenario{sites: []script{nil, dies(0, broken)}, override: map[int]monitor.Verdict{1: monitor.Down}}, "0 1"},
 
-		{"a witness that answers changes nothing", world{sites: []script{nil, {{1 * s, refuses}, {11 * s, up}}}, witnesses: []script{nil}}, "0 0; 5 1; 15 0"},
-		{"nor does a dead one beside it", world{sites: []script{nil, {{1 * s, refuses}, {11 * s, up}}}, witnesses: []script{{{0, hangs}}, nil}}, "0 0; 5 1; 15 0"},
-		{"nor do two sites that hang, of which one waits for the other's witness", world{sites: []script{nil, {{1 * s, hangs}}, {{1 * s, hangs}}}, intervals: map[int]time.Duration{2: 4900 * time.Millisecond}, witnesses: []script{{{0, slow}}}}, "0 0; 8.8 1; 9.8 2"},
-		{"two sites that hang wait for each other's witness", world{sites: []script{nil, {{1 * s, hangs}}, {{1 * s, hangs}}}, intervals: map[int]time.Duration{2: 5500 * time.Millisecond}, witnesses: []script{{{0, hangs}}}}, "0 0; 11 503"},
-		{"offline: verdicts age, and resume", world{sites: []script{nil, {{1 * s, refuses}}}, witnesses: []script{{{0, refuses}, {21 * s, up}}}}, "0 0; 11 503; 25 1"},
-		{"an offline blip is absorbed", world{sites: []script{nil, {{4 * s, refuses}, {6 * s, up}}}, witnesses: []script{{{4 * s, refuses}}}, until: 9 * s}, "0 0"},
-		{"offline that ends with the site up", world{sites: []script{nil, {{1 * s, hangs}, {12 * s, up}}}, witnesses: []script{{{1 * s, hangs}}}}, "0 0; 11 503; 15 0"},
-		{"offline in the middle of a streak", world{sites: []script{nil, {{1 * s, refuses}}}, thresholds: thresholds{3, 2},
+		{"a witness that answers changes nothing", scenario{sites: []script{nil, {{1 * s, refuses}, {11 * s, up}}}, witnesses: []script{nil}}, "0 0; 5 1; 15 0"},
+		{"nor does a dead one beside it", scenario{sites: []script{nil, {{1 * s, refuses}, {11 * s, up}}}, witnesses: []script{dies(0, hangs), nil}}, "0 0; 5 1; 15 0"},
+		{"nor do two sites that hang, of which one waits for the other's witness", scenario{sites: []script{nil, dies(1*s, hangs), dies(1*s, hangs)}, intervals: map[int]time.Duration{2: 4900 * time.Millisecond}, witnesses: []script{{{0, slow}}}}, "0 0; 8.8 1; 9.8 2"},
+		{"two sites that hang wait for each other's witness", scenario{sites: []script{nil, dies(1*s, hangs), dies(1*s, hangs)}, intervals: map[int]time.Duration{2: 5500 * time.Millisecond}, witnesses: []script{dies(0, hangs)}}, "0 0; 11 503"},
+		{"offline: verdicts age, and resume", scenario{sites: []script{nil, dies(1*s, refuses)}, witnesses: []script{{{0, refuses}, {21 * s, up}}}}, "0 0; 11 503; 25 1"},
+		{"an offline blip is absorbed", scenario{sites: []script{nil, {{4 * s, refuses}, {6 * s, up}}}, witnesses: []script{dies(4*s, refuses)}, until: 9 * s}, "0 0"},
+		{"offline that ends with the site up", scenario{sites: []script{nil, {{1 * s, hangs}, {12 * s, up}}}, witnesses: []script{dies(1*s, hangs)}}, "0 0; 11 503; 15 0"},
+		{"offline in the middle of a streak", scenario{sites: []script{nil, dies(1*s, refuses)}, limits: threeTwo,
 			witnesses: []script{{{5500 * time.Millisecond, refuses}, {8500 * time.Millisecond, up}}}}, "0 0; 10 1"},
-		{"offline at the start", world{sites: []script{nil, {{0, refuses}, {21 * s, up}}}, witnesses: []script{{{0, refuses}}}}, "0 503; 25 0"},
-		{"offline at the start, then a witness", world{sites: []script{nil, {{0, refuses}}}, witnesses: []script{{{0, refuses}, {11 * s, up}}}, thresholds: thresholds{3, 2}}, "0 503; 15 1"},
+		{"offline at the start", scenario{sites: []script{nil, {{0, refuses}, {21 * s, up}}}, witnesses: []script{dies(0, refuses)}}, "0 503; 25 0"},
+		{"offline at the start, then a witness", scenario{sites: []script{nil, dies(0, refuses)}, witnesses: []script{{{0, refuses}, {11 * s, up}}}, limits: threeTwo}, "0 503; 15 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got, log := play(t, c.world); got != c.want {
-				t.Errorf("site-a is told\n %s\nwant\n %s\n%s", got, c.want, log)
+			if got, happened := runScenario(t, c.scenario); got != c.want {
+				t.Errorf("site-a is told\n %s\nwant\n %s\n%s", got, c.want, strings.Join(happened, "\n"))
 			}
 		})
 	}
@@ -148,7 +147,8 @@ func TestWorstCase(t *testing.T) {
 							for after := range 50 {
 								latest = max(latest, detection(t, site, takes, interval*time.Duration(after)/50+1))
 							}
-							limit := site.WorstCase(takes)
+							site.Timeout = takes // of a probe that fails
+							limit := site.WorstCase(0).Hangs
 							if latest > limit || latest < limit*95/100 {
 								t.Errorf("found out after %v, want at most %v and near to it", latest, limit)
 							}
@@ -170,12 +170,13 @@ func TestWorstCaseWithWitness(t *testing.T) {
 	}}
 	for _, retry := range []time.Duration{50 * time.Millisecond, time.Second} {
 		site := monitor.Site{Interval: time.Second, Retry: retry, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 4, Success: 1}}
-		worst := monitor.NewWorstCase(site, monitor.ConfirmTime(1))
-		for _, c := range []struct{ takes, limit float64 }{{0, worst.RefusesSeconds}, {1, worst.HangsSeconds}} {
-			failing := time.Duration(c.takes * float64(time.Second))
-			found := detection(t, site, failing, 1, witness).Seconds()
-			if found > c.limit || found < (site.WorstCase(failing)+4*takes).Seconds()*95/100 {
-				t.Errorf("retries after %v, failing takes %v: found out after %v s, want at most %v", retry, failing, found, c.limit)
+		limit, without := site.WorstCase(monitor.ConfirmTime(1)), site.WorstCase(0)
+		for _, c := range []struct{ failing, limit, without time.Duration }{
+			{0, limit.Refuses, without.Refuses}, {site.Timeout, limit.Hangs, without.Hangs},
+		} {
+			found := detection(t, site, c.failing, 1, witness)
+			if found > c.limit || found < (c.without+4*takes)*95/100 {
+				t.Errorf("retries after %v, failing takes %v: found out after %v, want at most %v", retry, c.failing, found, c.limit)
 			}
 		}
 	}
@@ -198,31 +199,20 @@ func detection(t *testing.T, site monitor.Site, takes, phase time.Duration, witn
 					return probe.Result{}, ctx.Err()
 				}
 			}
-			return probe.Result{}, nil
+			return probe.Result{Began: time.Now()}, nil
 		}
 		peer := monitor.Site{Name: "site-a", Interval: time.Hour, Timeout: time.Hour, Probe: site.Probe, Thresholds: site.Thresholds}
-		o := options(io.Discard)
-		o.Log, o.Witnesses = slog.New(slog.NewTextHandler(onDown{turned}, nil)), witnesses
-		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New([]monitor.Site{peer, site}, o)
-		m.Start(ctx)
-		after = (<-turned).Sub(died)
-		wantAnswer(t, m, "site-a", "1")
-		cancel()
-		m.Wait()
+		o := silent
+		o.Witnesses = witnesses
+		o.Observe = func(event monitor.Event) {
+			if e, ok := event.(monitor.SiteEvent); ok && e.Verdict == monitor.Down && slices.Contains(e.Changes, monitor.Turned) {
+				turned <- time.Now()
+			}
+		}
+		watch(t, []*monitor.Site{&peer, &site}, o, func(m *monitor.Monitor) {
+			after = (<-turned).Sub(died)
+			wantAnswer(t, m, "site-a", "1")
+		})
 	})
 	return after
-}
-
-// onDown is a log that tells when a site goes down.
-type onDown struct{ turned chan<- time.Time }
-
-func (o onDown) Write(line []byte) (int, error) {
-	if bytes.Contains(line, []byte("site is down")) {
-		select {
-		case o.turned <- time.Now():
-		default:
-		}
-	}
-	return len(line), nil
 }

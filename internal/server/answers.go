@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,52 +32,50 @@ func values(sites int) [][]byte {
 
 // metric tells a site's KEDA how many peers are down. KEDA takes 200 for an answer and nothing else,
 // and reads much that is no number as 0 (a wrong one): hence a 503 for whatever is not known.
-func (s *server) metric(w http.ResponseWriter, r *http.Request) int {
+func (rs *routes) metric(w http.ResponseWriter, r *http.Request) int {
 	site := strings.TrimPrefix(r.URL.Path, metricPath)
-	value, err := s.monitor.Value(r.Context(), site)
+	value, err := rs.monitor.Value(r.Context(), site)
 	if errors.Is(err, monitor.ErrNoSite) {
-		return s.notFound(w, r)
+		return rs.notFound(w, r)
 	}
 	if r.Method == http.MethodGet {
-		s.monitor.Polled(site, probe.Printable(r.UserAgent()))
+		rs.monitor.Polled(site, probe.Printable(r.UserAgent()))
 	}
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
-		return refuse(w, http.StatusServiceUnavailable, refusal{Error: err.Error()})
+		return refuse(w, http.StatusServiceUnavailable, refusal{Error: explainError(err)})
 	}
 	w.Header()["Content-Type"] = jsonType
-	w.Write(s.values[value])
+	w.Write(rs.values[value])
 	return http.StatusOK
 }
 
-// health says whether the prober is well; whether sites are up is no part of that.
-func (s *server) health(w http.ResponseWriter, _ *http.Request) int { return health(w, s.monitor) }
+// health says whether the prober is healthy; whether sites are up is no part of that.
+func (rs *routes) health(w http.ResponseWriter, _ *http.Request) int { return health(w, rs.monitor) }
 
 func health(w http.ResponseWriter, m *monitor.Monitor) int {
 	w.Header()["Content-Type"] = plainType
-	if err := m.Well(); err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, err)
-		return http.StatusServiceUnavailable
+	overview, healthy := m.Overview(), true
+	var lines strings.Builder
+	for _, site := range overview.Sites {
+		if wrong := trouble(site, overview.Time); wrong != "" {
+			healthy = false
+			fmt.Fprintf(&lines, "%s: %s\n", site.Name, wrong)
+		}
 	}
-	fmt.Fprintln(w, "ok")
-	return http.StatusOK
+	if healthy {
+		io.WriteString(w, "ok\n")
+		return http.StatusOK
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
+	io.WriteString(w, lines.String())
+	return http.StatusServiceUnavailable
 }
 
-// status shows all that is known, as [monitor.Status] documents it.
-func (s *server) status(w http.ResponseWriter, _ *http.Request) int {
-	w.Header()["Content-Type"] = jsonType
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false) // for people with curl
-	out.Encode(s.monitor.Status())
-	return http.StatusOK
-}
-
-func (s *server) notFound(w http.ResponseWriter, r *http.Request) int {
+func (rs *routes) notFound(w http.ResponseWriter, r *http.Request) int {
 	return refuse(w, http.StatusNotFound, refusal{
 		Error: fmt.Sprintf("nothing at %q; there are /, /healthz, /status, /metrics and, for each site, /metric/{site}", r.URL.Path),
-		Sites: s.monitor.Names(),
+		Sites: rs.monitor.Names(),
 	})
 }
 

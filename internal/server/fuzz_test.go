@@ -34,7 +34,7 @@ func FuzzRequests(f *testing.F) {
 		f.Add([]byte(request))
 	}
 	var log logLines
-	srv := server.New(verdicts(f, monitor.Up, monitor.Down), server.NewMetrics("fuzz"), slog.New(slog.NewTextHandler(&log, nil)))
+	srv := server.New(verdicts(f, monitor.Up, monitor.Down), server.NewMetrics("fuzz"), nil, slog.New(slog.NewTextHandler(&log, nil)))
 	socket := filepath.Join(f.TempDir(), "monitor")
 	listener, err := net.Listen("unix", socket) // TCP would run out of ports
 	if err != nil {

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -61,22 +62,27 @@ func NewMetrics(version string) *Metrics {
 	return m
 }
 
-// Observe counts a probe.
-func (m *Metrics) Observe(e monitor.Event) {
-	if e.SetAside {
-		m.setAside.WithLabelValues(e.Site).Inc()
-	}
-	if e.Result.Began.IsZero() {
+// Observe counts what happens.
+func (m *Metrics) Observe(event monitor.Event) {
+	e, ok := event.(monitor.SiteEvent)
+	if !ok || e.Outcome == nil {
 		return
 	}
-	reason := string(e.Result.Reason)
-	if e.Result.Up {
+	if e.Outcome.Discarded != nil {
+		m.setAside.WithLabelValues(e.Name).Inc()
+	}
+	result := e.Outcome.Result
+	if result.Began.IsZero() {
+		return
+	}
+	reason := string(result.Reason)
+	if result.Up {
 		reason = "ok"
 	}
-	m.probes.WithLabelValues(e.Site, reason).Inc()
-	m.duration.WithLabelValues(e.Site).Observe(e.Result.Duration.Seconds())
-	if e.Turned {
-		m.transitions.WithLabelValues(e.Site, e.Verdict.String()).Inc()
+	m.probes.WithLabelValues(e.Name, reason).Inc()
+	m.duration.WithLabelValues(e.Name).Observe(result.Duration.Seconds())
+	if slices.Contains(e.Changes, monitor.Turned) {
+		m.transitions.WithLabelValues(e.Name, e.Verdict.String()).Inc()
 	}
 }
 
@@ -108,12 +114,12 @@ func (m *Metrics) handler(of *monitor.Monitor) http.Handler {
 		m.transitions.WithLabelValues(site, monitor.Up.String())
 		m.transitions.WithLabelValues(site, monitor.Down.String())
 	}
-	m.registry.MustRegister(snapshot{of})
+	m.registry.MustRegister(collector{of})
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// snapshot collects what is true now.
-type snapshot struct{ monitor *monitor.Monitor }
+// collector reads what is true now.
+type collector struct{ monitor *monitor.Monitor }
 
 func gauge(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -133,14 +139,14 @@ var (
 )
 
 // Describe is prometheus.Collector's.
-func (s snapshot) Describe(ch chan<- *prometheus.Desc) {
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{probeSuccess, siteUp, siteOverride, metricValue, lastTransition, lastProbe, certificate, lastPoll, proberUp, online} {
 		ch <- desc
 	}
 }
 
 // Collect is prometheus.Collector's.
-func (s snapshot) Collect(ch chan<- prometheus.Metric) {
+func (c collector) Collect(ch chan<- prometheus.Metric) {
 	set := func(desc *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
@@ -149,26 +155,25 @@ func (s snapshot) Collect(ch chan<- prometheus.Metric) {
 			set(desc, float64(t.UnixMilli())/1000, site)
 		}
 	}
-	status := s.monitor.Status()
-	set(online, number(status.Online))
-	for _, site := range status.Sites {
-		if site.Verdict != monitor.Unknown {
-			set(siteUp, number(site.Verdict == monitor.Up), site.Site)
+	overview := c.monitor.Overview()
+	set(online, number(overview.Online()))
+	for i, site := range overview.Sites {
+		verdict := site.Current(overview.Time)
+		if verdict != monitor.Unknown {
+			set(siteUp, number(verdict == monitor.Up), site.Name)
 		}
-		set(siteOverride, number(site.Override != ""), site.Site)
-		set(proberUp, number(site.Prober == ""), site.Site)
-		at(lastTransition, site.ObservedSince, site.Site)
-		if r := site.LastResult; r != nil {
-			set(probeSuccess, number(r.Up), site.Site)
-			at(lastProbe, r.Ended, site.Site)
-			at(certificate, r.CertificateExpires, site.Site)
+		set(siteOverride, number(site.Override != monitor.Unknown), site.Name)
+		set(proberUp, number(trouble(site, overview.Time) == ""), site.Name)
+		at(lastTransition, site.Since, site.Name)
+		if r := site.Last; !r.Began.IsZero() {
+			set(probeSuccess, number(r.Up), site.Name)
+			at(lastProbe, r.Began.Add(r.Duration), site.Name)
+			at(certificate, r.CertNotAfter, site.Name)
 		}
-	}
-	for _, metric := range status.Metrics {
-		if metric.Value != nil {
-			set(metricValue, float64(*metric.Value), metric.Site)
+		if value, _, err := overview.Told(site); err == nil {
+			set(metricValue, float64(value), site.Name)
 		}
-		at(lastPoll, metric.LastPoll, metric.Site)
+		at(lastPoll, overview.Polls[i].At, site.Name)
 	}
 }
 

@@ -195,7 +195,7 @@ failover_transitions_total{site="site-b",to="up"} 0.0
 // TestMetricsHead is a request for nothing but the headers.
 func TestMetricsHead(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewServer(server.New(verdicts(t, monitor.Up, monitor.Up), server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler)
+	s := httptest.NewServer(server.New(verdicts(t, monitor.Up, monitor.Up), server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler)
 	defer s.Close()
 	resp, err := http.Head(s.URL + "/metrics")
 	if err != nil {

@@ -8,8 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
-
-	"failover-monitor/internal/monitor"
+	"time"
 )
 
 //go:embed page.html
@@ -22,7 +21,7 @@ var pageCSS string
 var pageJS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"clock": monitor.Clock, "since": since, "took": took,
+	"clock": func(t time.Time) string { return clock(t, time.Now()) }, "ago": ago, "took": took,
 }).Parse(pageHTML))
 
 // pagePolicy lets the page load nothing, and run nothing but what it brings itself.
@@ -35,9 +34,9 @@ func digest(text string) string {
 }
 
 // page shows all that is known to people.
-func (s *server) page(w http.ResponseWriter, _ *http.Request) int {
+func (rs *routes) page(w http.ResponseWriter, _ *http.Request) int {
 	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, newView(s.monitor)); err != nil {
+	if err := pageTemplate.Execute(&body, newView(rs.monitor.Overview())); err != nil {
 		return refuse(w, http.StatusInternalServerError, refusal{Error: err.Error()})
 	}
 	header := w.Header()

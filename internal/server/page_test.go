@@ -19,7 +19,7 @@ import (
 
 // get asks a new server of a monitor.
 func get(m *monitor.Monitor, path string) *httptest.ResponseRecorder {
-	return ask(server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler, "GET "+path)
+	return ask(server.New(m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler, "GET "+path)
 }
 
 func TestHeadline(t *testing.T) {
@@ -64,7 +64,7 @@ func TestPagePinned(t *testing.T) {
 	pair := sites(monitor.Up, monitor.Down)
 	pair[1].Override = monitor.Up
 	m := run(t, pair)
-	for m.Status().Sites[1].Observed == monitor.Unknown {
+	for m.Overview().Sites[1].Verdict == monitor.Unknown {
 		time.Sleep(time.Millisecond)
 	}
 	body := get(m, "/").Body.String()
@@ -113,7 +113,7 @@ func TestPageEscapes(t *testing.T) {
 			}}
 		other := site
 		other.Name, other.Override = "site-b", monitor.Up
-		m := monitor.New([]monitor.Site{site, other}, monitor.Options{Log: slog.New(slog.DiscardHandler)})
+		m := monitor.New([]*monitor.Site{&site, &other}, monitor.Options{})
 		m.Start(ctx)
 		time.Sleep(6 * time.Minute)
 		m.Polled("site-a", evil)
@@ -143,11 +143,11 @@ func TestPageEscapes(t *testing.T) {
 func TestPageOnDemand(t *testing.T) {
 	t.Parallel()
 	up := func(context.Context) (probe.Result, error) { return probe.Result{Up: true}, nil }
-	var sites []monitor.Site
+	var sites []*monitor.Site
 	for _, name := range []string{"site-a", "site-b"} {
-		sites = append(sites, monitor.Site{Name: name, Probe: up, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
+		sites = append(sites, &monitor.Site{Name: name, Probe: up, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
 	}
-	m := monitor.New(sites, monitor.Options{Log: slog.New(slog.DiscardHandler)})
+	m := monitor.New(sites, monitor.Options{})
 	if body := get(m, "/").Body.String(); strings.Contains(body, "503") || !strings.Contains(body, "is probed when KEDA at site-a asks") {
 		t.Errorf("got\n%s", body)
 	}
@@ -164,7 +164,7 @@ func TestRedirected(t *testing.T) {
 		return probe.Result{Up: true, Status: 200, Began: time.Now(), RedirectedTo: "https://login.example.com"}, nil
 	}
 	m := run(t, pair)
-	for m.Status().Sites[1].LastResult == nil {
+	for m.Overview().Sites[1].Last.Began.IsZero() {
 		time.Sleep(time.Millisecond)
 	}
 	for path, want := range map[string]string{"/": "answered after a redirect, from https://login.example.com", "/status": `"redirected_to": "https://login.example.com"`} {

@@ -44,21 +44,21 @@ func asked(script finds) monitor.Probe {
 	}
 }
 
-func scripted(name string, script finds) monitor.Site {
-	return monitor.Site{
+func scripted(name string, script finds) *monitor.Site {
+	return &monitor.Site{
 		Name: name, Interval: 5 * time.Second, Retry: time.Second, Timeout: 3 * time.Second,
 		Thresholds: monitor.Thresholds{Failure: 3, Success: 2}, Probe: asked(script),
 	}
 }
 
 // serve starts a monitor of these sites, in a bubble, and gives its handler.
-func serve(t *testing.T, log slog.Handler, witnesses []monitor.Witness, sites ...monitor.Site) http.Handler {
+func serve(t *testing.T, log slog.Handler, witnesses []monitor.Witness, sites ...*monitor.Site) http.Handler {
 	metrics := server.NewMetrics("1.2.3")
-	m := monitor.New(sites, monitor.Options{AnswerTimeout: 2 * time.Second, Log: slog.New(slog.DiscardHandler), Witnesses: witnesses, Observe: metrics.Observe})
+	m := monitor.New(sites, monitor.Options{AnswerTimeout: 2 * time.Second, Witnesses: witnesses, Observe: metrics.Observe})
 	ctx, cancel := context.WithCancel(context.Background())
 	m.Start(ctx)
 	t.Cleanup(func() { cancel(); m.Wait() })
-	return server.New(m, metrics, slog.New(log)).Handler
+	return server.New(m, metrics, nil, slog.New(log)).Handler
 }
 
 // ask sends a request: what is it without its headers, such as "GET /status".

@@ -11,19 +11,53 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// New makes the HTTP server of a monitor. It has no address: the caller gives it a listener.
-func New(m *monitor.Monitor, metrics *Metrics, log *slog.Logger) *http.Server {
-	s := &server{monitor: m, metrics: metrics, log: log, values: values(len(m.Names()))}
-	return limited(router{
-		metric: s.route("/metric", s.metric),
+// Server answers for a monitor. It has no address: the caller gives it a listener.
+type Server struct {
+	*http.Server
+	guard   *WebGuard
+	pending *pendingConns
+	log     *slog.Logger
+}
+
+// New makes the server of a monitor. The guard is nil without a web configuration.
+func New(m *monitor.Monitor, metrics *Metrics, guard *WebGuard, log *slog.Logger) *Server {
+	r := &routes{monitor: m, metrics: metrics, log: log, values: values(len(m.Names()))}
+	handler := router{
+		metric: r.route("/metric", r.metric),
 		paths: map[string]http.HandlerFunc{
-			"/healthz": s.route("/healthz", s.health),
-			"/status":  s.route("/status", s.status),
-			"/metrics": s.route("/metrics", observed(metrics.handler(m))),
-			"/":        s.route("/", s.page),
+			"/healthz": r.route("/healthz", r.health),
+			"/status":  r.route("/status", r.status),
+			"/metrics": r.route("/metrics", observed(metrics.handler(m))),
+			"/":        r.route("/", r.page),
 		},
-		other: s.route("other", s.notFound),
-	}, m.Patience(), log)
+		other: r.route("other", r.notFound),
+	}
+	s := &Server{Server: limited(handler, m.MaxWait(), log), guard: guard, pending: new(pendingConns), log: log}
+	s.ConnState = s.pending.note
+	return s
+}
+
+// NewHealth makes a server of /healthz alone, for a listener that only this machine reaches.
+func NewHealth(m *monitor.Monitor, log *slog.Logger) *http.Server {
+	return limited(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { health(w, m) }), 0, log)
+}
+
+// limited makes a server whose handler waits no longer than that.
+func limited(handler http.Handler, maxWait time.Duration, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:  handler,
+		ErrorLog: errorLog(log),
+		// OPTIONS * is no exception to "only GET and HEAD".
+		DisableGeneralOptionsHandler: true,
+		// A poll is a few hundred bytes, sent at once. A client that takes longer is broken, or hostile.
+		ReadTimeout:    5 * time.Second,
+		MaxHeaderBytes: 16 << 10,
+		// The longest that a handler waits, and time to take the answer away.
+		WriteTimeout: maxWait + 5*time.Second,
+		// KEDA closes a connection that was idle for 90 s. We wait longer, so that it never sends a poll
+		// into one that we are just closing.
+		IdleTimeout: 2 * time.Minute,
+	}
 }
 
 // router finds the handler of a path. [http.ServeMux] would answer //metric/site-a and the like with a redirect
@@ -47,30 +81,8 @@ func (r router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// NewHealth makes a server of /healthz alone, for a listener that only this machine reaches.
-func NewHealth(m *monitor.Monitor, log *slog.Logger) *http.Server {
-	return limited(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { health(w, m) }), 0, log)
-}
-
-// limited makes a server whose handler waits no longer than told.
-func limited(handler http.Handler, patience time.Duration, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:  handler,
-		ErrorLog: errorLog(log),
-		// OPTIONS * is no exception to "only GET and HEAD".
-		DisableGeneralOptionsHandler: true,
-		// A poll is a few hundred bytes, sent at once. Who takes longer is broken, or means to hold us up.
-		ReadTimeout:    5 * time.Second,
-		MaxHeaderBytes: 16 << 10,
-		// The longest that a handler waits, and time to take the answer away.
-		WriteTimeout: patience + 5*time.Second,
-		// KEDA closes a connection that was idle for 90 s. We wait longer, so that it never sends a poll
-		// into one that we are just closing.
-		IdleTimeout: 2 * time.Minute,
-	}
-}
-
-type server struct {
+// routes are the handlers, and what they share.
+type routes struct {
 	monitor *monitor.Monitor
 	metrics *Metrics
 	log     *slog.Logger
@@ -82,8 +94,8 @@ type handler func(http.ResponseWriter, *http.Request) int
 
 // route is what all routes have in common: they answer GET and HEAD alone, tell caches not to keep what
 // is true only now, and are counted and logged.
-func (s *server) route(name string, answer handler) http.HandlerFunc {
-	count := s.metrics.route(name)
+func (rs *routes) route(name string, answer handler) http.HandlerFunc {
+	count := rs.metrics.route(name)
 	return func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		w.Header()["Cache-Control"] = noStore
@@ -96,8 +108,8 @@ func (s *server) route(name string, answer handler) http.HandlerFunc {
 		}
 		took := time.Since(began)
 		count(code, took)
-		if s.log.Enabled(r.Context(), slog.LevelDebug) {
-			s.log.Debug("request", "method", r.Method, "path", probe.Printable(r.URL.Path), "code", code, "took", took, "from", r.RemoteAddr, "by", probe.Printable(r.UserAgent()))
+		if rs.log.Enabled(r.Context(), slog.LevelDebug) {
+			rs.log.Debug("request", "method", r.Method, "path", probe.Printable(r.URL.Path), "code", code, "took", took, "from", r.RemoteAddr, "by", probe.Printable(r.UserAgent()))
 		}
 	}
 }

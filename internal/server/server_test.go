@@ -25,9 +25,9 @@ func verdicts(t testing.TB, each ...monitor.Verdict) *monitor.Monitor {
 	return run(t, sites(each...))
 }
 
-func sites(each ...monitor.Verdict) (sites []monitor.Site) {
+func sites(each ...monitor.Verdict) (sites []*monitor.Site) {
 	for i, verdict := range each {
-		sites = append(sites, monitor.Site{
+		sites = append(sites, &monitor.Site{
 			Name: fmt.Sprintf("site-%c", 'a'+i), Interval: time.Hour, Timeout: time.Hour, Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
 			Probe: func(ctx context.Context) (probe.Result, error) {
 				if verdict == monitor.Unknown {
@@ -41,10 +41,10 @@ func sites(each ...monitor.Verdict) (sites []monitor.Site) {
 }
 
 // run watches sites until the test ends.
-func run(t testing.TB, sites []monitor.Site) *monitor.Monitor {
+func run(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	m := monitor.New(sites, monitor.Options{AnswerTimeout: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	m := monitor.New(sites, monitor.Options{AnswerTimeout: 200 * time.Millisecond})
 	m.Start(ctx)
 	t.Cleanup(func() { cancel(); m.Wait() })
 	return m
@@ -90,7 +90,7 @@ func TestAnswers(t *testing.T) {
 				continue
 			}
 			s := httptest.NewUnstartedServer(nil)
-			s.Config = server.New(c.m, server.NewMetrics("test"), slog.New(slog.DiscardHandler))
+			s.Config = server.New(c.m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Server
 			s.Start()
 			req, _ := http.NewRequest(method, s.URL, nil)
 			if req.URL.Opaque = "//" + req.URL.Host + c.path; c.path == "*" { // the path as it is
@@ -141,7 +141,7 @@ func TestNumbers(t *testing.T) {
 // TestSlowClient sends a request that never ends: it is cut off, and others are answered meanwhile.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
-	srv := server.New(verdicts(t, monitor.Up, monitor.Up), server.NewMetrics("test"), slog.New(slog.DiscardHandler))
+	srv := server.New(verdicts(t, monitor.Up, monitor.Up), server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler))
 	if srv.ReadTimeout > 5*time.Second || srv.ReadTimeout == 0 || srv.WriteTimeout == 0 || srv.IdleTimeout <= 90*time.Second || srv.MaxHeaderBytes == 0 {
 		t.Errorf("limits %v %v %v %v", srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout, srv.MaxHeaderBytes)
 	}
@@ -178,11 +178,11 @@ func BenchmarkMetric(b *testing.B) {
 	site := monitor.Site{Interval: time.Hour, Timeout: time.Second, Probe: up, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}
 	a, peer := site, site
 	a.Name, peer.Name = "site-a", "site-b"
-	m := monitor.New([]monitor.Site{a, peer}, monitor.Options{AnswerTimeout: time.Second, Log: slog.New(slog.DiscardHandler)})
+	m := monitor.New([]*monitor.Site{&a, &peer}, monitor.Options{AnswerTimeout: time.Second})
 	m.Start(ctx)
 	defer m.Wait()
 	defer cancel()
-	handler := server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler
+	handler := server.New(m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler
 	req := httptest.NewRequest("GET", "/metric/site-a", nil)
 	w := &discard{header: make(http.Header)}
 	for b.Loop() {
@@ -200,8 +200,8 @@ func (*discard) Write(b []byte) (int, error) { return len(b), nil }
 func TestSlowestAnswer(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
-	m := monitor.New([]monitor.Site{{Name: "site-a", Timeout: time.Minute}}, monitor.Options{AnswerTimeout: time.Second, Log: log})
-	if limit := server.New(m, server.NewMetrics("test"), log).WriteTimeout; limit <= m.Patience() {
-		t.Errorf("an answer must be written after %v, and may take %v to be known", limit, m.Patience())
+	m := monitor.New([]*monitor.Site{{Name: "site-a", Timeout: time.Minute}}, monitor.Options{AnswerTimeout: time.Second})
+	if limit := server.New(m, server.NewMetrics("test"), nil, log).WriteTimeout; limit <= m.MaxWait() {
+		t.Errorf("an answer must be written after %v, and may take %v to be known", limit, m.MaxWait())
 	}
 }

@@ -17,8 +17,8 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		died := time.Now().Add(61 * time.Second)
-		site := func(name string, dies bool, override monitor.Verdict) monitor.Site {
-			return monitor.Site{
+		site := func(name string, dies bool, override monitor.Verdict) *monitor.Site {
+			return &monitor.Site{
 				Name: name, Interval: 5 * time.Second, Retry: time.Second, Timeout: 3 * time.Second, Override: override,
 				Thresholds: monitor.Thresholds{Failure: 3, Success: 2},
 				Probe: func(context.Context) (probe.Result, error) {
@@ -33,15 +33,14 @@ func TestStatus(t *testing.T) {
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New([]monitor.Site{site("site-a", false, monitor.Up), site("site-b", true, monitor.Unknown)}, monitor.Options{
+		m := monitor.New([]*monitor.Site{site("site-a", false, monitor.Up), site("site-b", true, monitor.Unknown)}, monitor.Options{
 			AnswerTimeout: 2 * time.Second,
-			Log:           slog.New(slog.DiscardHandler),
 			Witnesses: []monitor.Witness{{Name: "tcp://10.0.0.53:53", Probe: func(context.Context) (probe.Result, error) {
 				return probe.Result{Up: true, Began: time.Now()}, nil
 			}}},
 		})
 		m.Start(ctx)
-		handler := server.New(m, server.NewMetrics("test"), slog.New(slog.DiscardHandler)).Handler
+		handler := server.New(m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler
 		time.Sleep(69 * time.Second)
 		ask(handler, "GET /metric/site-a", "User-Agent", "Go-http-client/1.1")
 		ask(handler, "HEAD /metric/site-b") // no poll
@@ -104,7 +103,7 @@ func TestStatus(t *testing.T) {
         "duration_seconds": 0.02,
         "certificate_expires": "1999-12-31T23:59:59Z"
       },
-      "next_probe": "2000-01-01T00:01:12.04Z",
+      "next_probe": "2000-01-01T00:01:10Z",
       "probing": false,
       "worst_case_detection": {
         "hangs_seconds": 22,

@@ -13,9 +13,9 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// view is what the page shows: the monitor's snapshot, and what people want to read of it first.
+// view is what the page shows: the status, and what people want to read of it first.
 type view struct {
-	monitor.Status
+	statusJSON
 	State    monitor.Verdict // the worst of all sites, for the colour
 	Headline string
 	ScaleUp  string   // who is told to; empty when nobody is
@@ -27,23 +27,22 @@ type view struct {
 
 // card is one site.
 type card struct {
-	monitor.SiteStatus
-	Told               monitor.MetricStatus
-	ScaleUp            bool // what that means
-	Certificate        string
-	Strip              string // the last probes in words
-	Ups, Downs, Asides string // and as bars: SVG paths
+	siteJSON
+	Told                  metricJSON
+	ScaleUp               bool // what that means
+	Certificate           string
+	Strip                 string // the last probes in words
+	Ups, Downs, Discarded string // and as bars: SVG paths
 }
 
-func newView(m *monitor.Monitor) view {
-	status := m.Status()
-	v := view{Status: status, CSS: template.CSS(pageCSS), JS: template.JS(pageJS)}
-	v.State, v.Headline = headline(status.Sites)
+func newView(o monitor.Overview) view {
+	v := view{statusJSON: newStatus(o), CSS: template.CSS(pageCSS), JS: template.JS(pageJS)}
+	v.State, v.Headline = headline(v.Sites)
 	var told []string
-	for i, site := range status.Sites {
-		history := m.History(site.Site)
-		c := card{SiteStatus: site, Told: status.Metrics[i], Certificate: validity(site), Strip: strip(history)}
-		c.Ups, c.Downs, c.Asides = bars(history, site.Timeout)
+	for i, site := range v.Sites {
+		history := o.Sites[i].History
+		c := card{siteJSON: site, Told: v.Metrics[i], Certificate: validity(site), Strip: strip(history)}
+		c.Ups, c.Downs, c.Discarded = bars(history, o.Sites[i].Timeout)
 		if c.ScaleUp = c.Told.Value != nil && *c.Told.Value > 0; c.ScaleUp {
 			told = append(told, site.Site)
 		}
@@ -53,24 +52,24 @@ func newView(m *monitor.Monitor) view {
 	if told != nil {
 		v.ScaleUp = are(told, "told to scale up")
 	}
-	if status.Witnesses == nil && !slices.ContainsFunc(status.Sites, func(s monitor.SiteStatus) bool { return s.Observed != monitor.Down }) {
+	if v.Witnesses == nil && !slices.ContainsFunc(v.Sites, func(s siteJSON) bool { return s.Observed != monitor.Down }) {
 		v.Notes = append(v.Notes, "all sites fail, and no witnesses are set: it may be the monitor's own network")
 	}
-	if v.State == monitor.Up && (!status.Online || slices.ContainsFunc(status.Sites, func(s monitor.SiteStatus) bool { return s.Prober != "" })) {
+	if v.State == monitor.Up && (!v.Online || slices.ContainsFunc(v.Sites, func(s siteJSON) bool { return s.Prober != "" })) {
 		v.State = monitor.Unknown
 	}
 	return v
 }
 
 // headline is what one reads from three metres.
-func headline(sites []monitor.SiteStatus) (monitor.Verdict, string) {
+func headline(sites []siteJSON) (monitor.Verdict, string) {
 	with := make(map[monitor.Verdict][]string)
-	var propped []string
+	var pinnedButFailing []string
 	for _, s := range sites {
 		name := strings.ReplaceAll(s.Site, "-", "\u2011") // a line does not end in a name
 		with[s.Verdict] = append(with[s.Verdict], name)
 		if s.Verdict == monitor.Up && s.Observed == monitor.Down {
-			propped = append(propped, name)
+			pinnedButFailing = append(pinnedButFailing, name)
 		}
 	}
 	down, unknown := with[monitor.Down], with[monitor.Unknown]
@@ -81,8 +80,8 @@ func headline(sites []monitor.SiteStatus) (monitor.Verdict, string) {
 		return monitor.Down, are(down, "down")
 	case unknown != nil:
 		return monitor.Unknown, are(unknown, "unknown")
-	case propped != nil:
-		return monitor.Unknown, are(propped, "pinned up, and failing")
+	case pinnedButFailing != nil:
+		return monitor.Unknown, are(pinnedButFailing, "pinned up, and failing")
 	}
 	return monitor.Up, "All sites are up"
 }
@@ -103,7 +102,7 @@ func are(names []string, what string) string {
 const certificateNotice = 14 * 24 * time.Hour
 
 // notes are what somebody should look into.
-func notes(site monitor.SiteStatus, told monitor.MetricStatus, certificate string) (notes []string) {
+func notes(site siteJSON, told metricJSON, certificate string) (notes []string) {
 	if site.Prober != "" {
 		notes = append(notes, site.Site+" cannot be probed: "+site.Prober)
 	}
@@ -120,7 +119,7 @@ func notes(site monitor.SiteStatus, told monitor.MetricStatus, certificate strin
 }
 
 // validity says how long the certificate is good for.
-func validity(site monitor.SiteStatus) string {
+func validity(site siteJSON) string {
 	if site.LastResult == nil || site.LastResult.CertificateExpires.IsZero() {
 		return "none seen"
 	}
@@ -129,7 +128,7 @@ func validity(site monitor.SiteStatus) string {
 	if left := time.Until(at); left > 0 {
 		return fmt.Sprintf("expires in %s, on %s", span(left), day)
 	}
-	return fmt.Sprintf("expired %s ago, on %s", since(at), day)
+	return fmt.Sprintf("expired %s ago, on %s", ago(at), day)
 }
 
 // strip says the last probes in words.
@@ -137,12 +136,12 @@ func strip(history []monitor.Past) string {
 	if len(history) == 0 {
 		return "no probe yet"
 	}
-	up, aside := 0, 0
+	up, discarded := 0, 0
 	reasons := make(map[string]int)
 	for _, p := range history {
 		switch {
-		case p.SetAside:
-			aside++
+		case p.Discarded:
+			discarded++
 		case p.Up:
 			up++
 		default:
@@ -153,8 +152,8 @@ func strip(history []monitor.Past) string {
 	for _, reason := range slices.SortedFunc(maps.Keys(reasons), func(a, b string) int { return cmp.Or(reasons[b]-reasons[a], strings.Compare(a, b)) }) {
 		text += fmt.Sprintf(", %d %s", reasons[reason], reason)
 	}
-	if aside > 0 {
-		text += fmt.Sprintf(", %d did not count", aside)
+	if discarded > 0 {
+		text += fmt.Sprintf(", %d did not count", discarded)
 	}
 	return text
 }
@@ -163,20 +162,20 @@ func strip(history []monitor.Past) string {
 // others hang from it.
 const slot, slots, line = 6, 60, 40
 
-func bars(history []monitor.Past, timeout time.Duration) (ups, downs, asides string) {
-	var up, down, aside strings.Builder
+func bars(history []monitor.Past, timeout time.Duration) (ups, downs, discarded string) {
+	var up, down, hollow strings.Builder
 	for i, p := range history {
 		x := slot*(slots-len(history)+i) + slot/2
 		switch f := scale(p.Duration, timeout); {
-		case p.SetAside:
-			fmt.Fprintf(&aside, "M%d %dh4v%.0fh-4z", x-2, line+1, 6+16*f)
+		case p.Discarded:
+			fmt.Fprintf(&hollow, "M%d %dh4v%.0fh-4z", x-2, line+1, 6+16*f)
 		case p.Up:
 			fmt.Fprintf(&up, "M%d %dv-%.0f", x, line, 6+32*f)
 		default:
 			fmt.Fprintf(&down, "M%d %dv%.0f", x, line, 6+18*f)
 		}
 	}
-	return up.String(), down.String(), aside.String()
+	return up.String(), down.String(), hollow.String()
 }
 
 // scale is 0 for a millisecond or less, 1 for the timeout or more, and logarithmic between them.
@@ -193,8 +192,8 @@ func took(seconds float64) string {
 	return fmt.Sprintf("%.1f s", seconds)
 }
 
-// since is how long ago a time was: "5 min".
-func since(t time.Time) string { return span(time.Since(t)) }
+// ago is how long ago a time was: "5 min".
+func ago(t time.Time) string { return span(time.Since(t)) }
 
 func span(d time.Duration) string {
 	switch {

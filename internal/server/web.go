@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
 
@@ -18,22 +19,30 @@ import (
 // Serve answers on a listener until the server is shut down. With a web configuration of Prometheus'
 // exporter-toolkit it answers with TLS, and only to those who have the certificate or the password that
 // it asks for; it reads that file, and those it names, anew for each connection and request. What the toolkit
-// lets in must also pass check.
-func Serve(srv *http.Server, on net.Listener, webConfig string, check func(*http.Request) error, log *slog.Logger) error {
-	if webConfig == "" {
-		return srv.Serve(on)
+// lets in must also pass the guard.
+func (s *Server) Serve(on net.Listener) error {
+	on = pendingListener{on}
+	if s.guard == nil {
+		return s.Server.Serve(on)
 	}
-	srv.Handler = checked(srv.Handler, check, log)
-	err := web.Serve(on, srv, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(toolkitLog{log.Handler()}))
+	s.Handler = guarded(s.Handler, s.guard, s.log)
+	err := web.Serve(on, s.Server, &web.FlagConfig{WebConfigFile: &s.guard.path}, slog.New(toolkitLog{s.log.Handler()}))
 	if network := (*net.OpError)(nil); errors.As(err, &network) || errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return errors.New(unusable) // the toolkit's error may cite a password
 }
 
-func checked(next http.Handler, check func(*http.Request) error, log *slog.Logger) http.Handler {
+// Drain ends idle connections, and returns when no answer is pending, or after that time. The listener must
+// be closed already.
+func (s *Server) Drain(limit time.Duration) {
+	s.SetKeepAlivesEnabled(false)
+	s.pending.wait(limit)
+}
+
+func guarded(next http.Handler, guard *WebGuard, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := check(r); err != nil {
+		if err := guard.check(r); err != nil {
 			log.Error("nobody is answered", "error", err)
 			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 			return

@@ -3,12 +3,12 @@ package server_test
 import (
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/server"
 )
 
@@ -17,15 +17,25 @@ import (
 func TestServeBrokenWebConfig(t *testing.T) {
 	for _, content := range []string{"basic_auth_users: geheim\n", "basic_auth_users:\n  keda: geheim\n", "basic_auth_users:\n  keda: *geheim\n"} {
 		path := filepath.Join(t.TempDir(), "web.yml")
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		write := func(content string) {
+			t.Helper()
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("basic_auth_users:\n  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n")
+		guard, _, err := server.NewWebGuard(path)
+		if err != nil {
 			t.Fatal(err)
 		}
+		write(content)
 		on, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer on.Close()
-		err = server.Serve(&http.Server{}, on, path, nil, slog.New(slog.DiscardHandler))
+		m := verdicts(t, monitor.Up, monitor.Up)
+		err = server.New(m, server.NewMetrics("test"), guard, slog.New(slog.DiscardHandler)).Serve(on)
 		if err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "geheim") || !strings.HasPrefix(err.Error(), "WEB_CONFIG_FILE cannot be used") {
 			t.Errorf("%q: %v", content, err)
 		}

@@ -1,14 +1,16 @@
-package config_test
+package server_test
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"failover-monitor/internal/server"
 )
 
-// TestWebConfig refuses what could not be served with, and cites nothing of it.
-func TestWebConfig(t *testing.T) {
+// TestWebGuard refuses what could not be served with, and cites nothing of it.
+func TestWebGuard(t *testing.T) {
 	t.Parallel()
 	const (
 		open   = "asks for neither TLS nor passwords; want cert_file in tls_server_config, or a user in basic_auth_users, or the setting left out"
@@ -38,15 +40,13 @@ func TestWebConfig(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got := problems(twoSites("WEB_CONFIG_FILE=" + path)...)
-		if want == "" && got == nil {
-			if warnings := load(t, twoSites("WEB_CONFIG_FILE="+path)...).Warnings; len(warnings) != 1 || !strings.Contains(warnings[0], "passwords without TLS") {
-				t.Errorf("%q: warnings %q", content, warnings)
+		guard, warning, err := server.NewWebGuard(path)
+		if want == "" {
+			if err != nil || guard == nil || !strings.Contains(warning, "passwords without TLS") {
+				t.Errorf("%q: %v, warning %q", content, err, warning)
 			}
-			continue
-		}
-		if len(got) != 1 || got[0] != "WEB_CONFIG_FILE=\""+path+"\": "+want {
-			t.Errorf("%q: got %q, want %q", content, got, want)
+		} else if err == nil || err.Error() != "WEB_CONFIG_FILE=\""+path+"\": "+want {
+			t.Errorf("%q: got %v, want %q", content, err, want)
 		}
 	}
 }

@@ -1,7 +1,8 @@
-package config
+package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"regexp"
@@ -47,9 +48,9 @@ func readGuard(path string) (WebGuard, error) {
 // settling is how long after a change nobody is answered: what the toolkit has read may be half of it.
 const settling = time.Second
 
-// Check is an error while a request must not be answered, although the toolkit has let it in: the file does not
+// check is an error while a request must not be answered, although the toolkit has let it in: the file does not
 // keep out whom it kept out at the start, or has only just been changed.
-func (g *WebGuard) Check(r *http.Request) error {
+func (g *WebGuard) check(r *http.Request) error {
 	now, err := readGuard(g.path)
 	switch since := time.Since(now.changed); {
 	case err != nil: // which may cite a password
@@ -65,33 +66,28 @@ func (g *WebGuard) Check(r *http.Request) error {
 	return nil
 }
 
-// checkWebConfig refuses a file that the exporter-toolkit could not serve with. Without a file there is no guard.
-func (l *loader) checkWebConfig(path string) *WebGuard {
+// NewWebGuard looks at a web configuration that the exporter-toolkit is to serve with. Its error says what is
+// wrong with the file, and the warning what is dangerous; neither cites it. Without a file there is no guard.
+func NewWebGuard(path string) (guard *WebGuard, warning string, err error) {
 	if path == "" {
-		return nil
+		return nil, "", nil
 	}
-	switch err := web.Validate(path); {
-	case err == nil:
-		return l.checkGuard(path)
-	case strings.Contains(err.Error(), "bcrypt"): // and cites it
-		l.report("WEB_CONFIG_FILE=%q: a value of basic_auth_users is no bcrypt hash; make one with htpasswd -nB NAME", path)
-	default:
-		l.report("WEB_CONFIG_FILE=%q: %s; want a file that Prometheus would take as --web.config.file", path, withoutCitations(err))
+	refuse := func(why string) error { return fmt.Errorf("WEB_CONFIG_FILE=%q: %s", path, why) }
+	if err := web.Validate(path); err != nil {
+		if strings.Contains(err.Error(), "bcrypt") { // and cites it
+			return nil, "", refuse("a value of basic_auth_users is no bcrypt hash; make one with htpasswd -nB NAME")
+		}
+		return nil, "", refuse(withoutCitations(err) + "; want a file that Prometheus would take as --web.config.file")
 	}
-	return nil
-}
-
-// checkGuard looks at what a file that could be served with keeps out.
-func (l *loader) checkGuard(path string) *WebGuard {
-	guard, err := readGuard(path)
+	g, err := readGuard(path)
 	switch {
-	case err == nil && guard.tls:
-	case err == nil && guard.password:
-		l.warn("WEB_CONFIG_FILE asks for passwords without TLS: they cross the network for all to read")
+	case err == nil && g.tls:
+	case err == nil && g.password:
+		warning = "WEB_CONFIG_FILE asks for passwords without TLS: they cross the network for all to read"
 	default:
-		l.report("WEB_CONFIG_FILE=%q: asks for neither TLS nor passwords; want cert_file in tls_server_config, or a user in basic_auth_users, or the setting left out", path)
+		return nil, "", refuse("asks for neither TLS nor passwords; want cert_file in tls_server_config, or a user in basic_auth_users, or the setting left out")
 	}
-	return &guard
+	return &g, warning, nil
 }
 
 // cited is what YAML's errors show of a file: values, and what it takes for the name of an anchor.
@@ -100,5 +96,5 @@ var cited = regexp.MustCompile("(?s)`.*`|'.*'")
 // withoutCitations is the text of an error about a web configuration in one line, without what it cites
 // of the file: that may be a password.
 func withoutCitations(err error) string {
-	return strings.Join(strings.Fields(cited.ReplaceAllString(err.Error(), mask)), " ")
+	return strings.Join(strings.Fields(cited.ReplaceAllString(err.Error(), "***")), " ")
 }

@@ -3,9 +3,9 @@ package monitor_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,30 +20,27 @@ func TestWitnesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var asked []time.Duration
-		zero := time.Now()
-		o := options(io.Discard)
+		o := silent
 		o.Witnesses = []monitor.Witness{{Name: "w", Probe: func(context.Context) (probe.Result, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			asked = append(asked, time.Since(zero))
+			asked = append(asked, time.Since(midnight))
 			return probe.Result{Up: true}, nil
 		}}}
-		var sites []monitor.Site
-		for i := range 20 { // 20 sites, of which all fail at once and then a tenth of a second apart
-			s := script{{0, refuses}}
+		var sites []*monitor.Site
+		for i := range 20 { // of which all but the first fail at once and then a tenth of a second apart
+			how := script{{0, refuses}}
 			if i == 0 {
-				s = nil
+				how = nil
 			}
-			sites = append(sites, monitor.Site{Name: fmt.Sprint("site-", i), Probe: s.probe(zero), Interval: 2*time.Second + time.Duration(i)*100*time.Millisecond,
-				Timeout: timeout, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
+			site := newSite('a'+rune(i), how.probe(midnight))
+			site.Interval = 2*time.Second + time.Duration(i)*100*time.Millisecond
+			sites = append(sites, site)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New(sites, o)
-		m.Start(ctx)
-		time.Sleep(30 * time.Second)
-		wantAnswer(t, m, "site-0", "19")
-		cancel()
-		m.Wait()
+		watch(t, sites, o, func(m *monitor.Monitor) {
+			time.Sleep(30 * time.Second)
+			wantAnswer(t, m, "site-a", "19")
+		})
 		if len(asked) < 20 || len(asked) > 31 {
 			t.Errorf("asked %d times in 30 s, want up to once a second", len(asked))
 		}
@@ -60,38 +57,45 @@ func TestWitnesses(t *testing.T) {
 func TestWitnessAfterTheFailure(t *testing.T) {
 	t.Parallel()
 	cut := 5200 * time.Millisecond
-	got, log := play(t, world{
+	got, happened := runScenario(t, scenario{
 		sites:     []script{nil, {{time.Second, refuses}}, {{cut, refuses}}},
 		intervals: map[int]time.Duration{2: 5500 * time.Millisecond},
 		witnesses: []script{{{cut, hangs}}},
 		until:     30 * time.Second,
 	})
 	if want := "0 0; 5 1; 11.5 503"; got != want { // never 2; site-c's result of the start counts for 5.5 + 3 + 1 s, and 2 s for witnesses
-		t.Errorf("got %s, want %s\n%s", got, want, log)
+		t.Errorf("got %s, want %s\n%s", got, want, strings.Join(happened, "\n"))
 	}
 }
 
-// TestWitnessesInStatus has one of each kind. The slow one has not answered in time, and that it answers
-// after all is seen at the next failure.
-func TestWitnessesInStatus(t *testing.T) {
+// TestWitnessAnswers has one of each kind. The slow one has not answered in time, and that it answers after all is seen
+// at the next failure.
+func TestWitnessAnswers(t *testing.T) {
 	t.Parallel()
-	world{
-		sites:     []script{nil, {{time.Second, refuses}}},
-		witnesses: []script{nil, {{0, refuses}}, {{0, hangs}}, {{0, broken}}},
-	}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+	scenario{
+		sites:     []script{nil, dies(time.Second, refuses)},
+		witnesses: []script{nil, dies(0, refuses), dies(0, hangs), dies(0, broken)},
+	}.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
 		shown := func() string {
 			var all []string
-			for _, w := range m.Status().Witnesses {
-				all = append(all, strings.TrimSpace(fmt.Sprint(w.Witness, clock(" ", w.Asked), " ", w.Answered, " ", w.Detail)))
+			for _, w := range m.Overview().Witnesses {
+				words := fmt.Sprint(w.Witness, " ", w.Result.Up, " ", w.Result.Reason)
+				if w.Err != nil {
+					words += w.Err.Error()
+				}
+				if !w.Asked.IsZero() {
+					words += fmt.Sprint(" at ", w.Asked.Sub(midnight))
+				}
+				all = append(all, words)
 			}
 			return strings.Join(all, "; ")
 		}
 		sleepUntil(4 * time.Second)
-		if got, want := shown(), "witness-0 false; witness-1 false; witness-2 false; witness-3 false"; got != want {
+		if got, want := shown(), "witness-0 false ; witness-1 false ; witness-2 false ; witness-3 false "; got != want {
 			t.Errorf("before a failure: got %s, want %s", got, want)
 		}
 		sleepUntil(7 * time.Second)
-		if got, want := shown(), "witness-0 5 true; witness-1 5 false refused; witness-2 5 false hangs; witness-3 5 false broken"; got != want {
+		if got, want := shown(), "witness-0 true  at 5s; witness-1 false refused at 5s; witness-2 false timeout at 5s; witness-3 false broken at 5s"; got != want {
 			t.Errorf("after one: got %s, want %s", got, want)
 		}
 	})
@@ -100,22 +104,21 @@ func TestWitnessesInStatus(t *testing.T) {
 // TestNoWitnessOfAFault: a probe that could not be made is no failure, and asks nobody.
 func TestNoWitnessOfAFault(t *testing.T) {
 	t.Parallel()
-	world{sites: []script{nil, {{0, broken}}}, witnesses: []script{{{0, refuses}}}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+	scenario{sites: []script{nil, dies(0, broken)}, witnesses: []script{dies(0, refuses)}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
 		sleepUntil(20 * time.Second)
-		if s := m.Status(); !s.Online || !s.Witnesses[0].Asked.IsZero() || s.Sites[1].SetAside != "broken" {
-			t.Errorf("online %v, witnesses %+v, aside %q", s.Online, s.Witnesses, s.Sites[1].SetAside)
+		if o := m.Overview(); !o.Online() || !o.Witnesses[0].Asked.IsZero() || o.Sites[1].Discarded != errBroken {
+			t.Errorf("online %v, witnesses %+v, discarded %v", o.Online(), o.Witnesses, o.Sites[1].Discarded)
 		}
 	})
 }
 
-// TestOfflineIsNotUnwell: a restart cures no network.
-func TestOfflineIsNotUnwell(t *testing.T) {
+// TestOfflineIsNoFault: a restart cures no network.
+func TestOfflineIsNoFault(t *testing.T) {
 	t.Parallel()
-	sites := []script{nil, {{time.Second, refuses}}}
-	world{sites: sites, witnesses: []script{{{0, refuses}}}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+	scenario{sites: []script{nil, dies(time.Second, refuses)}, witnesses: []script{dies(0, refuses)}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
 		sleepUntil(20 * time.Second)
-		if s := m.Status(); s.Online || !s.OfflineSince.Equal(midnight.Add(5*time.Second)) || m.Well() != nil {
-			t.Errorf("online %v, offline since %v, unwell: %v", s.Online, s.OfflineSince, m.Well())
+		if o := m.Overview(); o.Online() || !o.OfflineSince.Equal(midnight.Add(5*time.Second)) || o.Sites[1].Fault() != nil || !o.Live() {
+			t.Errorf("offline since %v, fault %v", o.OfflineSince, o.Sites[1].Fault())
 		}
 	})
 }
@@ -124,16 +127,16 @@ func TestOfflineIsNotUnwell(t *testing.T) {
 // probed once an hour here. A probe that could not be made proves nothing.
 func TestOnlineAgain(t *testing.T) {
 	t.Parallel()
-	world{
+	scenario{
 		sites: []script{nil, {{1 * time.Second, broken}, {12 * time.Second, refuses}}, {{0, refuses}}}, intervals: map[int]time.Duration{2: time.Hour},
 		witnesses: []script{{{0, refuses}, {12 * time.Second, up}}},
-	}.run(t, func(t *testing.T, m *monitor.Monitor, _ *journal) {
+	}.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
 		for _, want := range []struct {
 			at     time.Duration
 			online bool
 		}{{14 * time.Second, false}, {16 * time.Second, true}} {
 			sleepUntil(want.at)
-			if got := m.Status().Online; got != want.online {
+			if got := m.Overview().Online(); got != want.online {
 				t.Errorf("after %v: online %v", want.at, got)
 			}
 		}
@@ -144,24 +147,22 @@ func TestOnlineAgain(t *testing.T) {
 func TestLateWitness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		var asked atomic.Int32
 		late := monitor.Witness{Name: "late", Probe: func(context.Context) (probe.Result, error) {
-			if asked++; asked == 1 {
+			if asked.Add(1) == 1 {
 				time.Sleep(10 * time.Second)
 				return probe.Result{Detail: "late"}, nil
 			}
 			return probe.Result{Up: true}, nil
 		}}
-		o := options(new(journal))
+		o := silent
 		o.Witnesses = []monitor.Witness{late, {Name: "quick", Probe: script(nil).probe(midnight)}}
-		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New(world{sites: []script{nil, {{time.Second, refuses}, {6500 * time.Millisecond, up}}}, thresholds: thresholds{failure: 3}}.list(), o) // two rounds
-		m.Start(ctx)
-		time.Sleep(30 * time.Second)
-		if got := m.Status().Witnesses[0]; asked != 2 || !got.Answered || got.Detail != "" {
-			t.Errorf("asked %d times, the status shows %+v", asked, got)
-		}
-		cancel()
-		m.Wait()
+		failsTwice := scenario{sites: []script{nil, {{time.Second, refuses}, {6500 * time.Millisecond, up}}}, limits: monitor.Thresholds{Failure: 3}}
+		watch(t, failsTwice.list(), o, func(m *monitor.Monitor) {
+			time.Sleep(30 * time.Second)
+			if got := m.Overview().Witnesses[0]; asked.Load() != 2 || !got.Result.Up {
+				t.Errorf("asked %d times, the overview has %+v", asked.Load(), got)
+			}
+		})
 	})
 }

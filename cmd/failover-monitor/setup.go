@@ -1,0 +1,39 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"failover-monitor/internal/config"
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/server"
+)
+
+// setup is the settings, checked by all who act on them.
+type setup struct {
+	config.Config
+	guard *server.WebGuard // of WEB_CONFIG_FILE; nil without it
+}
+
+// loadSetup reads all settings. Its error has a line for every mistake.
+func loadSetup(environ []string) (setup, error) {
+	cfg, err := config.Load(environ)
+	guard, warning, webErr := server.NewWebGuard(cfg.WebConfigFile)
+	if err := errors.Join(err, webErr); err != nil {
+		return setup{}, err
+	}
+	s := setup{cfg, guard}
+	if warning != "" {
+		s.Warnings = append(s.Warnings, warning)
+	}
+	for _, site := range cfg.Sites {
+		if wait := time.Duration(site.Timeout) + s.confirmTime(); site.CacheTTL == 0 && wait >= config.KEDATimeout {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v", site.Name, wait, config.KEDATimeout))
+		}
+	}
+	return s, nil
+}
+
+// confirmTime is what witnesses add to a failing probe at most.
+func (s setup) confirmTime() time.Duration { return monitor.ConfirmTime(len(s.Witnesses)) }

@@ -1,0 +1,41 @@
+package monitor_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/monitor"
+)
+
+// TestPolls has site-a's KEDA ask for two and a half minutes, stop, and ask again; site-b's never asks.
+func TestPolls(t *testing.T) {
+	t.Parallel()
+	bubble(t, 5*time.Second, []*fake{newFake(), newFake()}, func(t *testing.T, m *monitor.Monitor, events *recorder) {
+		want := func(armedA, armedB bool, lines ...string) {
+			t.Helper()
+			polls := m.Overview().Polls
+			if polls[0].Armed != armedA || polls[1].Armed != armedB {
+				t.Errorf("at %v: %+v, want armed %v and %v", time.Since(midnight), polls, armedA, armedB)
+			}
+			if got := events.since(); !slices.Equal(got, lines) {
+				t.Errorf("at %v: %q, want %q", time.Since(midnight), got, lines)
+			}
+		}
+		time.Sleep(time.Second)
+		want(true, true, "00.010 site-a turned up after 1", "00.010 site-b turned up after 1")
+		for range 10 {
+			time.Sleep(15 * time.Second)
+			m.Polled("site-a", "Go-http-client/1.1")
+		}
+		want(true, false, "60.000 site-b armed: false")
+		if got := m.Overview().Polls[0]; got.By != "Go-http-client/1.1" || !got.At.Equal(time.Now()) {
+			t.Errorf("site-a was polled %+v", got)
+		}
+		time.Sleep(10 * time.Minute)
+		want(false, false, "211.000 site-a armed: false")
+		m.Polled("site-a", "curl/8")
+		time.Sleep(time.Second)
+		want(true, false, "751.000 site-a armed: true")
+	})
+}

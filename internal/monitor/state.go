@@ -1,0 +1,116 @@
+package monitor
+
+import (
+	"time"
+
+	"failover-monitor/internal/probe"
+)
+
+// Verdict is what the monitor holds a site to be.
+type Verdict int
+
+// A site is Unknown until its first result.
+const (
+	Unknown Verdict = iota
+	Up
+	Down
+)
+
+// String is unknown, up or down.
+func (v Verdict) String() string { return [...]string{"unknown", "up", "down"}[v] }
+
+// MarshalText is String, for logs and JSON.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// Thresholds are how many results in a row turn a verdict, as Kubernetes' probes count them; both at least 1.
+type Thresholds struct {
+	Failure int // from up to down
+	Success int // from down to up
+}
+
+// Outcome is how one probe ended.
+type Outcome struct {
+	Result    probe.Result // the zero value of one that could not be made
+	Discarded error        // why it does not count; nil if it does
+}
+
+// State is what is known of a site, and how it came about. It is a value: [State.Next] makes the next one.
+type State struct {
+	Verdict   Verdict      // what the probes say, however old
+	Streak    int          // results in a row that speak against the verdict; 0 once one agrees
+	Since     time.Time    // when the verdict last changed
+	TurnedBy  int          // how many results in a row changed it
+	Last      probe.Result // of the last probe that had one, whether it counts or not
+	LastUp    time.Time    // when a result that counts last said up
+	LastDown  time.Time    // and down
+	Counted   time.Time    // when the last result that counts came
+	Expired   time.Time    // when the verdict became too old to count; zero while it does
+	Discarded error        // why the last probe does not count; nil if it does
+}
+
+// Change is something that an outcome, or the time, changed.
+type Change int
+
+// The changes of a state.
+const (
+	Turned       Change = iota // the verdict is another one
+	FaultBegan                 // a probe does not count, for a fault of the monitor's own
+	FaultEnded                 // the first that counts after that
+	VerdictAged                // the verdict is too old to count
+	VerdictKnown               // there is one again
+)
+
+// Next is the state after one more outcome, and what that changed. The first result of all decides at
+// once; later ones turn the verdict when as many as the threshold stand in a row. An outcome that does not
+// count leaves verdict and streak as they are.
+func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Change) {
+	next := s
+	if !o.Result.Began.IsZero() {
+		next.Last = o.Result
+	}
+	next.Discarded = o.Discarded
+	if o.Discarded != nil {
+		if isFault(o.Discarded) && !isFault(s.Discarded) {
+			return next, []Change{FaultBegan}
+		}
+		return next, nil
+	}
+	next.count(o.Result.Up, limits)
+	next.Counted, next.Expired = now, time.Time{}
+	if o.Result.Up {
+		next.LastUp = now
+	} else {
+		next.LastDown = now
+	}
+	var changes []Change
+	if isFault(s.Discarded) {
+		changes = append(changes, FaultEnded)
+	}
+	if !s.Expired.IsZero() {
+		changes = append(changes, VerdictKnown)
+	}
+	if next.Verdict != s.Verdict {
+		next.Since, next.TurnedBy = now, s.Streak+1
+		changes = append(changes, Turned)
+	}
+	return next, changes
+}
+
+// count makes verdict and streak those after one more result.
+func (s *State) count(up bool, limits Thresholds) {
+	says, need := Down, limits.Failure
+	if up {
+		says, need = Up, limits.Success
+	}
+	if s.Verdict == says {
+		s.Streak = 0
+	} else if s.Streak++; s.Verdict == Unknown || s.Streak >= need {
+		s.Verdict, s.Streak = says, 0
+	}
+}
+
+// isFault is whether a probe does not count for a fault of the monitor's own.
+func isFault(discarded error) bool {
+	_, offline := discarded.(*OfflineError)
+	return discarded != nil && !offline
+}

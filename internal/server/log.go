@@ -1,0 +1,98 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
+)
+
+// LogEvents writes what happens to a log: a line for each change of a verdict and of the monitor's own
+// health, and at debug for each probe.
+func LogEvents(log *slog.Logger) func(monitor.Event) {
+	return func(event monitor.Event) {
+		switch e := event.(type) {
+		case monitor.SiteEvent:
+			logSite(siteLog(log, e.Site), e)
+		case monitor.NetworkEvent:
+			logNetwork(log, e)
+		case monitor.PollEvent:
+			logPolls(siteLog(log, e.Site), e)
+		}
+	}
+}
+
+func siteLog(log *slog.Logger, s *monitor.Site) *slog.Logger {
+	log = log.With("site", s.Name)
+	if s.Override != monitor.Unknown {
+		log = log.With("override", s.Override)
+	}
+	return log
+}
+
+func logSite(log *slog.Logger, e monitor.SiteEvent) {
+	for _, change := range e.Changes {
+		switch change {
+		case monitor.FaultBegan:
+			log.Warn("probe does not count", "error", discardReason(e.Discarded, time.Now()))
+		case monitor.FaultEnded:
+			log.Info("probes count again")
+		case monitor.VerdictAged:
+			log.Warn("verdict expired", "error", explainNoVerdict(e.Snapshot, e.Expired))
+		case monitor.VerdictKnown:
+			log.Info("verdict known again", "verdict", e.Verdict)
+		case monitor.Turned:
+			log.Info("site is "+e.Verdict.String(), turnAttrs(e)...)
+		}
+	}
+	if e.Outcome != nil && e.Discarded != nil && len(e.Changes) == 0 {
+		log.Debug("probe does not count", "error", discardReason(e.Discarded, time.Now()))
+	} else if e.Outcome != nil && e.Discarded == nil {
+		log.Debug("probe", append([]any{"up", e.Last.Up}, resultAttrs(e.Last)...)...)
+	}
+}
+
+// turnAttrs is what the log says of a verdict that has changed.
+func turnAttrs(e monitor.SiteEvent) []any {
+	attrs := append([]any{"from", e.Before.Verdict, "to", e.Verdict, "probes", e.TurnedBy}, resultAttrs(e.Last)...)
+	if e.Verdict == monitor.Down && !e.LastUp.IsZero() {
+		attrs = append(attrs, "since_last_up", e.Since.Sub(e.LastUp).Round(time.Millisecond))
+	}
+	if e.Before.Verdict == monitor.Down { // and so is up again
+		attrs = append(attrs, "since_last_down", e.Since.Sub(e.LastDown).Round(time.Millisecond),
+			"was_down_for", e.Since.Sub(e.Before.Since).Round(time.Millisecond))
+	}
+	return attrs
+}
+
+// resultAttrs is what the log says of a result.
+func resultAttrs(r probe.Result) []any {
+	took := r.Duration.Round(time.Microsecond)
+	if r.Up {
+		return []any{"status", r.Status, "address", r.Address, "took", took}
+	}
+	return []any{"reason", r.Reason, "detail", r.Detail, "address", r.Address, "took", took}
+}
+
+func logNetwork(log *slog.Logger, e monitor.NetworkEvent) {
+	if e.Online {
+		log.Info("monitor is online again", "offline_for", e.Offline.Round(time.Millisecond))
+		return
+	}
+	var errors []string
+	for _, w := range e.Witnesses {
+		errors = append(errors, fmt.Sprintf("%s: %s", w.Witness, witnessDetail(w)))
+	}
+	log.Warn("monitor is offline: no witness answers, and failed probes do not count", "witnesses", strings.Join(errors, "; "))
+}
+
+func logPolls(log *slog.Logger, e monitor.PollEvent) {
+	if e.Armed {
+		log.Info("this site's value is asked for again", "by", e.By)
+		return
+	}
+	log.Warn("nobody asks for this site's value: its failover is disarmed", "for", monitor.PollTimeout, "last_asked_by", e.By)
+}

@@ -1,0 +1,153 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"failover-monitor/internal/monitor"
+)
+
+// This file has the sentences that people read: in /status, on the page, in the log and in the error of a 503.
+
+// clock is a time as a person reads it: without the date while that is plain.
+func clock(t, now time.Time) string {
+	if now.Sub(t) > 12*time.Hour {
+		return t.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	return t.UTC().Format("15:04:05 UTC")
+}
+
+// explain says a site's verdict in a sentence.
+func explain(s *monitor.Snapshot, now time.Time) string {
+	verdict := s.Current(now)
+	switch {
+	case s.Override != monitor.Unknown:
+		return fmt.Sprintf("%s is pinned %v by its OVERRIDE; its probes say %v", s.Name, s.Override, s.Verdict)
+	case verdict == monitor.Unknown:
+		return explainNoVerdict(s, now)
+	}
+	last := ""
+	if !s.Last.Up {
+		last = ", last: " + s.Last.Detail
+	}
+	sentence := fmt.Sprintf("%s is %v since %s", s.Name, verdict, clock(s.Since, now))
+	switch {
+	case verdict == monitor.Down && s.Streak == 0:
+		sentence += fmt.Sprintf(": %d of %d probes failed%s", s.TurnedBy, s.TurnedBy, last)
+	case verdict == monitor.Down:
+		sentence += fmt.Sprintf(": %d of %d probes have succeeded again", s.Streak, s.Success)
+	case s.Streak > 0:
+		sentence += fmt.Sprintf(", but %d of %d probes have failed%s", s.Streak, s.Failure, last)
+	}
+	if s.Discarded != nil {
+		sentence += "; the last probe does not count: " + discardReason(s.Discarded, now)
+	}
+	return sentence
+}
+
+// explainNoVerdict says why there is no verdict on a site.
+func explainNoVerdict(s *monitor.Snapshot, now time.Time) string {
+	why := "no probe of it has had a result yet"
+	if s.Verdict != monitor.Unknown {
+		why = fmt.Sprintf("the last result that counts is %v old, and expired after %v, last known: %v",
+			now.Sub(s.Counted).Round(100*time.Millisecond), s.Lifetime, s.Verdict)
+	}
+	if s.Discarded != nil {
+		why = discardReason(s.Discarded, now) + "; " + why
+	}
+	return fmt.Sprintf("no verdict on %s: %s", s.Name, why)
+}
+
+// discardReason says why a probe does not count.
+func discardReason(err error, now time.Time) string {
+	if offline := (*monitor.OfflineError)(nil); errors.As(err, &offline) {
+		return fmt.Sprintf("the monitor has been offline since %s: no witness answers", clock(offline.Since, now))
+	}
+	return err.Error()
+}
+
+// explainError says why a site is told nothing.
+func explainError(err error) string {
+	if unknown := (*monitor.NoVerdictError)(nil); errors.As(err, &unknown) {
+		return explainNoVerdict(unknown.Snapshot, unknown.At)
+	}
+	return err.Error()
+}
+
+// explainTold says why a site is told what it is, by the peers that are why.
+func explainTold(o monitor.Overview, because []*monitor.Snapshot, err error) string {
+	switch {
+	case err == nil && len(because) == 0:
+		return "no other site is down"
+	case err != nil && (len(because) == 0 || because[0].Current(o.Time) != monitor.Unknown): // the site itself is why
+		return explainError(err)
+	}
+	const most = 3 // more than one reads
+	var sentences []string
+	for _, s := range because[:min(most, len(because))] {
+		sentences = append(sentences, explain(s, o.Time))
+	}
+	text := strings.Join(sentences, "; ")
+	if more := len(because) - most; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
+}
+
+// trouble is what is wrong with a site's prober; empty while it is healthy.
+func trouble(s *monitor.Snapshot, now time.Time) string {
+	if late := s.Stalled(now); late > 0 {
+		return fmt.Sprintf("its probe loop is stuck, %v late", late.Round(100*time.Millisecond))
+	}
+	if fault := s.Fault(); fault != nil {
+		return fault.Error()
+	}
+	return ""
+}
+
+// Formula says how the worst case of a site is made up, with the time that witnesses may take to confirm.
+func Formula(s *monitor.Site, confirm time.Duration) string {
+	failing := fmt.Sprintf("at most %v", s.Timeout.Seconds())
+	if confirm > 0 {
+		failing += fmt.Sprintf(", and %v until a witness confirms it", confirm.Seconds())
+	}
+	if s.OnDemand() {
+		return fmt.Sprintf("CACHE_TTL_SEC 0: FAILURE_THRESHOLD %d × one failing probe (%s), one with each poll, and the time between these", s.Failure, failing)
+	}
+	return fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (%s) + %d × RETRY_INTERVAL_SEC %v",
+		s.Interval.Seconds(), s.Failure, failing, s.Failure-1, s.Retry.Seconds())
+}
+
+// StatusLine is the verdicts in as few words as possible, for "systemctl status": site-a up, site-b down
+// since 12:01:07 UTC.
+func StatusLine(o monitor.Overview) string {
+	var words []string
+	if !o.Online() {
+		words = append(words, "offline since "+clock(o.OfflineSince, o.Time))
+	}
+	for _, s := range o.Sites {
+		verdict := s.Current(o.Time)
+		word := s.Name + " " + verdict.String()
+		switch since := since(s, verdict); {
+		case s.Override != monitor.Unknown:
+			word += " (pinned)"
+		case verdict != monitor.Up && !since.IsZero():
+			word += " since " + clock(since, o.Time)
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
+// since is when the verdict that counts began; zero for one that is pinned, or was never there.
+func since(s *monitor.Snapshot, verdict monitor.Verdict) time.Time {
+	switch {
+	case s.Override != monitor.Unknown:
+		return time.Time{}
+	case verdict == monitor.Unknown:
+		return s.Expired
+	}
+	return s.Since
+}

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
+)
+
+var (
+	threeTwo = monitor.Thresholds{Failure: 3, Success: 2}
+	midnight = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	refused  = probe.Result{Began: midnight, Reason: probe.ReasonRefused, Detail: "nothing listens there"}
+	noToken  = errors.New("no token")
+	offline  = &monitor.OfflineError{Since: midnight.Add(5 * time.Second)}
+)
+
+func after(seconds float64) time.Time {
+	return midnight.Add(time.Duration(seconds * float64(time.Second)))
+}
+
+// snapshot is one of a site, with a result that counts a second ago.
+func snapshot(name string, override monitor.Verdict, state monitor.State) *monitor.Snapshot {
+	return &monitor.Snapshot{Site: &monitor.Site{Name: name, Override: override, Thresholds: threeTwo}, State: state, Lifetime: 9 * time.Second}
+}
+
+// TestExplain is each sentence on a site, to the letter.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	up := monitor.State{Verdict: monitor.Up, Since: after(1), Counted: after(60), Last: probe.Result{Up: true, Began: after(59)}}
+	down := monitor.State{Verdict: monitor.Down, Since: after(7), TurnedBy: 3, Counted: after(60), Last: refused}
+	with := func(s monitor.State, change func(*monitor.State)) monitor.State { change(&s); return s }
+	for _, c := range []struct {
+		state    monitor.State
+		override monitor.Verdict
+		now      float64
+		want     string
+	}{
+		{monitor.State{}, 0, 61, "no verdict on site-b: no probe of it has had a result yet"},
+		{monitor.State{Discarded: noToken}, 0, 61, "no verdict on site-b: no token; no probe of it has had a result yet"},
+		{up, 0, 61, "site-b is up since 00:00:01 UTC"},
+		{up, 0, 12*3600 + 2, "no verdict on site-b: the last result that counts is 11h59m2s old, and expired after 9s, last known: up"},
+		{with(up, func(s *monitor.State) { s.Counted = after(12*3600 + 1) }), 0, 12*3600 + 2, "site-b is up since 2000-01-01 00:00:01 UTC"},
+		{with(up, func(s *monitor.State) { s.Streak, s.Last = 1, refused }), 0, 61, "site-b is up since 00:00:01 UTC, but 1 of 3 probes have failed, last: nothing listens there"},
+		{down, 0, 61, "site-b is down since 00:00:07 UTC: 3 of 3 probes failed, last: nothing listens there"},
+		{with(down, func(s *monitor.State) { s.Streak = 1 }), 0, 61, "site-b is down since 00:00:07 UTC: 1 of 2 probes have succeeded again"},
+		{with(up, func(s *monitor.State) { s.Discarded = offline }), 0, 61,
+			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor has been offline since 00:00:05 UTC: no witness answers"},
+		{with(up, func(s *monitor.State) { s.Discarded = offline }), 0, 72,
+			"no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; the last result that counts is 12s old, and expired after 9s, last known: up"},
+		{with(up, func(s *monitor.State) { s.Discarded = &monitor.StallError{Lost: 1234 * time.Millisecond} }), 0, 61,
+			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor was stopped, or had no CPU, for 1.23s during the probe"},
+		{with(up, func(s *monitor.State) { s.Discarded = &monitor.LateError{By: 20 * time.Second} }), 0, 61,
+			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor was stopped during the probe, which ended 20s after it should have"},
+		{down, monitor.Up, 61, "site-b is pinned up by its OVERRIDE; its probes say down"},
+	} {
+		if got := explain(snapshot("site-b", c.override, c.state), after(c.now)); got != c.want {
+			t.Errorf("got\n %s\nwant\n %s", got, c.want)
+		}
+	}
+}
+
+// TestExplainTold has more peers than one reads, and the site itself as the reason.
+func TestExplainTold(t *testing.T) {
+	t.Parallel()
+	pinned := func(name string) *monitor.Snapshot { return snapshot(name, monitor.Down, monitor.State{}) }
+	unknown := snapshot("site-a", 0, monitor.State{})
+	for _, c := range []struct {
+		because []*monitor.Snapshot
+		err     error
+		want    string
+	}{
+		{nil, nil, "no other site is down"},
+		{[]*monitor.Snapshot{pinned("site-b")}, nil, "site-b is pinned down by its OVERRIDE; its probes say unknown"},
+		{[]*monitor.Snapshot{pinned("site-b"), pinned("site-c"), pinned("site-d"), pinned("site-e"), pinned("site-f")}, nil,
+			"site-b is pinned down by its OVERRIDE; its probes say unknown; site-c is pinned down by its OVERRIDE; its probes say unknown; " +
+				"site-d is pinned down by its OVERRIDE; its probes say unknown; and 2 more"},
+		{[]*monitor.Snapshot{unknown}, &monitor.NoVerdictError{Snapshot: unknown, At: midnight}, "no verdict on site-a: no probe of it has had a result yet"},
+		{[]*monitor.Snapshot{pinned("site-b")}, &monitor.NoVerdictError{Snapshot: unknown, At: midnight}, "no verdict on site-a: no probe of it has had a result yet"},
+		{[]*monitor.Snapshot{pinned("site-b")}, monitor.ErrAllDown, "all sites are down, and ALL_DOWN_POLICY=error says not to scale on that"},
+	} {
+		if got := explainTold(monitor.Overview{Time: midnight}, c.because, c.err); got != c.want {
+			t.Errorf("got\n %s\nwant\n %s", got, c.want)
+		}
+	}
+}
+
+// TestStatusLine is what "systemctl status" shows.
+func TestStatusLine(t *testing.T) {
+	t.Parallel()
+	o := monitor.Overview{Time: after(61), OfflineSince: after(5), Sites: []*monitor.Snapshot{
+		snapshot("site-a", 0, monitor.State{Verdict: monitor.Up, Since: after(1), Counted: after(60)}),
+		snapshot("site-b", 0, monitor.State{Verdict: monitor.Down, Since: after(7), Counted: after(60)}),
+		snapshot("site-c", monitor.Up, monitor.State{}),
+		snapshot("site-d", 0, monitor.State{}),
+		snapshot("site-e", 0, monitor.State{Verdict: monitor.Up, Counted: after(1), Expired: after(10)}),
+	}}
+	const want = "offline since 00:00:05 UTC, site-a up, site-b down since 00:00:07 UTC, site-c up (pinned), site-d unknown, site-e unknown since 00:00:10 UTC"
+	if got := StatusLine(o); got != want {
+		t.Errorf("got\n %s\nwant\n %s", got, want)
+	}
+}
+
+// TestFormula is how a worst case is made up.
+func TestFormula(t *testing.T) {
+	t.Parallel()
+	site := &monitor.Site{Interval: 5 * time.Second, Timeout: 3 * time.Second, Retry: time.Second, Thresholds: threeTwo}
+	if got, want := Formula(site, 0), "CACHE_TTL_SEC 5 + FAILURE_THRESHOLD 3 × one failing probe (at most 3) + 2 × RETRY_INTERVAL_SEC 1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	site.Interval = 0
+	if got := Formula(site, 2*time.Second); !strings.HasPrefix(got, "CACHE_TTL_SEC 0: FAILURE_THRESHOLD 3 × one failing probe (at most 3, and 2 until a witness confirms it), one with each poll") {
+		t.Errorf("on demand: %s", got)
+	}
+}
