@@ -22,7 +22,7 @@ func TestLogEvents(t *testing.T) {
 	aged := before
 	aged.Counted, aged.Expired = after(5), after(14)
 	broken := before
-	broken.Discarded = noToken
+	broken.Discarded = errNoToken
 	event := func(before, now monitor.State, override monitor.Verdict, changes ...monitor.Change) monitor.SiteEvent {
 		return monitor.SiteEvent{Snapshot: snapshot("site-b", override, now), Before: before, Outcome: &monitor.Outcome{Result: now.Last, Discarded: now.Discarded}, Changes: changes}
 	}
@@ -45,7 +45,7 @@ level=INFO msg="verdict known again" site=site-b verdict=up`},
 		{monitor.SiteEvent{Snapshot: snapshot("site-b", 0, aged), Changes: []monitor.Change{monitor.VerdictAged}},
 			`level=WARN msg="verdict expired" site=site-b error="no verdict on site-b: the last result that counts is 9s old, and expired after 9s, last known: up"`},
 		{event(before, before, 0), ``},
-		{monitor.NetworkEvent{Witnesses: []monitor.WitnessAnswer{{Witness: "tcp://w:53", Result: refused}, {Witness: "tcp://v:53", Err: noToken}}},
+		{monitor.NetworkEvent{Witnesses: []monitor.WitnessAnswer{{Witness: "tcp://w:53", Result: refused}, {Witness: "tcp://v:53", Err: errNoToken}}},
 			`level=WARN msg="monitor is offline: no witness answers, and failed probes do not count" witnesses="tcp://w:53: nothing listens there; tcp://v:53: no token"`},
 		{monitor.NetworkEvent{Online: true, Offline: 20 * time.Second}, `level=INFO msg="monitor is online again" offline_for=20s`},
 		{monitor.PollEvent{Site: &monitor.Site{Name: "site-a"}, Poll: monitor.Poll{By: "Go-http-client/1.1"}},
@@ -74,7 +74,7 @@ func TestLogAtDebug(t *testing.T) {
 	observe := LogEvents(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	counted := monitor.State{Verdict: monitor.Up, Last: probe.Result{Up: true, Status: 204}}
 	observe(monitor.SiteEvent{Snapshot: snapshot("site-b", 0, counted), Outcome: new(monitor.Outcome)})
-	observe(monitor.SiteEvent{Snapshot: snapshot("site-b", 0, monitor.State{Discarded: noToken}), Outcome: new(monitor.Outcome)})
+	observe(monitor.SiteEvent{Snapshot: snapshot("site-b", 0, monitor.State{Discarded: errNoToken}), Outcome: new(monitor.Outcome)})
 	for _, want := range []string{`level=DEBUG msg=probe site=site-b up=true status=204 address="" took=0s`, `level=DEBUG msg="probe does not count" site=site-b error="no token"`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("%s is not in\n%s", want, &log)

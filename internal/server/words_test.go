@@ -14,7 +14,7 @@ var (
 	threeTwo = monitor.Thresholds{Failure: 3, Success: 2}
 	midnight = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	refused  = probe.Result{Began: midnight, Reason: probe.ReasonRefused, Detail: "nothing listens there"}
-	noToken  = errors.New("no token")
+	errNoToken  = errors.New("no token")
 	offline  = &monitor.OfflineError{Since: midnight.Add(5 * time.Second)}
 )
 
@@ -40,7 +40,7 @@ func TestExplain(t *testing.T) {
 		want     string
 	}{
 		{monitor.State{}, 0, 61, "no verdict on site-b: no probe of it has had a result yet"},
-		{monitor.State{Discarded: noToken}, 0, 61, "no verdict on site-b: no token; no probe of it has had a result yet"},
+		{monitor.State{Discarded: errNoToken}, 0, 61, "no verdict on site-b: no token; no probe of it has had a result yet"},
 		{up, 0, 61, "site-b is up since 00:00:01 UTC"},
 		{up, 0, 12*3600 + 2, "no verdict on site-b: the last result that counts is 11h59m2s old, and expired after 9s, last known: up"},
 		{with(up, func(s *monitor.State) { s.Counted = after(12*3600 + 1) }), 0, 12*3600 + 2, "site-b is up since 2000-01-01 00:00:01 UTC"},
