@@ -11,11 +11,11 @@ import (
 )
 
 var (
-	threeTwo = monitor.Thresholds{Failure: 3, Success: 2}
-	midnight = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	refused  = probe.Result{Began: midnight, Reason: probe.ReasonRefused, Detail: "nothing listens there"}
-	errNoToken  = errors.New("no token")
-	offline  = &monitor.OfflineError{Since: midnight.Add(5 * time.Second)}
+	threeTwo   = monitor.Thresholds{Failure: 3, Success: 2}
+	midnight   = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	refused    = probe.Result{Began: midnight, Reason: probe.ReasonRefused, Detail: "nothing listens there"}
+	errNoToken = errors.New("no token")
+	offline    = &monitor.OfflineError{Since: midnight.Add(5 * time.Second)}
 )
 
 func after(seconds float64) time.Time {
