@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"failover-monitor/internal/config"
-	"failover-monitor/internal/fakesite"
+	"failover-monitor/internal/e2e/rig"
 )
 
 // twoSites is the least that loads.
@@ -415,7 +415,7 @@ func TestStatusRegexpMatchesFromTheStart(t *testing.T) {
 func TestBrokenCABundle(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ca.pem")
-	pem := fakesite.NewCA("Test CA").PEM
+	pem := rig.NewCA("Test CA").PEM
 	half := pem[:len(pem)/2]
 	for want, content := range map[string][]byte{
 		"CA_BUNDLE=\"" + path + "\": broken certificates in it: 1; they are not trusted": slices.Concat(half, []byte("\n"), pem),
@@ -437,7 +437,7 @@ func TestCABundle(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	bundle, ca := filepath.Join(dir, "ca.pem"), fakesite.NewCA("Test CA").PEM
+	bundle, ca := filepath.Join(dir, "ca.pem"), rig.NewCA("Test CA").PEM
 	if err := os.WriteFile(bundle, ca, 0o600); err != nil {
 		t.Fatal(err)
 	}

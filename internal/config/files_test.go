@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"failover-monitor/internal/config"
-	"failover-monitor/internal/fakesite"
+	"failover-monitor/internal/e2e/rig"
 )
 
 func write(t *testing.T, path string, content []byte) {
@@ -73,8 +73,8 @@ func deleted(t *testing.T, content []byte) (path string) {
 
 func TestDeletedFiles(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
-	cert, key := fakesite.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), "monitor"))
+	ca := rig.NewCA("Test CA")
+	cert, key := rig.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), "monitor"))
 	const want = " was replaced, and this container still has the old copy: mount its folder, not the file"
 	keyFile := filepath.Join(t.TempDir(), "key")
 	write(t, keyFile, []byte(key))
@@ -95,10 +95,10 @@ func TestDeletedFiles(t *testing.T) {
 // TestClientCertificate replaces certificate and key, and half of them.
 func TestClientCertificate(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	dir := t.TempDir()
 	p := config.Probing{ClientCert: filepath.Join(dir, "client.crt"), ClientKey: filepath.Join(dir, "client.key")}
-	issue := func(name string) (cert, key string) { return fakesite.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), name)) }
+	issue := func(name string) (cert, key string) { return rig.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), name)) }
 	for _, name := range []string{"monitor-1", "monitor-2"} {
 		cert, key := issue(name)
 		write(t, p.ClientCert, []byte(cert))
@@ -123,7 +123,7 @@ func TestClientCertificate(t *testing.T) {
 // trusted from then on. What cannot be used is an error, until it can.
 func TestCABundleIsReplaced(t *testing.T) {
 	t.Parallel()
-	old, renewed := fakesite.NewCA("Old CA"), fakesite.NewCA("New CA")
+	old, renewed := rig.NewCA("Old CA"), rig.NewCA("New CA")
 	for name, of := range map[string]func(file string) string{
 		"file":      func(file string) string { return file },
 		"directory": filepath.Dir,
@@ -133,7 +133,7 @@ func TestCABundleIsReplaced(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "ca.pem")
 			write(t, file, old.PEM)
 			bundle := load(t, twoSites("CA_BUNDLE="+of(file))...).Sites[0].Bundle
-			trusts := func(ca *fakesite.CA) bool {
+			trusts := func(ca *rig.CA) bool {
 				t.Helper()
 				pool, err := bundle.Pool()
 				if err != nil {
@@ -175,7 +175,7 @@ func TestCABundleIsReplaced(t *testing.T) {
 // TestCABundleOfOpenSSL has certificates under the other names that OpenSSL gives them.
 func TestCABundleOfOpenSSL(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	path := filepath.Join(t.TempDir(), "ca.pem")
 	for _, kind := range []string{"X509 CERTIFICATE", "TRUSTED CERTIFICATE"} {
 		write(t, path, bytes.ReplaceAll(ca.PEM, []byte("CERTIFICATE"), []byte(kind)))

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"failover-monitor/internal/config"
-	"failover-monitor/internal/fakesite"
+	"failover-monitor/internal/e2e/rig"
 )
 
 // FuzzLoad gives Load any environment, one variable a line: it may refuse it, and must not panic.
@@ -33,7 +33,7 @@ func FuzzLoad(f *testing.F) {
 // FuzzCABundle loads a CA bundle of any bytes: they hold a certificate, or are refused in words that do not
 // quote them.
 func FuzzCABundle(f *testing.F) {
-	ca := fakesite.NewCA("Test CA").PEM
+	ca := rig.NewCA("Test CA").PEM
 	f.Add(ca)
 	f.Add(append(ca, ca[:len(ca)/2]...))
 	f.Add(append([]byte("\ufeff"), ca...))

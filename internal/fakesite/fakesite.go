@@ -4,13 +4,11 @@ package fakesite
 
 import (
 	"bufio"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"sync"
-	"time"
 )
 
 // Behaviour is how a site treats one connection, which is closed when it returns.
@@ -118,36 +116,4 @@ func Respond(raw string) Behaviour {
 // Hang takes the request and never answers, until the other side goes away.
 func Hang(conn net.Conn) {
 	io.Copy(io.Discard, conn)
-}
-
-// Reset takes the request and tears the connection down.
-func Reset(conn net.Conn) {
-	conn.Read(make([]byte, 1))
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
-	}
-}
-
-// Drip answers with start and then adds piece again and again, with a pause in between.
-func Drip(start, piece string, pause time.Duration) Behaviour {
-	return func(conn net.Conn) {
-		Respond(start)(conn)
-		for {
-			if _, err := io.WriteString(conn, piece); err != nil {
-				return
-			}
-			time.Sleep(pause)
-		}
-	}
-}
-
-// TLS puts TLS around a behaviour.
-func TLS(config *tls.Config, behave Behaviour) Behaviour {
-	return func(conn net.Conn) {
-		secure := tls.Server(conn, config)
-		defer secure.Close()
-		if secure.Handshake() == nil {
-			behave(secure)
-		}
-	}
 }

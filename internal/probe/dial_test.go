@@ -32,7 +32,7 @@ func TestDialFirst(t *testing.T) {
 	well := site.Address()
 	_, port, _ := net.SplitHostPort(well)
 	deaf := func(host string) (address string, stop func()) {
-		address, stop, err := fakesite.Deaf(net.JoinHostPort(host, port))
+		address, stop, err := rig.Deaf(net.JoinHostPort(host, port))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 	"failover-monitor/internal/probe"
 )
@@ -69,7 +70,7 @@ func runWithin(t *testing.T, target probe.Target, limit time.Duration) probe.Res
 }
 
 // trust is a CA bundle.
-func trust(ca *fakesite.CA) func() (*x509.CertPool, error) {
+func trust(ca *rig.CA) func() (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca.PEM)
 	return func() (*x509.CertPool, error) { return pool, nil }
@@ -78,7 +79,7 @@ func trust(ca *fakesite.CA) func() (*x509.CertPool, error) {
 // refusing is an address that is taken, and where nobody listens.
 func refusing(t *testing.T) string {
 	t.Helper()
-	socket, address, err := fakesite.Bound()
+	socket, address, err := rig.Bound()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,14 +92,14 @@ const goAway = "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\x00\x00\x08\x07\x00\x0
 
 func TestReasons(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	trusted := trust(ca)
 	secure := func(cert tls.Certificate) fakesite.Behaviour {
-		return fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
+		return rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
 	}
 	acceptAny := func(t *probe.Target) { t.Accept = func(int) bool { return true } }
 	switching := func(conn net.Conn) { // and goes on for ever
-		fakesite.Drip("HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n", "x", 50*time.Millisecond)(conn)
+		rig.Drip("HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n", "x", 50*time.Millisecond)(conn)
 	}
 	tomorrow, lastYear := time.Now().AddDate(0, 0, 1), time.Date(2025, 3, 9, 0, 0, 0, 0, time.UTC)
 	ok := "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
@@ -118,14 +119,14 @@ func TestReasons(t *testing.T) {
 		"101":            {url: "http://" + site(t, switching), reason: probe.ReasonStatus, detail: "status 101", status: 101},
 		"101 is well":    {url: "http://" + site(t, switching), change: acceptAny, status: 101},
 		"refused":        {url: "http://" + refusing(t), reason: probe.ReasonRefused, detail: "connection refused, connecting to ADDR"},
-		"reset":          {url: "http://" + site(t, fakesite.Reset), reason: probe.ReasonReset, detail: "connection reset, waiting for an answer from ADDR"},
+		"reset":          {url: "http://" + site(t, rig.Reset), reason: probe.ReasonReset, detail: "connection reset, waiting for an answer from ADDR"},
 		"hang":           {url: "http://" + site(t, fakesite.Hang), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still waiting for an answer from ADDR"},
 		"hang in TLS":    {url: "https://" + site(t, fakesite.Hang), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still in the TLS handshake with ADDR"},
-		"slow headers":   {url: "http://" + site(t, fakesite.Drip("HTTP/1.1 200 OK\r\n", "X-A: b\r\n", 50*time.Millisecond)), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still reading the headers from ADDR"},
-		"slow body":      {url: "http://" + site(t, fakesite.Drip(ok, "x", 50*time.Millisecond)), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still reading the body from ADDR", status: 200},
-		"slow bad body":  {url: "http://" + site(t, fakesite.Drip(strings.Replace(ok, "200", "500", 1), "x", 50*time.Millisecond)), reason: probe.ReasonStatus, detail: "status 500", status: 500},
-		"endless body":   {url: "http://" + site(t, fakesite.Drip("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 4096), 0)), status: 200},
-		"endless head":   {url: "http://" + site(t, fakesite.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0)), reason: probe.ReasonProtocol, detail: "more than 262144 bytes of headers, reading the headers from ADDR"},
+		"slow headers":   {url: "http://" + site(t, rig.Drip("HTTP/1.1 200 OK\r\n", "X-A: b\r\n", 50*time.Millisecond)), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still reading the headers from ADDR"},
+		"slow body":      {url: "http://" + site(t, rig.Drip(ok, "x", 50*time.Millisecond)), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still reading the body from ADDR", status: 200},
+		"slow bad body":  {url: "http://" + site(t, rig.Drip(strings.Replace(ok, "200", "500", 1), "x", 50*time.Millisecond)), reason: probe.ReasonStatus, detail: "status 500", status: 500},
+		"endless body":   {url: "http://" + site(t, rig.Drip("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 4096), 0)), status: 200},
+		"endless head":   {url: "http://" + site(t, rig.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0)), reason: probe.ReasonProtocol, detail: "more than 262144 bytes of headers, reading the headers from ADDR"},
 		"much head":      {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("x", 300<<10)+"\r\n\r\n")), reason: probe.ReasonProtocol, detail: "more than 262144 bytes of headers, reading the headers from ADDR"},
 		"cut body":       {url: "http://" + site(t, fakesite.Respond(ok+"x")), reason: probe.ReasonProtocol, detail: "the body breaks off", status: 200},
 		"bad chunk":      {url: "http://" + site(t, fakesite.Respond("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), reason: probe.ReasonProtocol, detail: "the body has a bad chunk", status: 200},
@@ -159,9 +160,9 @@ func TestReasons(t *testing.T) {
 		"SSH on TLS": {url: "https://" + site(t, func(conn net.Conn) { io.WriteString(conn, "SSH-2.0-OpenSSH_9.2\r\n"); fakesite.Hang(conn) }),
 			reason: probe.ReasonTLS, detail: "the URL says https, and no TLS is spoken there"},
 		"no TLS": {url: "https://" + site(t, fakesite.Respond("")), reason: probe.ReasonTLS, detail: "TLS handshake failed: EOF"},
-		"HTTP/2 on TLS": {url: "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, NextProtos: []string{"h2"}}, fakesite.Respond(goAway))),
+		"HTTP/2 on TLS": {url: "https://" + site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, NextProtos: []string{"h2"}}, fakesite.Respond(goAway))),
 			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonProtocol, detail: "the answer is not HTTP/1.1 (its first line), reading the headers from ADDR"},
-		"wants client certificate": {url: "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, ClientAuth: tls.RequireAnyClientCert}, fakesite.Hang)),
+		"wants client certificate": {url: "https://" + site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, ClientAuth: tls.RequireAnyClientCert}, fakesite.Hang)),
 			change: func(t *probe.Target) { t.RootCAs = trusted }, reason: probe.ReasonTLS, detail: "TLS handshake failed: remote error: tls: certificate required"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -370,11 +371,11 @@ func TestOneConnectionForEachProbe(t *testing.T) {
 // is a reset or broken HTTP, and neither unreachable nor TLS.
 func TestClosesAtOnce(t *testing.T) {
 	t.Parallel()
-	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+	cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
 	for name, url := range map[string]string{
 		"accepts":         "http://" + site(t, func(net.Conn) {}),
 		"speaks first":    "http://" + site(t, func(conn net.Conn) { io.WriteString(conn, "SSH-2.0-OpenSSH_9.2\r\n") }),
-		"shakes hands":    "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, func(net.Conn) {})),
+		"shakes hands":    "https://" + site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, func(net.Conn) {})),
 		"hangs, and then": "http://" + site(t, func(conn net.Conn) { conn.Read(make([]byte, 1)) }),
 	} {
 		target := target(t, url)
@@ -392,9 +393,9 @@ func TestClosesAtOnce(t *testing.T) {
 // TestCertificateNames are a peer's words: they reach a terminal only in quotes.
 func TestCertificateNames(t *testing.T) {
 	t.Parallel()
-	cert, pem := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "\x1b[31mevil")
-	target := target(t, "https://"+site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))))
-	target.RootCAs = trust(&fakesite.CA{PEM: pem})
+	cert, pem := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "\x1b[31mevil")
+	target := target(t, "https://"+site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))))
+	target.RootCAs = trust(&rig.CA{PEM: pem})
 	if got := run(t, target); got.Up || strings.Contains(got.Detail, "\x1b") {
 		t.Errorf("got %q %q", got.Reason, got.Detail)
 	}
@@ -471,16 +472,16 @@ func TestEchoKeepsSecrets(t *testing.T) {
 		})
 	}
 	// And a certificate that has it in its names, a host that it redirects to, and answers for it.
-	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "geheim.example.com")
+	cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "geheim.example.com")
 	elsewhere := handler(t, func(http.ResponseWriter, *http.Request) {})
 	for name, behave := range map[string]fakesite.Behaviour{
-		"certificate": fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)),
+		"certificate": rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)),
 		"redirect":    fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: " + strings.Replace(elsewhere, "127.0.0.1", "GEHEIM.127.0.0.1", 1) + "\r\n\r\n"),
 	} {
 		target := target(t, "http://"+site(t, behave))
 		if name == "certificate" {
 			target.URL.Scheme = "https"
-			target.RootCAs = trust(&fakesite.CA{PEM: nil})
+			target.RootCAs = trust(&rig.CA{PEM: nil})
 		}
 		target.HeaderKey, target.HeaderVal = "X-Token", text("geheim")
 		if got := run(t, target); got.Up || strings.Contains(strings.ToLower(got.Detail+got.RedirectedTo), "geheim") || !strings.Contains(got.Detail, "***") {
@@ -493,10 +494,10 @@ func TestEchoKeepsSecrets(t *testing.T) {
 // the site's own, not that of where it redirects to.
 func TestCertificateExpiry(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	lastYear, nextYear := time.Date(2025, 3, 9, 0, 0, 0, 0, time.UTC), time.Date(2099, 3, 9, 0, 0, 0, 0, time.UTC)
 	secure := func(notAfter time.Time, behave fakesite.Behaviour) string {
-		return "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(notAfter, "127.0.0.1")}}, behave))
+		return "https://" + site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(notAfter, "127.0.0.1")}}, behave))
 	}
 	away := secure(nextYear, fakesite.Answer(200))
 	for name, c := range map[string]struct {
@@ -523,8 +524,8 @@ func TestCertificateExpiry(t *testing.T) {
 
 func TestSteps(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
-	address := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 1), "localhost")}}, fakesite.Answer(200)))
+	ca := rig.NewCA("Test CA")
+	address := site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 1), "localhost")}}, fakesite.Answer(200)))
 	target := target(t, "https://"+strings.Replace(address, "127.0.0.1", "localhost", 1))
 	target.SkipVerify = true
 	got := run(t, target)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 	"failover-monitor/internal/probe"
 )
@@ -40,7 +41,7 @@ func TestExpectBody(t *testing.T) {
 // TestClientCertificate shows it to the site that asks, as it is at that time, and to no other.
 func TestClientCertificate(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	clients := x509.NewCertPool()
 	clients.AppendCertsFromPEM(ca.PEM)
 	tomorrow := time.Now().AddDate(0, 0, 1)
@@ -53,7 +54,7 @@ func TestClientCertificate(t *testing.T) {
 				}
 				return nil
 			}}
-		return "https://" + site(t, fakesite.TLS(config, fakesite.Respond(raw)))
+		return "https://" + site(t, rig.TLS(config, fakesite.Respond(raw)))
 	}
 	away := listen(&awayName, tls.RequestClientCert, "HTTP/1.1 200 OK\r\n\r\n")
 	target := target(t, listen(&name, tls.RequireAndVerifyClientCert, "HTTP/1.1 302 Found\r\nLocation: "+away+"\r\n\r\n"))
@@ -81,11 +82,11 @@ func TestClientCertificate(t *testing.T) {
 
 func TestServerName(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	trusted := trust(ca)
 	tomorrow := time.Now().AddDate(0, 0, 1)
 	secure := func(behave fakesite.Behaviour, names ...string) string {
-		return "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, names...)}}, behave))
+		return "https://" + site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, names...)}}, behave))
 	}
 	away := secure(fakesite.Answer(200), "127.0.0.1") // another host, with a name of its own
 	home := secure(fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+away+"\r\n\r\n"), "app.example.com")

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 	"failover-monitor/internal/probe"
 )
@@ -23,8 +24,8 @@ const rounds = 7
 // sites serves a plain and a TLS site on loopback, in a process of their own, and prints their addresses
 // and the certificate of their authority.
 func sites() error {
-	ca := fakesite.NewCA("bench")
-	secure := fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}, fakesite.Respond(okAnswer))
+	ca := rig.NewCA("bench")
+	secure := rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}, fakesite.Respond(okAnswer))
 	for _, behave := range []fakesite.Behaviour{fakesite.Respond(okAnswer), secure} {
 		site, err := fakesite.Start("127.0.0.1:0", behave)
 		if err != nil {

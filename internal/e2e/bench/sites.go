@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -32,10 +33,10 @@ func startMany(n int, secure bool) (m *many, err error) {
 	m = &many{arrivals: make([][]time.Time, n)}
 	behave := m.answer
 	if secure {
-		ca := fakesite.NewCA("bench")
+		ca := rig.NewCA("bench")
 		m.ca = ca.PEM
 		certificate := ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")
-		behave = fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}}, m.answer)
+		behave = rig.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}}, m.answer)
 	}
 	m.server, err = fakesite.Start("127.0.0.1:0", behave)
 	return m, err

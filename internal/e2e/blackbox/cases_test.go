@@ -24,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -65,7 +66,7 @@ func (f found) reason() string { return strings.Fields(f.row)[2] }
 // secured is a site with TLS.
 func secured(t *testing.T, config *tls.Config, behave fakesite.Behaviour) string {
 	t.Helper()
-	return "https://" + site(t, fakesite.TLS(config, behave))
+	return "https://" + site(t, rig.TLS(config, behave))
 }
 
 // proxied answers as a proxy does: plain requests by a handler, and tunnels to one TLS site.
@@ -115,7 +116,7 @@ func gzipped(text, behind string) string {
 // negativeSerial is a self-signed certificate for 127.0.0.1 whose serial number is negative, as some appliances make them.
 func negativeSerial(t *testing.T) (tls.Certificate, []byte) {
 	t.Helper()
-	issued, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+	issued, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
 	key := issued.PrivateKey.(*ecdsa.PrivateKey)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(0x7e), Subject: pkix.Name{CommonName: "appliance"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
@@ -189,7 +190,7 @@ func atOnce(conn net.Conn) {
 
 func TestWellAndCalledDown(t *testing.T) {
 	t.Parallel()
-	selfSigned, selfSignedPEM := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1", "name.test")
+	selfSigned, selfSignedPEM := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1", "name.test")
 	ecdsaOnly := &tls.Config{Certificates: []tls.Certificate{selfSigned}}
 	oneSuite := func(cert tls.Certificate, suite uint16) *tls.Config {
 		return &tls.Config{Certificates: []tls.Certificate{cert}, CipherSuites: []uint16{suite}, MaxVersion: tls.VersionTLS12}
@@ -204,7 +205,7 @@ func TestWellAndCalledDown(t *testing.T) {
 	negative, negativePEM := negativeSerial(t)
 	noVerify := "VERIFY_TLS=false"
 	upgrade := func(t *testing.T, like func(*http.Request) bool) []string {
-		tlsSite := site(t, fakesite.TLS(ecdsaOnly, func(conn net.Conn) {
+		tlsSite := site(t, rig.TLS(ecdsaOnly, func(conn net.Conn) {
 			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil && like(r) {
 				io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
 			} else {
@@ -260,7 +261,7 @@ func TestWellAndCalledDown(t *testing.T) {
 		"A2 the host of the settings":  {url: plain(when(func(r *http.Request) bool { return r.Host == "App.test:80" })), environ: []string{"EXTRA_HEADER_KEY=Host", "EXTRA_HEADER_VAL=App.test:80"}},
 		"A3 a trailing dot":            {fixed: "http://name.test.:8443/", more: host("name.test:8443")},
 		"A3 a trailing dot and TLS": {fixed: "https://NAME.test.:8443/", environ: []string{"CA_BUNDLE=" + file(t, "ca.pem", selfSignedPEM)}, more: func(t *testing.T) []string {
-			return proxied(t, nil, site(t, fakesite.TLS(ecdsaOnly, fakesite.Answer(200))))
+			return proxied(t, nil, site(t, rig.TLS(ecdsaOnly, fakesite.Answer(200))))
 		}},
 		"A5 an upgrade with a password": {fixed: "http://user:pw@name.test/", more: func(t *testing.T) []string { return upgrade(t, hasPassword) }},
 		"A5 an upgrade with a header": {fixed: "http://name.test:80/", environ: []string{"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=t"}, more: func(t *testing.T) []string {
@@ -280,7 +281,7 @@ func TestWellAndCalledDown(t *testing.T) {
 		"A8 ECDHE-RSA-DES-CBC3-SHA":           {url: tlsURL(oneSuite(rsaCert, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA), fakesite.Answer(200)), environ: []string{noVerify}},
 		"A8 AES128-GCM-SHA256":                {url: tlsURL(oneSuite(rsaCert, tls.TLS_RSA_WITH_AES_128_GCM_SHA256), fakesite.Answer(200)), environ: []string{noVerify}},
 		"A9 wants ALPN":                       {url: tlsURL(withALPN, fakesite.Answer(200)), environ: []string{noVerify}},
-		"A10 a ClientHello of one segment":    {url: raw2https(oneSegment(fakesite.TLS(ecdsaOnly, fakesite.Answer(200)))), environ: []string{noVerify}},
+		"A10 a ClientHello of one segment":    {url: raw2https(oneSegment(rig.TLS(ecdsaOnly, fakesite.Answer(200)))), environ: []string{noVerify}},
 		"A12 a negative serial number":        {url: tlsURL(&tls.Config{Certificates: []tls.Certificate{negative}}, fakesite.Answer(200)), environ: []string{"CA_BUNDLE=" + file(t, "negative.pem", negativePEM)}},
 		"A12 the same, unverified":            {url: tlsURL(&tls.Config{Certificates: []tls.Certificate{negative}}, fakesite.Answer(200)), environ: []string{noVerify}},
 		"A13 bytes behind gzip":               {url: raw(fakesite.Respond(gzipped("ok", "\r\n")))},
@@ -345,11 +346,11 @@ func raggedEnd(config *tls.Config) func(*testing.T) string {
 
 func TestDeadAndCalledUp(t *testing.T) {
 	t.Parallel()
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	wants := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
 	}
-	clientCert, clientKey := fakesite.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), "monitor"))
+	clientCert, clientKey := rig.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), "monitor"))
 	asksForCert := &tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1")}, ClientAuth: tls.RequestClientCert}
 	askedFor := []string{"VERIFY_TLS=false", "CLIENT_CERT_FILE=" + file(t, "crt", []byte(clientCert)), "CLIENT_KEY_FILE=" + file(t, "key", []byte(clientKey))}
 	token := []string{"EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL=Bearer x"}
@@ -412,15 +413,15 @@ func TestDeletedToken(t *testing.T) {
 func TestMisleadingWords(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	root := fakesite.NewCA("Corp Root")
-	expired := fakesite.NewCAUntil("Old Root", time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
-	rekeyed := fakesite.NewCA("Corp Root")
-	mayNotSign := fakesite.NewNoCA("Weak Root")
-	shows := func(ca *fakesite.CA) func(*testing.T) string {
+	root := rig.NewCA("Corp Root")
+	expired := rig.NewCAUntil("Old Root", time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
+	rekeyed := rig.NewCA("Corp Root")
+	mayNotSign := rig.NewNoCA("Weak Root")
+	shows := func(ca *rig.CA) func(*testing.T) string {
 		config := &tls.Config{Certificates: []tls.Certificate{ca.Issue(now.AddDate(0, 0, 1), "127.0.0.1")}}
 		return func(t *testing.T) string { return secured(t, config, fakesite.Answer(200)) }
 	}
-	trusts := func(ca *fakesite.CA) []string { return []string{"CA_BUNDLE=" + file(t, "ca.pem", ca.PEM)} }
+	trusts := func(ca *rig.CA) []string { return []string{"CA_BUNDLE=" + file(t, "ca.pem", ca.PEM)} }
 	after := func(url func(*testing.T) string) func(*testing.T) string {
 		return func(t *testing.T) string { return "http://" + redirect(t, url(t)) }
 	}

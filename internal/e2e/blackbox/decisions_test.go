@@ -63,8 +63,8 @@ func TestThreeSites(t *testing.T) {
 	t.Parallel()
 	var seenA requests
 	b := rig.Site(t, fakesite.Answer(200))
-	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "other.example")
-	c := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
+	cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "other.example")
+	c := site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
 	m := start(t, "SITE_A_HEALTH_URL=http://"+web(t, seenA.handler), "SITE_B_HEALTH_URL=http://"+b.Address(), "SITE_EU_WEST_HEALTH_URL=https://"+c,
 		"CACHE_TTL_SEC=0.3", "RETRY_INTERVAL_SEC=0.1", "EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=for-all", "SITE_A_EXTRA_HEADER_VAL=for-a",
 		"SITE_EU_WEST_VERIFY_TLS=false", "SITE_B_FAILURE_THRESHOLD=3", "SITE_B_SUCCESS_THRESHOLD=2")
@@ -164,7 +164,7 @@ func TestWitnessBehindProxy(t *testing.T) {
 // TestInspectedWitness has a proxy that answers by itself what should have been the witness', within TLS.
 func TestInspectedWitness(t *testing.T) {
 	t.Parallel()
-	certificate := fakesite.NewCA("the proxy's").Issue(time.Now().AddDate(0, 0, 1), "witness.test")
+	certificate := rig.NewCA("the proxy's").Issue(time.Now().AddDate(0, 0, 1), "witness.test")
 	proxy := web(t, func(w http.ResponseWriter, _ *http.Request) { // CONNECT
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {

@@ -299,7 +299,7 @@ func TestNothingSecret(t *testing.T) {
 	said := ""
 	for _, path := range []string{"/metric/site-a", "/metric/site-b", "/healthz", "/status", "/metrics", "/", "/nothing"} {
 		for _, password := range []string{"geheim", "geheimer"} {
-			code, body, _, err := guarded{monitor: m, ca: fakesite.NewCA("none")}.ask(t, path, visitor{password: password})
+			code, body, _, err := guarded{monitor: m, ca: rig.NewCA("none")}.ask(t, path, visitor{password: password})
 			if err != nil || (code == http.StatusUnauthorized) != (password != "geheim") {
 				t.Errorf("%s: %d %v", path, code, err)
 			}

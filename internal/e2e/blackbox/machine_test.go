@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -60,10 +61,10 @@ func TestPauses(t *testing.T) {
 // TestStarved gives the monitor next to no CPU, with many TLS sites: it stops and goes on all the time. It runs beside no
 // other test, which would take even that.
 func TestStarved(t *testing.T) {
-	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+	cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
 	environ := []string{"VERIFY_TLS=false", "CACHE_TTL_SEC=1", "PROBE_TIMEOUT_SEC=1", "FAILURE_THRESHOLD=1"}
 	for i := range 50 {
-		environ = append(environ, fmt.Sprintf("SITE_%d_HEALTH_URL=https://%s", i, site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))))
+		environ = append(environ, fmt.Sprintf("SITE_%d_HEALTH_URL=https://%s", i, site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))))
 	}
 	m := start(t, environ...)
 	m.verdict(t, "site-49", "up")
@@ -102,10 +103,10 @@ func TestStarved(t *testing.T) {
 // TestCABundleReplaced replaces a running monitor's CA bundle, and then the site's certificate.
 func TestCABundleReplaced(t *testing.T) {
 	t.Parallel()
-	old, renewed := fakesite.NewCA("Old CA"), fakesite.NewCA("New CA")
+	old, renewed := rig.NewCA("Old CA"), rig.NewCA("New CA")
 	tomorrow := time.Now().AddDate(0, 0, 1)
 	var shown atomic.Pointer[tls.Certificate]
-	show := func(ca *fakesite.CA) {
+	show := func(ca *rig.CA) {
 		cert := ca.Issue(tomorrow, "127.0.0.1")
 		shown.Store(&cert)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -19,13 +20,13 @@ func TestSickSites(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 	tomorrow, lastMonth := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, -1, 0)
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	bundle := "CA_BUNDLE=" + file(t, "ca.pem", ca.PEM)
 	bundleDir := "CA_BUNDLE=" + strings.TrimSuffix(strings.TrimPrefix(bundle, "CA_BUNDLE="), "/ca.pem")
 	secure := func(t *testing.T, cert tls.Certificate) string {
-		return "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
+		return "https://" + site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
 	}
-	selfSigned, selfSignedPEM := fakesite.SelfSigned(tomorrow, "127.0.0.1")
+	selfSigned, selfSignedPEM := rig.SelfSigned(tomorrow, "127.0.0.1")
 	plain := func(behave fakesite.Behaviour) func(*testing.T) string {
 		return func(t *testing.T) string { return "http://" + site(t, behave) }
 	}
@@ -47,15 +48,15 @@ func TestSickSites(t *testing.T) {
 		{"503", plain(fakesite.Answer(503)), nil, "status"},
 		{"404 accepted", plain(fakesite.Answer(404)), []string{"ACCEPT_STATUS_REGEX=^(2..|404)$"}, ""},
 		{"refused", func(t *testing.T) string { address := bound(t); return "http://" + address }, nil, "refused"},
-		{"reset", plain(fakesite.Reset), nil, "reset"},
+		{"reset", plain(rig.Reset), nil, "reset"},
 		{"accepts and never answers", plain(fakesite.Hang), nil, "timeout"},
 		{"the same with TLS", func(t *testing.T) string { return "https://" + site(t, fakesite.Hang) }, nil, "timeout"},
 		{"SYN dropped", func(t *testing.T) string { return "http://" + synDropped(t) }, nil, "timeout"},
-		{"a byte of header at a time", plain(fakesite.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", 300*time.Millisecond)), nil, "timeout"},
-		{"a byte of body at a time", plain(fakesite.Drip(ok, "x", 300*time.Millisecond)), nil, "timeout"},
-		{"endless body", plain(fakesite.Drip("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 4096), 0)), nil, ""},
-		{"huge body", plain(fakesite.Drip("HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n", strings.Repeat("x", 4096), 0)), nil, ""},
-		{"endless header", plain(fakesite.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0)), nil, "protocol"},
+		{"a byte of header at a time", plain(rig.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", 300*time.Millisecond)), nil, "timeout"},
+		{"a byte of body at a time", plain(rig.Drip(ok, "x", 300*time.Millisecond)), nil, "timeout"},
+		{"endless body", plain(rig.Drip("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 4096), 0)), nil, ""},
+		{"huge body", plain(rig.Drip("HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n", strings.Repeat("x", 4096), 0)), nil, ""},
+		{"endless header", plain(rig.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0)), nil, "protocol"},
 		{"body cut off", plain(fakesite.Respond(ok + "x")), nil, "protocol"},
 		{"redirect loop", plain(fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n")), nil, "redirect"},
 		{"redirect to another host", func(t *testing.T) string {
@@ -65,7 +66,7 @@ func TestSickSites(t *testing.T) {
 			return "http://" + redirect(t, "http://"+strings.Replace(healthy(t), "127.0.0.1", "localhost", 1))
 		}, []string{"FOLLOW_REDIRECTS=same-host"}, "redirect"},
 		{"redirect from https to http", func(t *testing.T) string {
-			return "https://" + site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{selfSigned}},
+			return "https://" + site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{selfSigned}},
 				fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: http://"+healthy(t)+"\r\n\r\n")))
 		}, []string{"VERIFY_TLS=false"}, ""},
 		{"HEAD", plain(fakesite.Answer(200)), []string{"PROBE_METHOD=HEAD"}, ""},
@@ -116,10 +117,10 @@ func TestSickSites(t *testing.T) {
 // hundreds of times.
 func TestGoAway(t *testing.T) {
 	t.Parallel()
-	cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+	cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
 	const settings, goAway = "\x00\x00\x00\x04\x00\x00\x00\x00\x00", "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	var connections atomic.Int32
-	away := fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}}, func(conn net.Conn) {
+	away := rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}}, func(conn net.Conn) {
 		conn.Read(make([]byte, 4096))
 		fmt.Fprint(conn, settings+goAway)
 	})
@@ -150,8 +151,8 @@ func TestExtraHeaderStaysAtHome(t *testing.T) {
 				http.Redirect(w, r, awayURL, http.StatusFound)
 			})
 			downURL := "http://" + web(t, down.handler)
-			cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
-			secure := site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+downURL+"\r\n\r\n")))
+			cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+			secure := site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+downURL+"\r\n\r\n")))
 			m := start(t, "VERIFY_TLS=false", "EXTRA_HEADER_KEY="+key, "EXTRA_HEADER_VAL=Bearer geheim",
 				"SITE_A_HEALTH_URL=http://user:pw@"+homeAddress, "SITE_B_HEALTH_URL=https://user:pw@"+secure)
 			m.verdict(t, "site-a", "up")

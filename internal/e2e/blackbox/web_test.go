@@ -27,13 +27,13 @@ type guarded struct {
 	*monitor
 	environ []string
 	dir     string // of the web configuration and its certificates
-	ca      *fakesite.CA
+	ca      *rig.CA
 }
 
 // guard starts one, in front of a site that is up and one that is down.
 func guard(t *testing.T, webConfig string) guarded {
 	t.Helper()
-	g := guarded{dir: t.TempDir(), ca: fakesite.NewCA("Test CA")}
+	g := guarded{dir: t.TempDir(), ca: rig.NewCA("Test CA")}
 	g.install(t, "first.example.com")
 	g.write(t, "ca.pem", string(g.ca.PEM))
 	g.write(t, "web.yml", webConfig)
@@ -57,7 +57,7 @@ func (g guarded) write(t *testing.T, name, content string) {
 // install writes a new server certificate, which has this name beside its address.
 func (g guarded) install(t *testing.T, name string) {
 	t.Helper()
-	certificate, key := fakesite.PEM(g.ca.Issue(time.Now().AddDate(0, 0, 1), rig.Host().String(), name))
+	certificate, key := rig.PEM(g.ca.Issue(time.Now().AddDate(0, 0, 1), rig.Host().String(), name))
 	g.write(t, "server.crt", certificate)
 	g.write(t, "server.key", key)
 }
@@ -116,14 +116,14 @@ func TestWebConfig(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := guard(t, c.config)
-			issue := func(ca *fakesite.CA, until time.Time) visitor {
+			issue := func(ca *rig.CA, until time.Time) visitor {
 				issued := ca.Issue(until, "keda")
 				return visitor{certificate: &issued}
 			}
 			tomorrow, yesterday := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, 0, -1)
 			welcome, refused := c.wants(map[string]visitor{
 				"nobody": {}, "password": {password: "geheim"}, "wrong": {password: "falsch"},
-				"certificate": issue(g.ca, tomorrow), "expired": issue(g.ca, yesterday), "stranger": issue(fakesite.NewCA("Test CA"), tomorrow),
+				"certificate": issue(g.ca, tomorrow), "expired": issue(g.ca, yesterday), "stranger": issue(rig.NewCA("Test CA"), tomorrow),
 			})
 			if code, body, _, err := g.ask(t, "/metric/site-a", welcome); err != nil || code != 200 || body != "{\"value\":1}\n" {
 				t.Errorf("welcome: %d %q %v, want the value 1", code, body, err)
@@ -200,7 +200,7 @@ func TestLooserWebConfig(t *testing.T) {
 			t.Parallel()
 			g := guard(t, c.before)
 			g.write(t, "web.yml", c.after)
-			stranger := fakesite.NewCA("Test CA").Issue(time.Now().AddDate(0, 0, 1), "keda")
+			stranger := rig.NewCA("Test CA").Issue(time.Now().AddDate(0, 0, 1), "keda")
 			for _, v := range []visitor{{}, {password: "geheim"}, {password: "falsch"}, {certificate: &stranger}} {
 				if code, body, _, err := g.ask(t, "/metric/site-a", v); code != 500 && code != 401 && err == nil || strings.Contains(body, "value") {
 					t.Errorf("%+v: %d %q %v, want 500 or 401", v, code, body, err)

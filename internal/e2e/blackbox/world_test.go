@@ -36,7 +36,7 @@ func redirect(t *testing.T, to string) string {
 // bound is an address that is taken and does not listen: connections are refused.
 func bound(t *testing.T) (address string) {
 	t.Helper()
-	socket, address, err := fakesite.Bound()
+	socket, address, err := rig.Bound()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func bound(t *testing.T) (address string) {
 // synDropped is an address where connecting gets no answer at all.
 func synDropped(t *testing.T) string {
 	t.Helper()
-	address, stop, err := fakesite.Deaf("127.0.0.1:0")
+	address, stop, err := rig.Deaf("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,9 +124,9 @@ var states = []struct {
 }
 
 func up(t *testing.T) (*rig.Monitor, func()) {
-	authority := fakesite.NewCA("the site's")
+	authority := rig.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, 20).Add(time.Hour), "127.0.0.1")
-	a := rig.Site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
+	a := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
 	return pair(t, "https://"+a.Address(), plain(rig.Site(t, well)), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
@@ -156,9 +156,9 @@ func prober(t *testing.T) (*rig.Monitor, func()) {
 }
 
 func certificate(t *testing.T) (*rig.Monitor, func()) {
-	authority := fakesite.NewCA("the site's")
+	authority := rig.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, -3), "127.0.0.1")
-	b := rig.Site(t, fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
+	b := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
 	return pair(t, plain(rig.Site(t, well)), "https://"+b.Address(), "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 

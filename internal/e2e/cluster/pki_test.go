@@ -9,17 +9,17 @@ import (
 	"path/filepath"
 	"time"
 
-	"failover-monitor/internal/fakesite"
+	"failover-monitor/internal/e2e/rig"
 )
 
 // pki is a folder with one authority, certificates of it, and a token for everybody who logs in.
 type pki struct {
 	dir string
-	ca  *fakesite.CA
+	ca  *rig.CA
 }
 
 func newPKI(dir string) (*pki, error) {
-	p := &pki{dir, fakesite.NewCA("e2e")}
+	p := &pki{dir, rig.NewCA("e2e")}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"failover-monitor/internal/e2e/rig"
-	"failover-monitor/internal/fakesite"
 )
 
 // rigs start what the files of deploy/keda need.
@@ -61,7 +60,7 @@ func webConfig(t *testing.T, cert, key []byte, more string) (setting string) {
 }
 
 // certificate is one for the addresses of our monitors.
-func certificate(t *testing.T, ca *fakesite.CA) (cert, key []byte) {
+func certificate(t *testing.T, ca *rig.CA) (cert, key []byte) {
 	t.Helper()
 	cert, key, err := pemPair(ca.Issue(time.Now().AddDate(0, 0, 7), rig.Host().String()))
 	must(t, err)
@@ -86,7 +85,7 @@ func basicAuth(t *testing.T, site string) (*world, replacements) {
 }
 
 func clientCertificate(t *testing.T, site string) (*world, replacements) {
-	private := fakesite.NewCA("private")
+	private := rig.NewCA("private")
 	cert, key := certificate(t, private)
 	w := newWorld(t, site, webConfig(t, cert, key, fmt.Sprintf(
 		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n", file(t, "ca.crt", string(private.PEM)))))

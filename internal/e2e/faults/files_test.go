@@ -41,7 +41,7 @@ func fileFaults(t *testing.T) []fault {
 
 // halfReplaced replaces a client certificate, and its key only later.
 func halfReplaced() fault {
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(ca.PEM)
 	tomorrow := time.Now().AddDate(0, 0, 1)
@@ -50,7 +50,7 @@ func halfReplaced() fault {
 	return fault{
 		name: "client certificate is replaced before its key",
 		environ: func(s *scene) []string {
-			s.become(fakesite.TLS(&tls.Config{
+			s.become(rig.TLS(&tls.Config{
 				Certificates: []tls.Certificate{ca.Issue(tomorrow, rig.Host().String())}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted,
 			}, fakesite.Answer(200)))
 			return []string{"SITE_B_HEALTH_URL=https://" + s.b.Address(), "CA_BUNDLE=" + s.write("ca.pem", ca.PEM),

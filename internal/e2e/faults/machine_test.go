@@ -217,12 +217,12 @@ func filterIPv6() error {
 // oldClock sets the monitor's clock to before the program was made, as at a boot without a clock: no certificate is
 // valid yet.
 func oldClock(stepped string) fault {
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	f := clockStep(stepped, "clock says 1970, site has TLS", -50*365*24*time.Hour)
 	environ := f.environ
 	f.environ = func(s *scene) []string {
 		cert := ca.Issue(time.Now().AddDate(0, 0, 1), rig.Host().String())
-		s.become(fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
+		s.become(rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
 		return append(environ(s), recommended(s, "SITE_B_HEALTH_URL=https://"+s.b.Address(), "CA_BUNDLE="+s.write("ca.pem", ca.PEM))...)
 	}
 	f.lasts, f.sees, f.never = lifetime+confirmed+2*cacheTTL, expires, "1"
@@ -238,10 +238,10 @@ func TestAnswersBeforeItReads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cert, _ := fakesite.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+			cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
 			atOnce := fakesite.Behaviour(func(conn net.Conn) { fmt.Fprint(conn, "HTTP/1.0 200 OK\r\n\r\nok\n") })
 			if name == "https" {
-				atOnce = fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, atOnce)
+				atOnce = rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, atOnce)
 			}
 			for i := range 20 {
 				environ = append(environ, fmt.Sprintf("SITE_%d_HEALTH_URL=%s://%s", i, name, rig.Site(t, atOnce).Address()))

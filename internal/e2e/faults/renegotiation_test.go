@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"failover-monitor/internal/e2e/rig"
-	"failover-monitor/internal/fakesite"
 )
 
 // TestRenegotiation has a site renegotiate TLS 1.2 once the request is there, as Apache and IIS do where they ask for a
@@ -25,8 +24,8 @@ func TestRenegotiation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca := fakesite.NewCA("Test CA")
-	certificate, key := fakesite.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), rig.Host().String()))
+	ca := rig.NewCA("Test CA")
+	certificate, key := rig.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), rig.Host().String()))
 	for name, content := range map[string]string{"ca.pem": string(ca.PEM), "server.pem": certificate + key} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)

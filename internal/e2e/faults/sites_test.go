@@ -14,13 +14,13 @@ import (
 
 // siteFaults make site B sick, in ways that its peer must be told of.
 func siteFaults(t *testing.T) []fault {
-	ca := fakesite.NewCA("Test CA")
+	ca := rig.NewCA("Test CA")
 	tomorrow, lastMonth := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, -1, 0)
 	secure := func(cert tls.Certificate) fakesite.Behaviour {
-		return fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
+		return rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
 	}
 	host := rig.Host().String()
-	selfSigned, _ := fakesite.SelfSigned(tomorrow, host)
+	selfSigned, _ := rig.SelfSigned(tomorrow, host)
 	well := secure(ca.Issue(tomorrow, host))
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
@@ -29,11 +29,11 @@ func siteFaults(t *testing.T) []fault {
 		faults = append(faults, fault{name: name, begin: func(s *scene) { s.become(sick) }, end: (*scene).heal, sees: turns1})
 	}
 	plain("site accepts and never answers", fakesite.Hang)
-	plain("site tears connections down", fakesite.Reset)
+	plain("site tears connections down", rig.Reset)
 	plain("site answers 500", fakesite.Answer(500))
-	plain("site sends a byte of header at a time", fakesite.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", 100*time.Millisecond))
-	plain("site sends a byte of body at a time", fakesite.Drip(ok, "x", 100*time.Millisecond))
-	plain("site sends headers without end", fakesite.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0))
+	plain("site sends a byte of header at a time", rig.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", 100*time.Millisecond))
+	plain("site sends a byte of body at a time", rig.Drip(ok, "x", 100*time.Millisecond))
+	plain("site sends headers without end", rig.Drip("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("x", 4096)+"\r\n", 0))
 	plain("site breaks off its body", fakesite.Respond(ok+"x"))
 	plain("site redirects in a circle", fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"))
 	plain("site speaks something else than HTTP", fakesite.Respond("SSH-2.0-OpenSSH_9.2p1\r\n"))
@@ -81,7 +81,7 @@ func deafSite() fault {
 // deafen has nobody let in at an address, until it is told to stop.
 func (s *scene) deafen(address string) (stop func()) {
 	s.Helper()
-	_, stop, err := fakesite.Deaf(address)
+	_, stop, err := rig.Deaf(address)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -134,9 +135,9 @@ func TestSecrets(t *testing.T) {
 
 // TestPrivateCA is mounted as the README says.
 func TestPrivateCA(t *testing.T) {
-	ca := fakesite.NewCA("Our own CA")
+	ca := rig.NewCA("Our own CA")
 	cert := ca.Issue(time.Now().AddDate(0, 0, 20), gateway)
-	secure := fakesite.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(http.StatusOK))
+	secure := rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(http.StatusOK))
 	envFile := urls("https://"+site(t, secure).Address(), "https://"+site(t, secure).Address())
 
 	with, mount := envFile+"CA_BUNDLE=/etc/failover-monitor/ca.pem\n", "-v "+write(t, "my-ca.pem", string(ca.PEM))+":/etc/failover-monitor/ca.pem:ro"

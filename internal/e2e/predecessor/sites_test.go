@@ -113,8 +113,8 @@ func httpSites(t *testing.T) (sites []site) {
 	}
 	raw("answers before it reads", func(conn net.Conn) { io.WriteString(conn, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n") })
 	raw("hangs", fakesite.Hang)
-	raw("resets", fakesite.Reset)
-	raw("a byte of header at a time, without end", fakesite.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", timeout*time.Second/4))
+	raw("resets", rig.Reset)
+	raw("a byte of header at a time, without end", rig.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", timeout*time.Second/4))
 	raw("a byte of header at a time", dripThatEnds, differs(deadline, false))
 	add("refuses", "", func(s *site) {
 		closed := rig.Site(t, fakesite.Hang)

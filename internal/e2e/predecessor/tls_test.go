@@ -28,18 +28,18 @@ const (
 
 // tlsSites are odd in their certificates and handshakes.
 func tlsSites(t *testing.T) (sites []site) {
-	ca, expired, rekeyed := fakesite.NewCA("Corp Root"), fakesite.NewCAUntil("Old Root", time.Now().AddDate(0, 0, -1)), fakesite.NewCA("Corp Root")
-	bundle := func(ca *fakesite.CA) string { return file(t, "ca.pem", ca.PEM) }
+	ca, expired, rekeyed := rig.NewCA("Corp Root"), rig.NewCAUntil("Old Root", time.Now().AddDate(0, 0, -1)), rig.NewCA("Corp Root")
+	bundle := func(ca *rig.CA) string { return file(t, "ca.pem", ca.PEM) }
 	tomorrow := time.Now().AddDate(0, 0, 1)
 	shows := func(cert tls.Certificate, changes ...func(*tls.Config)) string {
 		config := &tls.Config{Certificates: []tls.Certificate{cert}}
 		for _, change := range changes {
 			change(config)
 		}
-		return "https://" + rig.Site(t, fakesite.TLS(config, fakesite.Answer(200))).Address()
+		return "https://" + rig.Site(t, rig.TLS(config, fakesite.Answer(200))).Address()
 	}
 	local := ca.Issue(tomorrow, "127.0.0.1")
-	selfSigned, selfSignedPEM := fakesite.SelfSigned(tomorrow, "127.0.0.1")
+	selfSigned, selfSignedPEM := rig.SelfSigned(tomorrow, "127.0.0.1")
 	suites := func(ids ...uint16) func(*tls.Config) {
 		return func(c *tls.Config) { c.CipherSuites, c.MaxVersion = ids, tls.VersionTLS12 }
 	}
@@ -54,7 +54,7 @@ func tlsSites(t *testing.T) (sites []site) {
 		}
 	}
 	bare := rsaCertificate(t, &x509.Certificate{Subject: pkix.Name{CommonName: "localhost"}})
-	barePEM, _ := fakesite.PEM(bare)
+	barePEM, _ := rig.PEM(bare)
 	return []site{
 		{name: "TLS of a private authority", url: shows(local), verify: bundle(ca)},
 		{name: "TLS of an unknown authority", url: shows(local)},
@@ -110,7 +110,7 @@ func rsaCertificate(t *testing.T, template *x509.Certificate) tls.Certificate {
 // openSSL is a site of OpenSSL's, for what Go's own server does not have.
 func openSSL(t *testing.T, cert tls.Certificate, args ...string) string {
 	t.Helper()
-	certificate, key := fakesite.PEM(cert)
+	certificate, key := rig.PEM(cert)
 	address := rig.FreeAddress(t)
 	server := exec.Command("openssl", append([]string{"s_server", "-accept", address, "-cert", file(t, "server.pem", []byte(certificate+key)), "-www", "-quiet"}, args...)...)
 	if err := server.Start(); err != nil {

@@ -1,4 +1,4 @@
-package fakesite
+package rig
 
 import (
 	"crypto/ecdsa"

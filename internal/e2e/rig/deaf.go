@@ -1,6 +1,6 @@
 //go:build unix
 
-package fakesite
+package rig
 
 import (
 	"errors"
