@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"errors"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -56,10 +57,12 @@ func (p Proxies) For() func(*url.URL) (*url.URL, error) {
 	proxies := httpproxy.Config{
 		HTTPProxy:  cmp.Or(p.HTTPProxy, p.AllProxy).reveal(),
 		HTTPSProxy: cmp.Or(p.HTTPSProxy, p.AllProxy).reveal(),
-		NoProxy:    p.NoProxy,
+		NoProxy:    leadingDots.ReplaceAllString(p.NoProxy, "$1"), // for most clients they change nothing; here they would leave out the domain itself
 	}
 	return proxies.ProxyFunc()
 }
+
+var leadingDots = regexp.MustCompile(`(^|,)\s*\.+`)
 
 // Supervisor is what systemd, or who stands in for it, tells a service: sd_notify(3), sd_listen_fds(3) and
 // sd_watchdog_enabled(3). These are no settings of a user's.

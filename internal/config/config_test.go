@@ -323,6 +323,9 @@ func TestPercent(t *testing.T) {
 		"http://b/?full=100%":       "http://b/?full=100%25",
 		"http://u:50%off@b/":        "http://u:50%25off@b/",
 		"http://u:50%25off@b/":      "http://u:50%25off@b/",
+		"http://a@b:p^|{}ä@b/x":     "http://a%40b:p%5E%7C%7B%7D%C3%A4@b/x", // what may not stand in a password
+		`http://u:"<>[\]@[::1]:80/`: "http://u:%22%3C%3E%5B%5C%5D@[::1]:80/",
+		"http://b/?at=x^@y":         "http://b/?at=x^@y",
 		"http://[fe80::1%eth0]/":    "http://[fe80::1%25eth0]/",
 		"http://b/a/../healthz/./x": "http://b/healthz/x",
 		"http://b/healthz/../":      "http://b/",
@@ -371,6 +374,8 @@ func TestProxies(t *testing.T) {
 			"HTTP_PROXY= HTTPS_PROXY=https://proxy ALL_PROXY=socks5h://proxy NO_PROXY=", ""},
 		{[]string{"HTTP_PROXY=http://one", "http_proxy=http://two"}, "http://two", "", "HTTP_PROXY=http://two HTTPS_PROXY= ALL_PROXY= NO_PROXY=", "HTTP_PROXY and http_proxy differ: http_proxy counts"},
 		{[]string{"HTTP_PROXY=http://proxy", "no_proxy=.example.com,10.0.0.0/8"}, "", "", "HTTP_PROXY=http://proxy HTTPS_PROXY= ALL_PROXY= NO_PROXY=.example.com,10.0.0.0/8", ""},
+		{[]string{"ALL_PROXY=http://proxy", "NO_PROXY=.x.example.com, .b.example.com"}, "", "", "HTTP_PROXY= HTTPS_PROXY= ALL_PROXY=http://proxy NO_PROXY=.x.example.com, .b.example.com", ""},
+		{[]string{"HTTP_PROXY=http://u:p^w@proxy"}, "http://u:p%5Ew@proxy", "", "HTTP_PROXY=http://***@proxy HTTPS_PROXY= ALL_PROXY= NO_PROXY=", ""},
 		{[]string{"HTTP_PROXY=http://proxy", "REQUEST_METHOD=GET"}, "http://proxy", "", "HTTP_PROXY=http://proxy HTTPS_PROXY= ALL_PROXY= NO_PROXY=", ""},
 	} {
 		cfg := load(t, twoSites(c.lines...)...)
@@ -418,7 +423,7 @@ func TestBrokenCABundle(t *testing.T) {
 	pem := rig.NewCA("Test CA").PEM
 	half := pem[:len(pem)/2]
 	for want, content := range map[string][]byte{
-		"CA_BUNDLE=\"" + path + "\": broken certificates in it: 1; they are not trusted": slices.Concat(half, []byte("\n"), pem),
+		"CA_BUNDLE=\"" + path + "\": certificates in it that cannot be read: 1; they are not trusted": slices.Concat(half, []byte("\n"), pem),
 		"": slices.Concat([]byte("\ufeff"), pem),
 	} {
 		if err := os.WriteFile(path, content, 0o600); err != nil {

@@ -2,12 +2,14 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,7 +93,7 @@ type CABundle struct {
 	mu     sync.Mutex
 	state  string // of the files, when they were read
 	pool   *x509.CertPool
-	broken int // certificates that could not be read
+	broken int // certificates that could not be read, and files that may not be
 }
 
 // Pool has the certificates of the bundle and of the system.
@@ -135,7 +137,7 @@ func (b *CABundle) files() (paths []string, state string, err error) {
 		}
 		paths = append(paths, path)
 		stat, _ := info.Sys().(*syscall.Stat_t)
-		state += fmt.Sprintln(path, info.ModTime().UnixNano(), info.Size(), stat.Ino, stat.Nlink)
+		state += fmt.Sprintln(path, info.ModTime().UnixNano(), info.Size(), info.Mode(), stat.Ino, stat.Nlink)
 	}
 	return paths, state, nil
 }
@@ -145,10 +147,16 @@ func (b *CABundle) load(files []string) (*x509.CertPool, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
+	var denied error
 	found := 0
 	b.broken = 0
 	for _, path := range files {
 		content, err := readFile(path, maxBundle)
+		if path != b.path && errors.Is(err, fs.ErrPermission) { // one of many in a directory
+			b.broken++
+			denied = err
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +167,7 @@ func (b *CABundle) load(files []string) (*x509.CertPool, error) {
 		}
 	}
 	if found == 0 {
-		return nil, errors.New("holds no certificate")
+		return nil, cmp.Or(denied, errors.New("holds no certificate"))
 	}
 	return pool, nil
 }

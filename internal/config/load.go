@@ -142,7 +142,7 @@ func (l *loader) bundle(prefix string, p Probing) *CABundle {
 			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files, that the monitor can see and read", name, path, errors.Unwrap(err))
 		}
 		if bundle.broken > 0 {
-			l.warn("%s=%q: broken certificates in it: %d; they are not trusted", name, path, bundle.broken)
+			l.warn("%s=%q: certificates in it that cannot be read: %d; they are not trusted", name, path, bundle.broken)
 		}
 		l.bundles[path] = bundle
 	}

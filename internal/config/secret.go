@@ -50,7 +50,7 @@ type URL struct{ secret *url.URL }
 
 // UnmarshalText reads an absolute http or https URL. Its error quotes the value only where that holds no secret.
 func (u *URL) UnmarshalText(text []byte) error {
-	parsed, err := url.Parse(escapePercent(string(text)))
+	parsed, err := parseURL(string(text))
 	if err != nil || !probeable(parsed) {
 		return fmt.Errorf("%s: want a URL such as https://site.example.com/healthz%s", quoteURL(string(text)), inPasswords(string(text)))
 	}
@@ -59,16 +59,24 @@ func (u *URL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-var percent = regexp.MustCompile("%([0-9A-Fa-f]{2})?")
+var (
+	percent     = regexp.MustCompile("%([0-9A-Fa-f]{2})?")
+	userinfo    = regexp.MustCompile("^[A-Za-z0-9+.-]+://[^/?#]*@")
+	notUserinfo = regexp.MustCompile("[^A-Za-z0-9._~!$&'()*+,;=:@/%-]") // RFC 3986, section 3.2.1
+)
 
-// escapePercent escapes a percent sign that begins no escape: it stands for itself, as for most clients.
-func escapePercent(text string) string {
-	return percent.ReplaceAllStringFunc(text, func(match string) string {
+// parseURL reads a URL as most clients do: a percent sign that begins no escape stands for itself, and so does
+// whatever [url.Parse] would refuse in a user or password.
+func parseURL(text string) (*url.URL, error) {
+	text = userinfo.ReplaceAllStringFunc(text, func(start string) string {
+		return notUserinfo.ReplaceAllStringFunc(start, url.PathEscape)
+	})
+	return url.Parse(percent.ReplaceAllStringFunc(text, func(match string) string {
 		if match == "%" {
 			return "%25"
 		}
 		return match
-	})
+	}))
 }
 
 // inPasswords says how to write what would end a user or password, if the URL may have one.
@@ -139,7 +147,7 @@ func (p *Proxy) UnmarshalText(text []byte) error {
 	if !strings.Contains(value, "/") {
 		value = "http://" + value
 	}
-	parsed, err := url.Parse(escapePercent(value))
+	parsed, err := parseURL(value)
 	if err != nil || !hasHost(parsed) || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, parsed.Scheme) {
 		return fmt.Errorf("%s: want a URL such as http://proxy.example.com:3128%s", quoteURL(string(text)), inPasswords(string(text)))
 	}

@@ -24,8 +24,11 @@ func (c *cookies) store(answer *http.Response) {
 	}
 	for _, line := range answer.Header["Set-Cookie"] {
 		pair, attributes, _ := strings.Cut(line, ";")
-		pair = strings.TrimSpace(pair)
-		name, _, _ := strings.Cut(pair, "=")
+		name, value, valued := strings.Cut(pair, "=")
+		pair = strings.TrimSpace(name)
+		if name = pair; valued {
+			pair += "=" + strings.TrimSpace(value)
+		}
 		standIn, err := http.ParseSetCookie("c" + hex.EncodeToString([]byte(name)) + "=" + strconv.Itoa(len(c.pairs)) + ";" + attributes)
 		if err == nil && pair != "" {
 			c.pairs = append(c.pairs, pair)

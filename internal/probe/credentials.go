@@ -61,6 +61,10 @@ func (c *client) carried() bool {
 	return c.trace.showedCert || slices.ContainsFunc(slices.Collect(maps.Keys(c.headers)), isCredential)
 }
 
+func refuses(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
 // statusFailure is an answer whose status is not accepted.
 func (c *client) statusFailure(resp *http.Response) error {
 	t := &c.trace
@@ -69,7 +73,7 @@ func (c *client) statusFailure(resp *http.Response) error {
 	if via := t.via(); via != "" {
 		detail += " from " + t.address + via
 	}
-	refused := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
+	refused := refuses(resp.StatusCode)
 	switch {
 	case refused && own && c.carried():
 		return failure{ReasonCredentials, detail + ": the site refuses the monitor's credentials"}

@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -47,80 +50,132 @@ func (d dialer) connect(ctx context.Context, t *trace, to *url.URL) (net.Conn, e
 	return conn, err
 }
 
-// lookup resolves a name. An error is the monitor's own fault where a name server was asked that
-// resolv.conf does not name: Go asks 127.0.0.1 and ::1 when it cannot read the file, or finds it empty
-// (somebody is just writing it), and keeps what it read for five seconds.
+// lookup resolves a name. An error is the monitor's own fault where a question could not be asked, and
+// where a name server was asked that resolv.conf does not name: Go asks 127.0.0.1 and ::1 when it cannot
+// read the file, or finds it empty (somebody is just writing it), and keeps what it read for five seconds.
 func (d dialer) lookup(ctx context.Context, host string) ([]net.IPAddr, error) {
-	asked := nameServers{dialer: d, began: time.Now()}
+	n := &nameServers{dialer: d, began: time.Now(), silent: make(map[string]bool)}
 	if deadline, ok := ctx.Deadline(); ok {
-		asked.budget = deadline.Sub(asked.began)
+		n.budget = deadline.Sub(n.began)
 	}
 	// A resolver of this probe's own: a shared one lets a lookup join another that is still under way,
 	// perhaps one that hangs.
-	resolver := net.Resolver{PreferGo: true, Dial: asked.dial}
+	resolver := net.Resolver{PreferGo: true, Dial: n.dial}
 	found, err := resolver.LookupIPAddr(ctx, host) // with their zones, unlike LookupNetIP
-	if err != nil && asked.unnamed() {
-		return nil, ownFault{errors.New("no name server is known: " + d.resolvConf + " names none of those that were asked")}
+	if err != nil {
+		if fault := n.fault(); fault != nil {
+			return nil, ownFault{fault}
+		}
 	}
 	return found, err
 }
 
-// nameServers connects one lookup to name servers. The resolver's goroutines call it, some of them
-// after the lookup has ended.
+// nameServers connects one lookup to name servers. The resolver's goroutines use it, some of them after the
+// lookup has ended.
 type nameServers struct {
 	dialer
 	began  time.Time
 	budget time.Duration // for the lookup and the rest of the probe; 0: no limit
 
-	mu    sync.Mutex
-	asked []string // host:port
+	mu     sync.Mutex
+	asked  []string        // host:port
+	silent map[string]bool // those that have let a question time out
+	failed error           // why a question could not be asked, by a fault of the machine's
 }
 
 // dial connects to a name server. The resolver alone would wait 5 s for an answer (resolv.conf(5),
-// timeout), also when only a packet was lost. So over UDP the first one that is asked has a third of
-// the probe's time, and later ones have until five sixths of it are over: some time is left to connect
-// where only the question for IPv6 addresses gets no answer.
+// timeout), also when only a packet was lost, and for each name of a search list anew. So over UDP the first
+// one that is asked has a third of the probe's time, and later ones have until five sixths of it are over:
+// some time is left to connect where only the question for IPv6 addresses gets no answer. One that was
+// silent is not asked again while there is another.
 func (n *nameServers) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	n.mu.Lock()
 	n.asked = append(n.asked, address)
+	silent := n.silent[address]
 	n.mu.Unlock()
-	conn, err := n.dialer.dial(ctx, network, address)
-	udp, ok := conn.(*net.UDPConn)
-	switch {
-	case !ok, n.budget == 0:
-		return conn, err
-	case time.Since(n.began) < n.budget/4:
-		return deadlineConn{udp, n.began.Add(n.budget / 3)}, nil
+	if silent && len(n.named()) > 1 {
+		return nil, errors.New("the name server " + address + " was silent before")
 	}
-	return deadlineConn{udp, n.began.Add(n.budget * 5 / 6)}, nil
+	conn, err := n.dialer.dial(ctx, network, address)
+	n.note(address, err)
+	udp, ok := conn.(*net.UDPConn)
+	if !ok {
+		return conn, err
+	}
+	asked := nameServerConn{UDPConn: udp, note: func(err error) { n.note(address, err) }}
+	switch {
+	case n.budget == 0:
+	case time.Since(n.began) < n.budget/4:
+		asked.latest = n.began.Add(n.budget / 3)
+	default:
+		asked.latest = n.began.Add(n.budget * 5 / 6)
+	}
+	return asked, nil
 }
 
-// unnamed is whether a name server was asked that resolv.conf does not name now.
-func (n *nameServers) unnamed() bool {
+// note takes what an error says of a name server, or of this machine: one that has no route to a name server,
+// or forbids to write to it, cannot blame the site.
+func (n *nameServers) note(address string, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	content, _ := os.ReadFile(n.resolvConf) // one that cannot be read names none
-	var named []string
-	for line := range strings.Lines(string(content)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "nameserver" {
-			named = append(named, net.JoinHostPort(fields[1], "53"))
-		}
+	switch {
+	case err == nil:
+	case isOwnFault(err), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENETUNREACH):
+		n.failed = fmt.Errorf("no name server can be asked: %w", err)
+	case isTimeout(err):
+		n.silent[address] = true
 	}
-	return slices.ContainsFunc(n.asked, func(a string) bool { return !slices.Contains(named, a) })
 }
 
-// deadlineConn is a UDP socket whose deadline is never after the latest.
-type deadlineConn struct {
+// fault is why a lookup has failed through no fault of a name server; nil if there is no such reason.
+func (n *nameServers) fault() error {
+	named := n.named()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if slices.ContainsFunc(n.asked, func(a string) bool { return !slices.Contains(named, a) }) {
+		return fmt.Errorf("no name server is known: %s does not name those that were asked", n.resolvConf)
+	}
+	return n.failed
+}
+
+// named are the name servers that resolv.conf names now; none if it cannot be read.
+func (n *nameServers) named() (servers []string) {
+	content, _ := os.ReadFile(n.resolvConf)
+	for line := range strings.Lines(string(content)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "nameserver" {
+			servers = append(servers, net.JoinHostPort(fields[1], "53"))
+		}
+	}
+	return servers
+}
+
+// nameServerConn is a UDP socket whose deadline is never after the latest, and whose errors are noted.
+type nameServerConn struct {
 	*net.UDPConn
-	latest time.Time
+	latest time.Time // zero: any
+	note   func(error)
 }
 
 // SetDeadline is [net.Conn]'s.
-func (c deadlineConn) SetDeadline(t time.Time) error {
-	if c.latest.Before(t) {
+func (c nameServerConn) SetDeadline(t time.Time) error {
+	if !c.latest.IsZero() && c.latest.Before(t) {
 		t = c.latest
 	}
 	return c.UDPConn.SetDeadline(t)
+}
+
+// Read is [net.Conn]'s.
+func (c nameServerConn) Read(p []byte) (int, error) {
+	size, err := c.UDPConn.Read(p)
+	c.note(err)
+	return size, err
+}
+
+// Write is [net.Conn]'s.
+func (c nameServerConn) Write(p []byte) (int, error) {
+	size, err := c.UDPConn.Write(p)
+	c.note(err)
+	return size, err
 }
 
 // attemptDelay is how long an address may be silent before the next one is tried beside it: 250 ms,
@@ -143,8 +198,8 @@ type attempt struct {
 
 // dialFirst connects to the addresses in turn, to the next one when one has failed or been silent for
 // the delay, and takes the first connection that it gets. It gives the address of that, or of the
-// attempt whose error counts: the first that is no fault of the monitor's own, or the first that is
-// still silent when ctx ends.
+// attempt whose error counts: one that the machine had no means for, or else the first that is no fault of
+// its own, or the first that is still silent when ctx ends.
 func (d dialer) dialFirst(ctx context.Context, addresses []string, delay time.Duration) (net.Conn, string, error) {
 	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx)) // whose errors are none of ours, such as the deadline
 	defer cancel()
@@ -175,19 +230,29 @@ func (d dialer) dialFirst(ctx context.Context, addresses []string, delay time.Du
 			failed = append(failed, a)
 		case <-silent:
 		case <-ctx.Done():
+			if i := slices.IndexFunc(failed, func(a attempt) bool { return isLack(a.err) }); i >= 0 {
+				return nil, failed[i].address, failed[i].err
+			}
 			return nil, firstSilent(addresses, failed), ctx.Err()
 		}
 	}
 	counts := slices.MinFunc(failed, func(a, b attempt) int {
-		if own := isOwnFault(a.err); own != isOwnFault(b.err) {
-			if own {
-				return 1
-			}
-			return -1
-		}
-		return a.order - b.order
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.order-b.order)
 	})
 	return nil, counts.address, counts.err
+}
+
+// rank is how much an attempt's error counts, the most first. One for lack of means says nothing about the
+// site, and the attempt might have succeeded; one for an address family that the machine does not have would
+// not.
+func (a attempt) rank() int {
+	switch {
+	case isLack(a.err):
+		return 0
+	case isOwnFault(a.err):
+		return 2
+	}
+	return 1
 }
 
 // firstSilent is the first address whose attempt has not failed.

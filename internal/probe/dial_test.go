@@ -46,11 +46,15 @@ func TestDialFirst(t *testing.T) {
 	late, stop := deaf("127.0.0.5")
 	time.AfterFunc(200*time.Millisecond, stop) // and refuses what is tried again a second after the first time
 	const noSocket = "a kind of address that the machine does not have"
+	const noFile = "an address for which there is no file descriptor"
 	d := newDialer()
 	direct := d.dial
 	d.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if address == noSocket {
+		switch address {
+		case noSocket:
 			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EAFNOSUPPORT)}
+		case noFile:
+			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EMFILE)}
 		}
 		return direct(ctx, network, address)
 	}
@@ -65,13 +69,16 @@ func TestDialFirst(t *testing.T) {
 		"two are silent":         {[]string{silent, another, well}, 50 * time.Millisecond, nil, well},
 		"one refuses":            {[]string{refusing, well}, time.Hour, nil, well},
 		"one is not asked":       {[]string{well, silent}, time.Hour, nil, well},
-		"all refuse":             {[]string{refusing, refusing}, time.Hour, isRefusal, refusing},
-		"the first, late":        {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefusal, late}, // the second is unreachable
+		"all refuse":             {[]string{refusing, refusing}, time.Hour, isRefused, refusing},
+		"the first, late":        {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefused, late}, // the second is unreachable
 		"all are silent":         {[]string{silent, another}, 50 * time.Millisecond, isTimeout, silent},
 		"the second is silent":   {[]string{refusing, another}, 50 * time.Millisecond, isTimeout, another},
 		"no IPv6, well":          {[]string{noSocket, well}, time.Hour, nil, well},
-		"no IPv6, and a refusal": {[]string{noSocket, refusing}, time.Hour, isRefusal, refusing},
+		"no IPv6, and a refusal": {[]string{noSocket, refusing}, time.Hour, isRefused, refusing},
 		"no IPv6 alone":          {[]string{noSocket, noSocket}, time.Hour, isOwnFault, noSocket},
+		"no file, and a refusal": {[]string{refusing, noFile}, time.Hour, isOwnFault, noFile},
+		"no file, well":          {[]string{noFile, well}, time.Hour, nil, well},
+		"no file, and silence":   {[]string{noFile, silent}, 50 * time.Millisecond, isOwnFault, noFile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +113,7 @@ func TestNameServerIsSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	n := &nameServers{dialer: newDialer(), began: time.Now(), budget: 600 * time.Millisecond}
+	n := &nameServers{dialer: newDialer(), began: time.Now(), budget: 600 * time.Millisecond, silent: map[string]bool{}}
 	for i, least := range []time.Duration{200 * time.Millisecond, 500 * time.Millisecond} {
 		conn, err := n.dial(t.Context(), "udp", server.LocalAddr().String())
 		if err != nil {
@@ -214,6 +221,58 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// TestNameServerCannotBeAsked has a machine that cannot ask its name servers: that is no answer of theirs.
+func TestNameServerCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	server := rig.StartNameServer(t, "127.0.0.1:0")
+	for name, c := range map[string]struct {
+		call  string
+		errno syscall.Errno
+		own   bool
+	}{
+		"no file descriptor": {"socket", syscall.EMFILE, true},
+		"no memory":          {"socket", syscall.EAGAIN, true},
+		"no route":           {"connect", syscall.ENETUNREACH, true},
+		"a firewall here":    {"connect", syscall.EPERM, true},
+		"nobody listens":     {"connect", syscall.ECONNREFUSED, false},
+	} {
+		d := lookupWith(t, server, machineNameServers(t)...)
+		d.dial = func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError(c.call, c.errno)}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		if _, err := d.lookup(ctx, "name.test."); err == nil || isOwnFault(err) != c.own {
+			t.Errorf("%s: %v, want a fault of the monitor's: %v", name, err, c.own)
+		}
+		cancel()
+	}
+}
+
+// TestSilentNameServerIsLeft has the first of two name servers silent: it is asked for one address family each, and not
+// again for every name of a search list.
+func TestSilentNameServerIsLeft(t *testing.T) {
+	t.Parallel()
+	server := rig.StartNameServer(t, "127.0.0.1:0")
+	n := &nameServers{dialer: lookupWith(t, server, "10.0.0.1", "10.0.0.2"), began: time.Now(), budget: time.Second, silent: map[string]bool{}}
+	conn, err := n.dial(t.Context(), "udp", "10.0.0.1:53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now())
+	if _, err := conn.Read(make([]byte, 1)); !isTimeout(err) {
+		t.Fatalf("%v, want a timeout", err)
+	}
+	if _, err := n.dial(t.Context(), "udp", "10.0.0.1:53"); err == nil {
+		t.Error("the silent one is asked again")
+	}
+	if other, err := n.dial(t.Context(), "udp", "10.0.0.2:53"); err != nil {
+		t.Errorf("the other one: %v", err)
+	} else {
+		other.Close()
+	}
+}
+
 // TestLookupsDoNotJoin has a lookup hang: the next one asks anew, and does not wait for the same answer.
 func TestLookupsDoNotJoin(t *testing.T) {
 	t.Parallel()
@@ -240,15 +299,17 @@ func TestLookupsDoNotJoin(t *testing.T) {
 	<-ended
 }
 
-func isRefusal(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // TestZone keeps the interface of a link-local address.
 func TestZone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := newDialer().connect(ctx, new(trace), &url.URL{Scheme: "http", Host: "[fe80::1%lo]:1"})
-	if err == nil || !strings.Contains(err.Error(), "[fe80::1%lo]:1") {
-		t.Errorf("error %v, want one about [fe80::1%%lo]:1", err)
+	for _, host := range []string{"[fe80::1%lo]:1", "[fe80::1%Wan]:1"} { // interfaces have names in both cases
+		_, err := newDialer().connect(ctx, new(trace), &url.URL{Scheme: "http", Host: host})
+		if err == nil || !strings.Contains(err.Error(), host) {
+			t.Errorf("error %v, want one about %s", err, host)
+		}
 	}
 }

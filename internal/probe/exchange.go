@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,8 +11,10 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +33,19 @@ const maxHeader = 256 << 10
 // answer of a server that does not wait for the request, such as xinetd or nc, would now and then be
 // "unsolicited". Here nothing is read before the request is written.
 func (c *client) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.roundTrip(req)
+	if err != nil || !c.mayHaveMissedCertificate(resp) {
+		return resp, err
+	}
+	c.newestTLS = tls.VersionTLS12
+	if again, err := c.roundTrip(req); err == nil {
+		resp.Body.Close()
+		return again, nil
+	}
+	return resp, nil
+}
+
+func (c *client) roundTrip(req *http.Request) (*http.Response, error) {
 	conn, err := c.open(req)
 	if err != nil {
 		return nil, err
@@ -53,8 +69,10 @@ type body struct {
 type connection struct {
 	net.Conn   // TLS over raw, or raw itself
 	raw        net.Conn
+	tls        *tls.ConnectionState // with the server itself; nil without TLS
 	release    func() bool
-	untilClose bool // whether the end of the connection is the end of the body
+	untilClose bool  // whether the end of the connection is the end of the body
+	broke      error // why the last Read failed
 }
 
 // Read takes a connection for ended that ends without TLS's own farewell, as OpenSSL's users do, or, in
@@ -65,6 +83,7 @@ func (c *connection) Read(p []byte) (int, error) {
 	if err == io.ErrUnexpectedEOF || c.untilClose && isClosed(err) {
 		err = io.EOF
 	}
+	c.broke = err
 	return n, err
 }
 
@@ -85,6 +104,7 @@ func (c *client) open(req *http.Request) (*connection, error) {
 		}
 		if c.proxy = via; via != nil {
 			t.proxy = net.JoinHostPort(address(via))
+			c.proxies = append(c.proxies, via)
 		}
 	}
 	raw, err := c.dial(ctx, req.URL)
@@ -156,6 +176,14 @@ func (c *client) secure(ctx context.Context, conn *connection, to *url.URL) erro
 	return c.handshake(conn, to)
 }
 
+// mayHaveMissedCertificate is whether a refusal may mean that the server wanted to ask for the client
+// certificate after the handshake, as Apache does where one path alone needs it. With TLS 1.3 Go cannot be
+// asked then; with TLS 1.2 it can.
+func (c *client) mayHaveMissedCertificate(resp *http.Response) bool {
+	return refuses(resp.StatusCode) && resp.TLS != nil && resp.TLS.Version == tls.VersionTLS13 &&
+		c.target.ClientCert != nil && !c.trace.showedCert && sameOrigin(resp.Request.URL, c.base)
+}
+
 // handshake puts TLS with the host of a URL on a connection.
 func (c *client) handshake(conn *connection, with *url.URL) error {
 	config, err := c.tlsConfig(with)
@@ -165,8 +193,12 @@ func (c *client) handshake(conn *connection, with *url.URL) error {
 	c.trace.begin(handshaking)
 	client := tls.Client(conn.Conn, config)
 	err = client.Handshake()
-	c.trace.handshake(client.ConnectionState(), err)
+	state := client.ConnectionState()
+	c.trace.handshake(state, err)
 	conn.Conn = client
+	if !c.trace.atProxy {
+		conn.tls = &state
+	}
 	return c.blameClock(err)
 }
 
@@ -179,12 +211,28 @@ func (c *client) tunnel(ctx context.Context, conn *connection, to *url.URL) erro
 	if err := req.Write(conn); err != nil {
 		return err
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxHeader)), req)
+	return c.readTunnelAnswer(textproto.NewReader(bufio.NewReader(io.LimitReader(conn, maxHeader))))
+}
+
+// readTunnelAnswer reads what a proxy says to CONNECT. Only the status counts; what its headers say, well or
+// ill, is not for us.
+func (c *client) readTunnelAnswer(lines *textproto.Reader) error {
+	first, err := lines.ReadLine()
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK {
-		return failure{ReasonUnreachable, fmt.Sprintf("the proxy %s answers %d to CONNECT", c.trace.proxy, resp.StatusCode)}
+	for rest := first; rest != ""; {
+		if rest, err = lines.ReadLine(); err != nil {
+			return err
+		}
+	}
+	version, status, _ := strings.Cut(first, " ")
+	code, err := strconv.Atoi(status[:min(3, len(status))])
+	switch {
+	case err != nil || !strings.HasPrefix(version, "HTTP/1."):
+		return failure{ReasonProtocol, fmt.Sprintf("the proxy %s does not answer CONNECT as HTTP/1.1 does", c.trace.proxy)}
+	case code != http.StatusOK:
+		return failure{ReasonUnreachable, fmt.Sprintf("the proxy %s answers %d to CONNECT", c.trace.proxy, code)}
 	}
 	return nil
 }
@@ -219,10 +267,13 @@ func (c *client) exchange(req *http.Request, conn *connection) (*http.Response, 
 		switch {
 		case err != nil && limited.N <= 0:
 			return nil, failure{ReasonProtocol, fmt.Sprintf("more than %d bytes of headers, %v", maxHeader, &c.trace)}
+		case err != nil && conn.broke != nil && conn.broke != io.EOF: // net/http complains of half a line, and not of why it is half
+			return nil, conn.broke
 		case err != nil:
 			return nil, err
 		case resp.StatusCode < 100 || resp.StatusCode > 199 || resp.StatusCode == http.StatusSwitchingProtocols:
 			limited.N = math.MaxInt64
+			resp.TLS = conn.tls
 			conn.untilClose = resp.ContentLength < 0 && resp.TransferEncoding == nil
 			if location := resp.Header.Get("Location"); location != "" {
 				resp.Header.Set("Location", escapePercent(location))
@@ -242,7 +293,7 @@ func (c *client) onWire(req *http.Request) *http.Request {
 		for key, values := range proxyAuth(c.proxy) {
 			out.Header[key] = values
 		}
-		out.URL = &url.URL{Scheme: "http", Opaque: "//" + hostHeader(req.URL) + req.URL.EscapedPath(), RawQuery: req.URL.RawQuery}
+		out.URL = &url.URL{Scheme: "http", Opaque: "//" + hostHeader(req.URL) + cmp.Or(req.URL.EscapedPath(), "/"), RawQuery: req.URL.RawQuery}
 	}
 	return &out
 }

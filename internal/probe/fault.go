@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -18,29 +17,27 @@ import (
 // use, a name server that it does not know.
 type ownFault struct{ error }
 
-// lacks are what the monitor's machine can be short of: file descriptors, memory, a port or an address
-// to connect from.
-var lacks = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
+// lacks are the errors of a machine that is short of something: file descriptors, memory, a port.
+var lacks = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EAGAIN}
+
+// isLack is whether the machine had no means.
+func isLack(err error) bool {
+	return slices.ContainsFunc(lacks, func(lack syscall.Errno) bool { return errors.Is(err, lack) })
+}
 
 // isOwnFault is whether no site can be blamed for an error. The machine may also refuse to make a
 // socket at all, as one without IPv6 does (EAFNOSUPPORT), or one whose seccomp filter forbids it (EPERM).
 func isOwnFault(err error) bool {
 	var (
-		own    ownFault
-		call   *os.SyscallError
-		lookup *net.DNSError // it keeps its cause as text alone
+		own   ownFault
+		call  *os.SyscallError
+		roots x509.SystemRootsError
 	)
 	switch {
-	case errors.As(err, &own):
-		return true
-	case errors.As(err, &call) && call.Syscall == "socket":
-		return true
-	case errors.As(err, &lookup) && strings.Contains(lookup.Err, ": socket: "):
+	case errors.As(err, &own), errors.As(err, &roots), isLack(err), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return true
 	}
-	return slices.ContainsFunc(lacks, func(lack syscall.Errno) bool {
-		return errors.Is(err, lack) || lookup != nil && strings.HasSuffix(lookup.Err, lack.Error())
-	})
+	return errors.As(err, &call) && call.Syscall == "socket"
 }
 
 // blameClock takes a certificate that is not valid today for the monitor's own fault while its clock is

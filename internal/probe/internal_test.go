@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -58,8 +59,7 @@ func TestOwnFault(t *testing.T) {
 		{dial(syscall.EAFNOSUPPORT), true},
 		{dial(syscall.EPERM), true},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EPERM)}, false},
-		{&net.DNSError{Err: "dial udp [::1]:53: socket: operation not permitted"}, true},
-		{fmt.Errorf("x: %w", &net.DNSError{Err: "dial udp 10.0.0.1:53: socket: too many open files"}), true},
+		{fmt.Errorf("x: %w", x509.SystemRootsError{}), true},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, false},
 		{&net.DNSError{Err: "no such host"}, false},
 		{errors.New("x"), false},
@@ -140,12 +140,16 @@ func TestMask(t *testing.T) {
 	t.Parallel()
 	from, _ := url.Parse("https://operator:pass%2Fword@site/?key=a%20b%20c&short=x")
 	proxy, _ := url.Parse("http://u:through@proxy")
-	headers := http.Header{"X-Token": {`Bearer to"ken+1`}, "Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("operator:pass/word"))}, "Host": {"app.example.com"}}
-	m := newMasker(headers, from, proxy)
+	another, _ := url.Parse("http://u:throughout@proxy")
+	headers := http.Header{"X-Token": {`Bearer to"ken+1`}, "Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("operator:pass/word"))},
+		"Host": {"app.example.com"}, "Cookie": {"session=5e55i0n; id=none"}, "X-Word": {"connecting"}}
+	m := newMasker(headers, from, []*url.URL{proxy, another})
 	for text, want := range map[string]string{
 		`says Bearer to"ken+1!`: "says ***!", `says "to\"ken+1"`: `says "***"`, "TO\"KEN+1.example.com": "***.example.com", "to%22ken%2B1": "***",
 		"pass/word": "***", "pass%2Fword": "***", "b3BlcmF0b3I6cGFzcy93b3Jk": "***", "operator": "***",
 		"key=a%20b%20c&short=x": "***", "a b c": "***", "through": "***", "app.example.com": "app.example.com",
+		"throughout": "***", base64.StdEncoding.EncodeToString([]byte("u:throughout")): "***", // the longer one whole
+		"the cookie 5e55i0n": "the cookie ***", "still connecting to": "still connecting to",
 		"Bearer, Basic, x, u":  "Bearer, Basic, x, u", // words that are no secrets, or too short for one
 		"\x1b[31m\u202e\u009b": `\x1b[31m\u202e\u009b`, "ä\n": `ä\n`,
 	} {

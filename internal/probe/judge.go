@@ -50,7 +50,7 @@ func (c *client) matchBody(resp *http.Response) error {
 	text := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	if !c.target.ExpectBody.Match(text) {
-		return failure{ReasonBody, fmt.Sprintf("nothing in the body (%d bytes read) matches %q", len(body), c.target.ExpectBody)}
+		return failure{ReasonBody, fmt.Sprintf("nothing in the body (%d bytes read) matches %q", len(body), strings.TrimPrefix(c.target.ExpectBody.String(), "(?m)"))}
 	}
 	return nil
 }

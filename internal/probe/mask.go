@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,18 +14,23 @@ import (
 // words unreadable that have its letters in them.
 const minSecret = 4
 
+// ownWords are words of our own sentences. A secret that is one of them is not hidden: nobody could read the
+// sentence, or see that the word is a secret.
+var ownWords = strings.Fields(`after answer answered answers authority body certificate connected connecting connection
+	credentials expired false from handshake header headers host http https lookup monitor name names port probe proxy
+	redirect redirects refused reset server shown signed site socket status that there timeout token true unknown waiting`)
+
 // masker hides the secrets of one probe in what it found, whoever wrote them there: a peer can put what
 // it was sent into a certificate, or into the host that it redirects to. It is the only place for that.
 type masker struct{ secrets *strings.Replacer }
 
-// newMasker hides the credentials in headers, the query of the health URL, and a proxy's password.
-func newMasker(headers http.Header, from *url.URL, proxy *url.URL) masker {
+// newMasker hides the credentials in headers, the query of the health URL, and the users and passwords of
+// proxies.
+func newMasker(headers http.Header, from *url.URL, proxies []*url.URL) masker {
 	var secrets []string
 	for key, values := range headers {
 		if isCredential(key) {
-			secrets = append(secrets, values...)
-			words := strings.Fields(values[0])
-			secrets = append(secrets, words[min(1, max(0, len(words)-1)):]...) // the first is Bearer, or Basic
+			secrets = append(append(secrets, values...), wordsOf(values[0])...)
 		}
 	}
 	if user, password, ok := (&http.Request{Header: headers}).BasicAuth(); ok {
@@ -34,24 +40,43 @@ func newMasker(headers http.Header, from *url.URL, proxy *url.URL) masker {
 	for _, values := range from.Query() {
 		secrets = append(secrets, values...)
 	}
-	if proxy != nil && proxy.User != nil {
-		password, _ := proxy.User.Password()
-		secrets = append(secrets, password)
-	}
-	var pairs []string
-	for _, secret := range secrets {
-		for _, written := range spellings(secret) {
-			pairs = append(pairs, written, "***")
+	for _, via := range proxies {
+		if via.User != nil {
+			password, _ := via.User.Password()
+			secrets = append(secrets, password, via.User.Username(), via.User.Username()+":"+password)
 		}
+	}
+	var written []string
+	for _, secret := range secrets {
+		if len(secret) >= minSecret && !slices.Contains(ownWords, strings.ToLower(secret)) {
+			written = append(written, spellings(secret)...)
+		}
+	}
+	slices.SortFunc(written, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
+	var pairs []string
+	for _, w := range written {
+		pairs = append(pairs, w, "***")
 	}
 	return masker{strings.NewReplacer(pairs...)}
 }
 
+// wordsOf are the parts of a header's value that may be secrets alone: the token in "Bearer TOKEN", and the
+// values in "session=VALUE; id=VALUE".
+func wordsOf(value string) (words []string) {
+	for i, word := range strings.Fields(value) {
+		name, rest, named := strings.Cut(word, "=")
+		switch {
+		case named && strings.Trim(rest, "=") != "": // "=" behind it is padding
+			words = append(words, strings.Trim(rest, `;,"`))
+		case i > 0: // the first is Bearer, or Basic
+			words = append(words, strings.Trim(name, `;,"`))
+		}
+	}
+	return words
+}
+
 // spellings are the ways in which a peer may send a secret back.
 func spellings(secret string) []string {
-	if len(secret) < minSecret {
-		return nil
-	}
 	quoted := strconv.Quote(secret)
 	return []string{
 		secret, strings.ToLower(secret), strings.ToUpper(secret), quoted[1 : len(quoted)-1],

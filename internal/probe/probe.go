@@ -55,6 +55,9 @@ type Prober struct {
 
 // New makes a prober. It opens no connection yet.
 func New(target Target) *Prober {
+	if target.URL.Scheme == "https" {
+		x509.SystemCertPool() // now, while its files can be opened: Go reads them once, and keeps what it got
+	}
 	base := *target.URL
 	base.User, base.RawQuery = nil, escapeQuery(base.RawQuery)
 	return &Prober{target: target, base: &base, dialer: newDialer()}
@@ -124,10 +127,12 @@ func timeLimit(ctx context.Context, began time.Time) time.Duration {
 // client is what one probe needs: it sends requests and follows redirects.
 type client struct {
 	*Prober
-	headers http.Header // for the health URL's own origin alone
-	proxy   *url.URL    // that the last request went through
-	cookies cookies
-	trace   trace
+	headers   http.Header // for the health URL's own origin alone
+	proxy     *url.URL    // that the last request went through
+	proxies   []*url.URL  // all that some request went through
+	newestTLS uint16      // the newest version to offer; 0: any
+	cookies   cookies
+	trace     trace
 }
 
 // fetch asks the health URL, follows redirects and judges the answer; no error means up.
@@ -148,5 +153,5 @@ func (c *client) fetch(ctx context.Context) error {
 
 // mask makes a text fit to be shown.
 func (c *client) mask(text string) string {
-	return newMasker(c.headers, c.target.URL, c.proxy).clean(text)
+	return newMasker(c.headers, c.target.URL, c.proxies).clean(text)
 }

@@ -123,6 +123,7 @@ func TestReasons(t *testing.T) {
 		"hang":           {url: "http://" + site(t, fakesite.Hang), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still waiting for an answer from ADDR"},
 		"hang in TLS":    {url: "https://" + site(t, fakesite.Hang), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still in the TLS handshake with ADDR"},
 		"slow headers":   {url: "http://" + site(t, rig.Drip("HTTP/1.1 200 OK\r\n", "X-A: b\r\n", 50*time.Millisecond)), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still reading the headers from ADDR"},
+		"half a header":  {url: "http://" + site(t, func(conn net.Conn) { fakesite.Respond("HTTP/1.1 200 OK\r\nX-")(conn); fakesite.Hang(conn) }), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still reading the headers from ADDR"},
 		"slow body":      {url: "http://" + site(t, rig.Drip(ok, "x", 50*time.Millisecond)), reason: probe.ReasonTimeout, detail: "no good answer within 500ms, still reading the body from ADDR", status: 200},
 		"slow bad body":  {url: "http://" + site(t, rig.Drip(strings.Replace(ok, "200", "500", 1), "x", 50*time.Millisecond)), reason: probe.ReasonStatus, detail: "status 500", status: 500},
 		"endless body":   {url: "http://" + site(t, rig.Drip("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 4096), 0)), status: 200},
@@ -273,6 +274,11 @@ func TestRedirects(t *testing.T) {
 	elsewhere := handler(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, strings.Replace(hops(0), "127.0.0.1", "localhost", 1), http.StatusFound)
 	})
+	localhost := strings.Replace(handler(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "http://localhost:"+r.Host[strings.LastIndexByte(r.Host, ':')+1:]+"/end", http.StatusFound)
+		}
+	}), "127.0.0.1", "localhost", 1) + "/"
 	otherPort := handler(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, hops(0), http.StatusFound) })
 	downThere := handler(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://"+site(t, fakesite.Answer(503))+"/deep?secret", http.StatusFound)
@@ -294,6 +300,7 @@ func TestRedirects(t *testing.T) {
 		"GET, never":             {url: hops(1), method: "GET", follow: probe.Never, reason: probe.ReasonStatus, detail: "status 301", status: 301},
 		"same-host, same":        {url: hops(2), method: "GET", follow: probe.SameHost, status: 200},
 		"same-host, other":       {url: elsewhere, method: "GET", follow: probe.SameHost, reason: probe.ReasonRedirect, detail: "redirects to another host"},
+		"same-host, upper case":  {url: strings.Replace(localhost, "localhost", "LOCALHOST", 1), method: "GET", follow: probe.SameHost, status: 200},
 		"same-host, other port":  {url: otherPort, method: "GET", follow: probe.SameHost, status: 200},
 		"always, other":          {url: elsewhere, method: "GET", follow: probe.Always, status: 200},
 		"where it ends is named": {url: downThere, method: "GET", reason: probe.ReasonStatus, detail: "status 503 from 127.0.0.1:", status: 503},

@@ -3,7 +3,6 @@ package probe
 import (
 	"fmt"
 	"net/http"
-	"strings"
 )
 
 // maxRedirects is also the limit of Go's own client.
@@ -30,7 +29,7 @@ func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	case next.URL.Host == "", next.URL.Scheme != "http" && next.URL.Scheme != "https":
 		return failure{ReasonRedirect, "redirects to what is no http or https URL"}
-	case policy == SameHost && !strings.EqualFold(next.URL.Hostname(), c.base.Hostname()):
+	case policy == SameHost && host(next.URL) != host(c.base):
 		return failure{ReasonRedirect, "redirects to another host"}
 	case len(via) > maxRedirects:
 		return failure{ReasonRedirect, fmt.Sprintf("more than %d redirects", maxRedirects)}
@@ -42,6 +41,8 @@ func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
 			}
 		}
 	}
+	next.Response.Body.Close() // nobody looks into it, and it may hang
+	next.Response.Body = http.NoBody
 	c.trace.redirect(next.URL)
 	c.cookies.store(next.Response)
 	next.URL.RawQuery = escapeQuery(next.URL.RawQuery)

@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +79,54 @@ func TestClientCertificate(t *testing.T) {
 	_, err := prober.Probe(t.Context())
 	if want := "probe could not be made: CLIENT_CERT_FILE cannot be read"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestClientCertificateAfterTheHandshake is a site that asks for one where it can, and refuses without: with TLS 1.3 it
+// would ask after the handshake, as Apache does where one path needs a certificate, and Go cannot answer. A site that
+// speaks TLS 1.3 alone, or refuses the certificate, is still one that refuses.
+func TestClientCertificateAfterTheHandshake(t *testing.T) {
+	t.Parallel()
+	ca := rig.NewCA("Test CA")
+	tomorrow := time.Now().AddDate(0, 0, 1)
+	serve := func(oldest uint16, accept int) string {
+		config := &tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, MinVersion: oldest}
+		older := config.Clone()
+		older.ClientAuth = tls.RequireAnyClientCert
+		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+				return older, nil
+			}
+			return nil, nil
+		}
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			status := accept
+			if len(r.TLS.PeerCertificates) == 0 {
+				status = http.StatusForbidden
+			}
+			w.WriteHeader(status)
+		}))
+		s.TLS = config
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	certificate := ca.Issue(tomorrow, "monitor")
+	for name, c := range map[string]struct {
+		url    string
+		reason probe.Reason
+	}{
+		"accepts it":     {serve(tls.VersionTLS12, http.StatusOK), ""},
+		"refuses it":     {serve(tls.VersionTLS12, http.StatusUnauthorized), probe.ReasonCredentials},
+		"TLS 1.3 alone":  {serve(tls.VersionTLS13, http.StatusOK), probe.ReasonStatus},
+		"refuses anyway": {serve(tls.VersionTLS13, http.StatusForbidden), probe.ReasonStatus},
+	} {
+		target := target(t, c.url)
+		target.RootCAs = trust(ca)
+		target.ClientCert = func() (*tls.Certificate, error) { return &certificate, nil }
+		if got := run(t, target); got.Reason != c.reason {
+			t.Errorf("%s: %q %q, want %q", name, got.Reason, got.Detail, c.reason)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ func (c *client) tlsConfig(with *url.URL) (*tls.Config, error) {
 		NextProtos:         []string{"http/1.1"}, // some listeners drop clients that offer nothing
 		CipherSuites:       cipherSuites(),
 		CurvePreferences:   smallCurves,
+		MaxVersion:         c.newestTLS,
 		Renegotiation:      tls.RenegotiateOnceAsClient, // as Apache and IIS want it where one path may have a client certificate
 	}
 	if c.target.RootCAs != nil {

@@ -23,7 +23,11 @@ func port(u *url.URL) string {
 // host is the host of a URL as certificates and virtual hosts know it: in lower case, ASCII, and without
 // the trailing dot that only name servers want.
 func host(u *url.URL) string {
-	name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	name, zone, _ := strings.Cut(u.Hostname(), "%")
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	if zone != "" { // of a link-local IPv6 address: an interface, whose name has its own case
+		return name + "%" + zone
+	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) {
 		if ascii, err := idna.Lookup.ToASCII(name); err == nil {
 			return ascii

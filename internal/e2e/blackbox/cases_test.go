@@ -291,6 +291,19 @@ func TestWellAndCalledDown(t *testing.T) {
 		"A14 a line end":                      {url: body("OK\n"), environ: []string{"EXPECT_BODY_REGEX=^OK$"}},
 		"A14 a byte order mark":               {url: body("\ufeffOK\r\n"), environ: []string{`EXPECT_BODY_REGEX=\AOK\z`}},
 		"A14 one line of many":                {url: body("db: down\r\nstatus: up\r\ncache: up\r\n"), environ: []string{"EXPECT_BODY_REGEX=^status: up$"}},
+		"A6 white space around it":            {url: cookie("a = b c ; Path=/", "a=b c")},
+		"a proxy, and no path": {fixed: "http://name.test?x", more: func(t *testing.T) []string {
+			return []string{"HTTP_PROXY=http://" + web(t, when(func(r *http.Request) bool { return r.RequestURI == "http://name.test/?x" }))}
+		}},
+		"a proxy that answers CONNECT with odd headers": {fixed: "https://name.test/", more: func(t *testing.T) []string {
+			behave := rig.TLS(ecdsaOnly, fakesite.Answer(200))
+			return []string{noVerify, "HTTPS_PROXY=http://" + site(t, func(conn net.Conn) {
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					io.WriteString(conn, "HTTP/1.0 200 Connection established\r\nno colon\r\nContent-Length: 5\r\nTransfer-Encoding: odd\r\n\r\n")
+					behave(conn)
+				}
+			})}
+		}},
 		"A15 a percent sign in the path": {url: func(t *testing.T) string {
 			return "http://" + web(t, when(func(r *http.Request) bool { return r.URL.Path == "/100%/healthz" })) + "/100%/healthz"
 		}},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -141,6 +142,54 @@ func TestCABundleReplaced(t *testing.T) {
 	if log := m.log(); strings.Contains(log, `"to":"down"`) {
 		t.Errorf("a new CA is taken for the site's death:\n%s", log)
 	}
+}
+
+// TestCADirectoryWithASecret has a file beside the CA, in a directory, that the monitor may not read, as a server's own
+// directory has its key: the CA counts.
+func TestCADirectoryWithASecret(t *testing.T) {
+	t.Parallel()
+	ca := rig.NewCA("Test CA")
+	dir, err := os.MkdirTemp("", "failover-monitor-ca")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	cmd := exec.Command(binary, "check")
+	if os.Geteuid() == 0 { // who may read everything
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		cmd.Path = filepath.Join(dir, "failover-monitor")
+		if err := os.Link(binary, cmd.Path); err != nil {
+			t.Fatal(err)
+		}
+		os.Chmod(dir, 0o755)
+	}
+	bundle := filepath.Join(dir, "ca")
+	os.Mkdir(bundle, 0o755)
+	for name, mode := range map[string]os.FileMode{"ca.pem": 0o644, "server.key": 0} {
+		if err := os.WriteFile(filepath.Join(bundle, name), ca.PEM, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secure := secured(t, &tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1")}}, fakesite.Answer(http.StatusOK))
+	cmd.Env = []string{noExitSleep, "SITE_A_HEALTH_URL=" + secure, "SITE_B_HEALTH_URL=" + secure + "/b", "CA_BUNDLE=" + bundle}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "certificates in it that cannot be read: 1") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// TestSystemCAs are read at the start, and not with the first certificate: Go would read them once, and find none when
+// there is no file descriptor for that, or the file is just being replaced.
+func TestSystemCAs(t *testing.T) {
+	t.Parallel()
+	ca := rig.NewCA("Test CA")
+	path := file(t, "system.pem", ca.PEM)
+	b := rig.Site(t, rig.Reset)
+	m := start(t, "SITE_A_HEALTH_URL=http://"+healthy(t), "SITE_B_HEALTH_URL=https://"+b.Address(), "CACHE_TTL_SEC=0.2", "SSL_CERT_FILE="+path, "SSL_CERT_DIR=/none")
+	m.verdict(t, "site-b", "down")
+	os.Remove(path)
+	b.Become(rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1")}}, fakesite.Answer(http.StatusOK)))
+	m.verdict(t, "site-b", "up")
 }
 
 // TestHangup sends the signal by which other services read their settings anew.
