@@ -21,6 +21,8 @@ import (
 // How the documents call the differences.
 const (
 	letter    = "HTTP/1.1 to the letter"
+	tooMuch   = "`Transfer-Encoding: chunked` twice; more than 4 KiB behind a chunk's length; more than 256 KiB of headers"
+	slowHops  = "Redirects, each of which takes a while"
 	cutOff    = "breaks off in its headers or its body"
 	notGzip   = "A body that is not gzip"
 	deadline  = "one deadline over everything"
@@ -88,6 +90,9 @@ func httpSites(t *testing.T) (sites []site) {
 	add("a length that is no number", ok+"Content-Length: many\r\n\r\nok", differs(letter, false))
 	add("Transfer-Encoding: identity", ok+"Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok", differs(letter, false))
 	add("Transfer-Encoding: gzip, chunked", ok+"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", differs(letter, false))
+	add("chunked twice", ok+"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", differs(tooMuch, false))
+	add("5 KiB behind a chunk's length", ok+"Transfer-Encoding: chunked\r\n\r\n2;x="+strings.Repeat("y", 5<<10)+"\r\nok\r\n0\r\n\r\n", differs(tooMuch, false))
+	add("300 KiB of headers", ok+strings.Repeat("X-A: "+strings.Repeat("b", 60<<10)+"\r\n", 5)+"Content-Length: 0\r\n\r\n", differs(tooMuch, false))
 	add("chunks", ok+"Transfer-Encoding: Chunked\r\n\r\n2;x=y\r\nok\r\n0\r\nX: y\r\n\r\n")
 	add("a bad chunk", ok+"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
 	add("no last chunk", ok+"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
@@ -168,6 +173,12 @@ func redirectingSites(t *testing.T) []site {
 			}
 		})
 	}
+	slow := web(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(timeout * time.Second * 3 / 5)
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "/end", http.StatusFound)
+		}
+	}) + "/"
 	return []site{
 		{name: "redirects", url: to(well)},
 		{name: "redirects, HEAD", url: to(well), method: "HEAD"},
@@ -177,6 +188,7 @@ func redirectingSites(t *testing.T) []site {
 		{name: "redirects by mail", url: to("mailto:ops@example.com")},
 		{name: "redirects to a broken URL", url: to("http://[::1")},
 		{name: "redirects in a circle", url: to("/")},
+		{name: "redirects that take a while", url: slow, differs: slowHops},
 		{name: "10 redirects", url: hops(10)},
 		{name: "20 redirects", url: hops(20), differs: tenTimes},
 		{name: "40 redirects", url: hops(40)},

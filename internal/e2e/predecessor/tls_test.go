@@ -22,8 +22,7 @@ import (
 
 const (
 	commonName = "a common name alone"
-	dheOnly    = "DHE alone"
-	x448       = "X448 alone"
+	goHasNot   = "A server with none but what Go has not"
 )
 
 // tlsSites are odd in their certificates and handshakes.
@@ -76,9 +75,11 @@ func tlsSites(t *testing.T) (sites []site) {
 		{name: "AES128-GCM-SHA256", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_GCM_SHA256)), verify: false},
 		{name: "AES128-SHA", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_CBC_SHA)), verify: false},
 		{name: "AES128-SHA256", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_CBC_SHA256)), verify: false},
-		{name: "DHE-RSA-AES128-GCM-SHA256", url: openSSL(t, rsaCert, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"), verify: false, differs: dheOnly},
+		{name: "DHE-RSA-AES128-GCM-SHA256", url: openSSL(t, rsaCert, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"), verify: false, differs: goHasNot},
 		{name: "AES256-GCM-SHA384 of OpenSSL", url: openSSL(t, rsaCert, "-tls1_2", "-cipher", "AES256-GCM-SHA384"), verify: false},
-		{name: "X448 alone", url: openSSL(t, rsaCert, "-groups", "X448"), verify: false, differs: x448},
+		{name: "X448 alone", url: openSSL(t, rsaCert, "-groups", "X448"), verify: false, differs: goHasNot},
+		{name: "ffdhe2048 alone", url: openSSL(t, rsaCert, "-groups", "ffdhe2048"), verify: false, differs: goHasNot},
+		{name: "AES-CCM alone", url: openSSL(t, rsaCert, "-tls1_2", "-cipher", "AES128-CCM"), verify: false, differs: goHasNot},
 		{name: "P-521 alone", url: openSSL(t, rsaCert, "-groups", "P-521"), verify: false},
 		{name: "wants ALPN", url: shows(local, wantsALPN), verify: bundle(ca)},
 		{name: "HTTP/2 alone in ALPN", url: openSSL(t, rsaCert, "-alpn", "h2"), verify: false},
