@@ -411,14 +411,14 @@ func TestDeletedToken(t *testing.T) {
 	b := web(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	held := fmt.Sprintf("EXTRA_HEADER_VAL_FILE=/proc/%d/fd/%d", os.Getpid(), open.Fd())
 	m := start(t, sites(healthy(t), b, "CACHE_TTL_SEC=0.5", "PROBE_TIMEOUT_SEC=1", "SITE_B_EXTRA_HEADER_KEY=X-Token", "SITE_B_"+held)...)
-	line := m.waitFor(t, func(l logLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
-	if line.Level != "WARN" || !strings.Contains(m.log(), "mount its folder, not the file") {
+	line := m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
+	if line.Level != "WARN" || !strings.Contains(m.Log(), "mount its folder, not the file") {
 		t.Errorf("got %+v", line)
 	}
-	if status, body := m.get(t, "/metric/site-a"); status != http.StatusServiceUnavailable || !strings.Contains(body, "mount its folder") {
+	if status, body := m.Get(t, "/metric/site-a"); status != http.StatusServiceUnavailable || !strings.Contains(body, "mount its folder") {
 		t.Errorf("site-a is told %d %s", status, body)
 	}
-	if status, body := m.get(t, "/healthz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "mount its folder") {
+	if status, body := m.Get(t, "/healthz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "mount its folder") {
 		t.Errorf("/healthz: %d %s", status, body)
 	}
 }

@@ -24,15 +24,15 @@ func TestPredecessorsEnvFile(t *testing.T) {
 	m := start(t, "SITE_A_HEALTH_URL=http://"+web(t, seen.handler)+"/healthz\r", "SITE_B_HEALTH_URL=\"http://"+healthy(t)+"\"",
 		"PROBE_METHOD=GET           # GET or HEAD", "PROBE_TIMEOUT_SEC=3          # seconds", "VERIFY_TLS=true            # false: self-signed",
 		`ACCEPT_STATUS_REGEX=^2\d\d$`, "CACHE_TTL_SEC=5\r", "EXTRA_HEADER_KEY=Authorization", `EXTRA_HEADER_VAL="Bearer x"`, "REQUESTS_CA_BUNDLE=", "PORT=8000 # of the container")
-	m.verdict(t, "site-a", "up")
-	m.verdict(t, "site-b", "up")
-	m.wantValue(t, "site-a", "0")
-	m.wantValue(t, "site-b", "0")
+	m.Verdict(t, "site-a", "up")
+	m.Verdict(t, "site-b", "up")
+	m.WantValue(t, "site-a", "0")
+	m.WantValue(t, "site-b", "0")
 	header := seen.all()[0]
 	if header.Get("Authorization") != "Bearer x" || header.Get("User-Agent") != "failover-monitor/dev" {
 		t.Errorf("site-a was asked with %q by %q", header.Get("Authorization"), header.Get("User-Agent"))
 	}
-	if status, body := m.get(t, "/healthz"); status != 200 || body != "ok\n" {
+	if status, body := m.Get(t, "/healthz"); status != 200 || body != "ok\n" {
 		t.Errorf("/healthz: %d %q", status, body)
 	}
 }
@@ -150,8 +150,8 @@ func TestConfig(t *testing.T) {
 
 func TestHealthcheck(t *testing.T) {
 	t.Parallel()
-	m := start(t, sites(healthy(t), healthy(t))...)
-	address := strings.TrimPrefix(m.url, "http://")
+	m := start(t, sites(healthy(t), healthy(t), "LISTEN_ADDR=127.0.0.1:0")...)
+	address := m.Address
 	_, port, _ := net.SplitHostPort(address)
 	for _, environ := range [][]string{{"LISTEN_ADDR=" + address}, {"PORT=" + port}, {"PORT=" + port, "HTTP_PROXY=http://127.0.0.1:1", "CACHE_TTL_SEC=wrong"}} {
 		if code, stdout, stderr := command(t, environ, "healthcheck"); code != 0 || stdout != "ok\n" || stderr != "" {

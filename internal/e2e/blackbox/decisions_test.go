@@ -39,9 +39,9 @@ type siteStatus struct {
 	FailureThreshold                               int `json:"failure_threshold"`
 }
 
-func (m *monitor) status(t *testing.T) (s status) {
+func statusOf(t *testing.T, m *rig.Monitor) (s status) {
 	t.Helper()
-	code, body := m.get(t, "/status")
+	code, body := m.Get(t, "/status")
 	if err := json.Unmarshal([]byte(body), &s); code != http.StatusOK || err != nil {
 		t.Fatalf("/status: %d %v\n%s", code, err, body)
 	}
@@ -69,21 +69,21 @@ func TestThreeSites(t *testing.T) {
 		"CACHE_TTL_SEC=0.3", "RETRY_INTERVAL_SEC=0.1", "EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=for-all", "SITE_A_EXTRA_HEADER_VAL=for-a",
 		"SITE_EU_WEST_VERIFY_TLS=false", "SITE_B_FAILURE_THRESHOLD=3", "SITE_B_SUCCESS_THRESHOLD=2")
 	for _, s := range []string{"site-a", "site-b", "site-eu-west"} {
-		m.verdict(t, s, "up")
-		m.wantValue(t, s, "0")
+		m.Verdict(t, s, "up")
+		m.WantValue(t, s, "0")
 	}
 	if got := seenA.all()[0].Get("X-Token"); got != "for-a" {
 		t.Errorf("site-a got the header %q", got)
 	}
 	b.Refuse()
-	down := m.verdict(t, "site-b", "down")
+	down := m.Verdict(t, "site-b", "down")
 	if down.Probes != 3 || down.From != "up" || down.SinceLastUp == "" {
 		t.Errorf("site-b went down with %+v, want after 3 probes", down)
 	}
-	m.wantValue(t, "site-a", "1")
-	m.wantValue(t, "site-b", "0")
-	m.wantValue(t, "site-eu-west", "1")
-	s := m.status(t)
+	m.WantValue(t, "site-a", "1")
+	m.WantValue(t, "site-b", "0")
+	m.WantValue(t, "site-eu-west", "1")
+	s := statusOf(t, m)
 	if got := s.Metrics[0].Explanation; !strings.HasPrefix(got, "site-b is down since ") || !strings.Contains(got, "3 of 3 probes failed, last: connection refused") {
 		t.Errorf("/status explains site-a's value with %q", got)
 	}
@@ -93,11 +93,11 @@ func TestThreeSites(t *testing.T) {
 	if err := b.Become(fakesite.Answer(200)); err != nil {
 		t.Fatal(err)
 	}
-	up := m.waitFor(t, func(l logLine) bool { return l.Site == "site-b" && l.From == "down" })
+	up := m.WaitFor(t, func(l rig.LogLine) bool { return l.Site == "site-b" && l.From == "down" })
 	if up.To != "up" || up.Probes != 2 || up.SinceLastDown == "" {
 		t.Errorf("site-b came back with %+v, want after 2 probes", up)
 	}
-	m.wantValue(t, "site-a", "0")
+	m.WantValue(t, "site-a", "0")
 }
 
 // TestWitnesses kills a witness and revives it while a site is dead, by HTTP and by TCP.
@@ -111,32 +111,32 @@ func TestWitnesses(t *testing.T) {
 			dead := bound(t)
 			m := start(t, append(sites(healthy(t), b.Address(), "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2"),
 				"WITNESS_URLS="+scheme+"://"+witness.Address()+", tcp://"+dead)...)
-			m.verdict(t, "site-b", "up")
+			m.Verdict(t, "site-b", "up")
 
 			witness.Refuse()
 			b.Refuse()
-			m.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
+			m.WaitFor(t, func(l rig.LogLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
 			code, body := 200, ""
-			until(t, "a 503", func() bool { code, body = m.get(t, "/metric/site-a"); return code == 503 })
+			until(t, "a 503", func() bool { code, body = m.Get(t, "/metric/site-a"); return code == 503 })
 			if !strings.Contains(body, "offline since ") || !strings.Contains(body, "last known: up") {
 				t.Errorf("the 503 says %s", body)
 			}
-			s := m.status(t)
+			s := statusOf(t, m)
 			if s.Online || s.Sites[1].Verdict != "unknown" || !strings.Contains(s.Sites[1].SetAside, "offline since") || s.Witnesses[0].Answered {
 				t.Errorf("/status: %+v", s)
 			}
-			if code, _ := m.get(t, "/healthz"); code != 200 {
+			if code, _ := m.Get(t, "/healthz"); code != 200 {
 				t.Errorf("/healthz: %d: the prober itself is well", code)
 			}
-			m.wantValue(t, "site-b", "0") // site-a is up, and needs no witness
+			m.WantValue(t, "site-b", "0") // site-a is up, and needs no witness
 
 			if err := witness.Become(fakesite.Answer(200)); err != nil {
 				t.Fatal(err)
 			}
-			m.waitFor(t, func(l logLine) bool { return l.Msg == "monitor is online again" })
-			m.verdict(t, "site-b", "down")
-			m.wantValue(t, "site-a", "1")
-			s = m.status(t)
+			m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "monitor is online again" })
+			m.Verdict(t, "site-b", "down")
+			m.WantValue(t, "site-a", "1")
+			s = statusOf(t, m)
 			if !s.Online || !s.Witnesses[0].Answered || s.Witnesses[1].Answered {
 				t.Errorf("/status: %+v", s)
 			}
@@ -150,15 +150,15 @@ func TestWitnessBehindProxy(t *testing.T) {
 	proxy := rig.Site(t, fakesite.Answer(502))
 	dead := bound(t)
 	m := start(t, append(sites(healthy(t), dead), "HTTP_PROXY=http://"+proxy.Address(), "WITNESS_URLS=http://witness.test/")...)
-	m.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
-	if code, body := m.get(t, "/metric/site-a"); code != 503 {
+	m.WaitFor(t, func(l rig.LogLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
+	if code, body := m.Get(t, "/metric/site-a"); code != 503 {
 		t.Errorf("while the proxy answers 502: %d %s, want 503", code, body)
 	}
 	if err := proxy.Become(fakesite.Answer(404)); err != nil {
 		t.Fatal(err)
 	}
-	m.verdict(t, "site-b", "down")
-	m.wantValue(t, "site-a", "1")
+	m.Verdict(t, "site-b", "down")
+	m.WantValue(t, "site-a", "1")
 }
 
 // TestInspectedWitness has a proxy that answers by itself what should have been the witness', within TLS.
@@ -180,8 +180,8 @@ func TestInspectedWitness(t *testing.T) {
 	})
 	dead := bound(t)
 	m := start(t, append(sites(healthy(t), dead), "HTTPS_PROXY=http://"+proxy, "WITNESS_URLS=https://witness.test/")...)
-	m.waitFor(t, func(l logLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
-	if detail := m.status(t).Witnesses[0].Detail; !strings.Contains(detail, "503") {
+	m.WaitFor(t, func(l rig.LogLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
+	if detail := statusOf(t, m).Witnesses[0].Detail; !strings.Contains(detail, "503") {
 		t.Errorf("the witness: %q, want the proxy's 503", detail)
 	}
 }
@@ -205,7 +205,7 @@ func TestTokenFile(t *testing.T) {
 	})
 	m := start(t, append(sites(healthy(t), b, "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2", "LOG_LEVEL=debug", "FAILURE_THRESHOLD=3"),
 		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+token)...)
-	m.verdict(t, "site-b", "up")
+	m.Verdict(t, "site-b", "up")
 	for n := range 3 {
 		write(fmt.Sprintf("Bearer geheim-%d\n", n+2))
 		time.Sleep(500 * time.Millisecond)
@@ -213,25 +213,25 @@ func TestTokenFile(t *testing.T) {
 	if err := os.Remove(token); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "a 503", func() bool { code, _ := m.get(t, "/metric/site-a"); return code == 503 })
+	until(t, "a 503", func() bool { code, _ := m.Get(t, "/metric/site-a"); return code == 503 })
 	want := "probe could not be made: EXTRA_HEADER_VAL_FILE: stat " + token + ": no such file or directory"
-	if code, body := m.get(t, "/healthz"); code != 503 || body != "site-b: "+want+"\n" {
+	if code, body := m.Get(t, "/healthz"); code != 503 || body != "site-b: "+want+"\n" {
 		t.Errorf("/healthz: %d %q, want 503 and why", code, body)
 	}
-	if s := m.status(t); s.Sites[1].SetAside != want || s.Sites[1].Verdict != "unknown" || !s.Online {
+	if s := statusOf(t, m); s.Sites[1].SetAside != want || s.Sites[1].Verdict != "unknown" || !s.Online {
 		t.Errorf("/status: %+v", s)
 	}
-	line := m.waitFor(t, func(l logLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
+	line := m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
 	if line.Level != "WARN" {
 		t.Errorf("the log says it at %s", line.Level)
 	}
 	write("Bearer geheim-9")
-	m.waitFor(t, func(l logLine) bool { return l.Msg == "verdict known again" && l.Site == "site-b" })
-	m.wantValue(t, "site-a", "0")
-	if code, _ := m.get(t, "/healthz"); code != 200 {
+	m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "verdict known again" && l.Site == "site-b" })
+	m.WantValue(t, "site-a", "0")
+	if code, _ := m.Get(t, "/healthz"); code != 200 {
 		t.Errorf("/healthz: %d, want it well again", code)
 	}
-	if log := m.log(); strings.Contains(log, "geheim") || strings.Contains(log, `"to":"down"`) {
+	if log := m.Log(); strings.Contains(log, "geheim") || strings.Contains(log, `"to":"down"`) {
 		t.Errorf("a token, or an outage, is in the log:\n%s", log)
 	}
 }
@@ -240,15 +240,15 @@ func TestOverride(t *testing.T) {
 	t.Parallel()
 	dead := bound(t)
 	m := start(t, sites(healthy(t), dead, "SITE_A_OVERRIDE=down", "SITE_B_OVERRIDE=up")...)
-	m.wantValue(t, "site-a", "0")
-	m.wantValue(t, "site-b", "1")
-	m.verdict(t, "site-b", "down") // probing goes on
-	m.wantValue(t, "site-a", "0")
-	s := m.status(t)
+	m.WantValue(t, "site-a", "0")
+	m.WantValue(t, "site-b", "1")
+	m.Verdict(t, "site-b", "down") // probing goes on
+	m.WantValue(t, "site-a", "0")
+	s := statusOf(t, m)
 	if b := s.Sites[1]; b.Verdict != "up" || b.Observed != "down" || b.Override != "up" || b.Explanation != "site-b is pinned up by its OVERRIDE; its probes say down" {
 		t.Errorf("/status: %+v", b)
 	}
-	if log := m.log(); !strings.Contains(log, "site-a is pinned down by its OVERRIDE") || !strings.Contains(log, `"override":"up"`) {
+	if log := m.Log(); !strings.Contains(log, "site-a is pinned down by its OVERRIDE") || !strings.Contains(log, `"override":"up"`) {
 		t.Errorf("the override is not in the log:\n%s", log)
 	}
 }
@@ -257,15 +257,15 @@ func TestAllDown(t *testing.T) {
 	t.Parallel()
 	dead := bound(t)
 	scale := start(t, sites(dead, dead)...)
-	scale.verdict(t, "site-a", "down")
-	scale.verdict(t, "site-b", "down")
-	scale.wantValue(t, "site-a", "1")
-	scale.wantValue(t, "site-b", "1")
+	scale.Verdict(t, "site-a", "down")
+	scale.Verdict(t, "site-b", "down")
+	scale.WantValue(t, "site-a", "1")
+	scale.WantValue(t, "site-b", "1")
 	fail := start(t, sites(dead, dead, "ALL_DOWN_POLICY=error")...)
-	fail.verdict(t, "site-a", "down")
-	fail.verdict(t, "site-b", "down")
+	fail.Verdict(t, "site-a", "down")
+	fail.Verdict(t, "site-b", "down")
 	want := "{\"error\":\"all sites are down, and ALL_DOWN_POLICY=error says not to scale on that\"}\n"
-	if code, body := fail.get(t, "/metric/site-a"); code != 503 || body != want {
+	if code, body := fail.Get(t, "/metric/site-a"); code != 503 || body != want {
 		t.Errorf("got %d %s, want 503 %s", code, body, want)
 	}
 }
@@ -276,8 +276,8 @@ func TestExpectBody(t *testing.T) {
 		return site(t, fakesite.Respond(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)))
 	}
 	m := start(t, sites(answer(`{"status": "up"}`), answer(`{"status": "upgrading"}`), `EXPECT_BODY_REGEX="status": *"up"`)...)
-	m.verdict(t, "site-a", "up")
-	if line := m.verdict(t, "site-b", "down"); line.Reason != "body" {
+	m.Verdict(t, "site-a", "up")
+	if line := m.Verdict(t, "site-b", "down"); line.Reason != "body" {
 		t.Errorf("reason %q, want body", line.Reason)
 	}
 }

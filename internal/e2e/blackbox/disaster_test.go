@@ -58,8 +58,8 @@ func TestDisaster(t *testing.T) {
 	var visitsA, visitsB visits
 	siteB := rig.Site(t, visitsB.around(fakesite.Answer(200)))
 	m := start(t, sites(site(t, visitsA.around(fakesite.Answer(200))), siteB.Address())...)
-	m.verdict(t, "site-a", "up")
-	m.verdict(t, "site-b", "up")
+	m.Verdict(t, "site-a", "up")
+	m.Verdict(t, "site-b", "up")
 	if err := siteB.Become(visitsB.around(fakesite.Hang)); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestDisaster(t *testing.T) {
 	for range pollers {
 		group.Go(func() {
 			for n := 0; time.Since(hung) < duration; n++ {
-				p := ask(&client, m.url, []string{"site-a", "site-b"}[n%2])
+				p := ask(&client, m, []string{"site-a", "site-b"}[n%2])
 				mu.Lock()
 				polls = append(polls, p)
 				mu.Unlock()
@@ -115,10 +115,10 @@ func TestDisaster(t *testing.T) {
 	}
 }
 
-func ask(client *http.Client, url, site string) (p poll) {
+func ask(client *http.Client, m *rig.Monitor, site string) (p poll) {
 	p = poll{site: site, asked: time.Now()}
 	defer func() { p.took = time.Since(p.asked) }()
-	resp, err := client.Get(url + "/metric/" + site)
+	resp, err := client.Get(m.URL("/metric/" + site))
 	if err != nil {
 		p.body = err.Error()
 		return p

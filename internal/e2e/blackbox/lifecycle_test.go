@@ -30,10 +30,10 @@ func TestStop(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30", "ANSWER_TIMEOUT_SEC=20")...)
-			m.verdict(t, "site-a", "up")
+			m.Verdict(t, "site-a", "up")
 			waiting := make(chan string, 1)
 			go func() {
-				resp, err := http.Get(m.url + "/metric/site-a")
+				resp, err := http.Get(m.URL("/metric/site-a"))
 				if err != nil {
 					waiting <- err.Error()
 					return
@@ -41,20 +41,20 @@ func TestStop(t *testing.T) {
 				resp.Body.Close()
 				waiting <- resp.Status
 			}()
-			silent, err := net.Dial("tcp", strings.TrimPrefix(m.url, "http://"))
+			silent, err := net.Dial("tcp", m.Address)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer silent.Close()
 			time.Sleep(300 * time.Millisecond)
-			code, took := m.stop(t, signal)
+			code, took := m.Stop(t, signal)
 			if code != 0 || took > 2*time.Second {
 				t.Errorf("exit code %d after %v, want 0 within 2 s", code, took)
 			}
 			if got := <-waiting; got != "503 Service Unavailable" {
 				t.Errorf("who waited got %q, want a 503", got)
 			}
-			if log := m.log(); strings.Contains(log, `"to":"down"`) || !strings.Contains(log, signal.String()+" signal received") {
+			if log := m.Log(); strings.Contains(log, `"to":"down"`) || !strings.Contains(log, signal.String()+" signal received") {
 				t.Errorf("want no outage, and the cause, in the log:\n%s", log)
 			}
 		})
@@ -75,15 +75,15 @@ func TestStopAnswers(t *testing.T) {
 		}
 	})
 	m := start(t, sites(healthy(t), b, "CACHE_TTL_SEC=0")...)
-	m.wantValue(t, "site-a", "0")
+	m.WantValue(t, "site-a", "0")
 	dead.Store(true)
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		m.wantValue(t, "site-a", "1")
+		m.WantValue(t, "site-a", "1")
 	}()
 	<-asked
-	m.stop(t, syscall.SIGTERM)
+	m.Stop(t, syscall.SIGTERM)
 	<-answered
 }
 
@@ -102,7 +102,7 @@ func TestExitCodeWithoutAReader(t *testing.T) {
 	for range 6 { // a race would be lost now and then
 		runs.Go(func() {
 			cmd := exec.Command(binary)
-			cmd.Env, cmd.Stderr = []string{noExitSleep}, writer
+			cmd.Env, cmd.Stderr = []string{rig.NoExitSleep}, writer
 			cmd.Run()
 			if code := cmd.ProcessState.ExitCode(); code != 2 {
 				t.Errorf("exit code %d, want 2", code)
@@ -126,11 +126,11 @@ func TestBusyPort(t *testing.T) {
 func TestUnknown(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30", "ANSWER_TIMEOUT_SEC=0.2")...)
-	m.verdict(t, "site-a", "up")
-	if status, body := m.get(t, "/metric/site-a"); status != 503 || body != "{\"error\":\"no verdict on site-b: no probe of it has had a result yet\"}\n" {
+	m.Verdict(t, "site-a", "up")
+	if status, body := m.Get(t, "/metric/site-a"); status != 503 || body != "{\"error\":\"no verdict on site-b: no probe of it has had a result yet\"}\n" {
 		t.Errorf("got %d %q", status, body)
 	}
-	m.wantValue(t, "site-b", "0")
+	m.WantValue(t, "site-b", "0")
 }
 
 // TestOnDemand is CACHE_TTL_SEC=0: each poll has the peer probed.
@@ -142,7 +142,7 @@ func TestOnDemand(t *testing.T) {
 		if got := len(seen.all()); got != n {
 			t.Errorf("%d probes before poll %d", got, n+1)
 		}
-		m.wantValue(t, "site-a", "0")
+		m.WantValue(t, "site-a", "0")
 	}
 }
 
@@ -150,24 +150,24 @@ func TestOnDemand(t *testing.T) {
 func TestOutOfFiles(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), healthy(t), "CACHE_TTL_SEC=0.1", "PROBE_TIMEOUT_SEC=2")...)
-	m.verdict(t, "site-a", "up")
-	m.verdict(t, "site-b", "up")
-	limitFiles(t, m.cmd.Process.Pid, 3)
-	poller, err := net.Dial("tcp", strings.TrimPrefix(m.url, "http://"))
+	m.Verdict(t, "site-a", "up")
+	m.Verdict(t, "site-b", "up")
+	limitFiles(t, m.PID(), 3)
+	poller, err := net.Dial("tcp", m.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer poller.Close()
-	m.waitFor(t, func(l logLine) bool { return strings.Contains(l.Msg, "Accept error") && l.Level == "WARN" })
-	line := m.waitFor(t, func(l logLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
-	if line.Level != "WARN" || !strings.Contains(m.log(), "too many open files") {
+	m.WaitFor(t, func(l rig.LogLine) bool { return strings.Contains(l.Msg, "Accept error") && l.Level == "WARN" })
+	line := m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
+	if line.Level != "WARN" || !strings.Contains(m.Log(), "too many open files") {
 		t.Errorf("got %+v", line)
 	}
-	limitFiles(t, m.cmd.Process.Pid, 1024)
-	m.waitFor(t, func(l logLine) bool { return l.Msg == "probes count again" && l.Site == "site-b" })
-	m.wantValue(t, "site-a", "0")
-	if strings.Contains(m.log(), `"to":"down"`) {
-		t.Errorf("a site was blamed:\n%s", m.log())
+	limitFiles(t, m.PID(), 1024)
+	m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probes count again" && l.Site == "site-b" })
+	m.WantValue(t, "site-a", "0")
+	if strings.Contains(m.Log(), `"to":"down"`) {
+		t.Errorf("a site was blamed:\n%s", m.Log())
 	}
 }
 
@@ -188,7 +188,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	address := bound(t)
 	listen := rig.FreeAddress(t)
 	cmd := exec.Command(binary)
-	cmd.Env = append(sites(address, address, "CACHE_TTL_SEC=0.1", "LOG_LEVEL=debug", "LISTEN_ADDR="+listen), noExitSleep)
+	cmd.Env = append(sites(address, address, "CACHE_TTL_SEC=0.1", "LOG_LEVEL=debug", "LISTEN_ADDR="+listen), rig.NoExitSleep)
 	unread, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +257,7 @@ func TestPeerThatSpeaksFirst(t *testing.T) {
 		fakesite.Hang(conn)
 	})
 	m := start(t, sites(banner, healthy(t), "CACHE_TTL_SEC=0.005")...)
-	m.verdict(t, "site-a", "down")
+	m.Verdict(t, "site-a", "down")
 	time.Sleep(time.Second) // for many more
 }
 
@@ -266,12 +266,12 @@ func TestRequestsInTheLog(t *testing.T) {
 	t.Parallel()
 	for level, want := range map[string]int{"info": 0, "debug": 2} {
 		m := start(t, sites(healthy(t), healthy(t), "LOG_LEVEL="+level)...)
-		m.verdict(t, "site-b", "up")
-		m.wantValue(t, "site-a", "0")
-		m.get(t, "/nothing")
-		m.stop(t, syscall.SIGTERM)
-		if got := strings.Count(m.log(), `"msg":"request"`); got != want {
-			t.Errorf("%s: %d requests in the log, want %d\n%s", level, got, want, m.log())
+		m.Verdict(t, "site-b", "up")
+		m.WantValue(t, "site-a", "0")
+		m.Get(t, "/nothing")
+		m.Stop(t, syscall.SIGTERM)
+		if got := strings.Count(m.Log(), `"msg":"request"`); got != want {
+			t.Errorf("%s: %d requests in the log, want %d\n%s", level, got, want, m.Log())
 		}
 	}
 }
@@ -293,13 +293,13 @@ func TestNothingSecret(t *testing.T) {
 		"LISTEN_ADDR=" + rig.FreeAddress(t), "WEB_CONFIG_FILE=" + file(t, "web.yml", []byte(passwords))}
 	m := start(t, environ...)
 	for _, s := range []string{"site-a", "site-c", "site-d", "site-e", "site-f"} {
-		m.verdict(t, s, "down")
+		m.Verdict(t, s, "down")
 	}
-	m.verdict(t, "site-b", "up")
+	m.Verdict(t, "site-b", "up")
 	said := ""
 	for _, path := range []string{"/metric/site-a", "/metric/site-b", "/healthz", "/status", "/metrics", "/", "/nothing"} {
 		for _, password := range []string{"geheim", "geheimer"} {
-			code, body, _, err := guarded{monitor: m, ca: rig.NewCA("none")}.ask(t, path, visitor{password: password})
+			code, body, _, err := guarded{Monitor: m, ca: rig.NewCA("none")}.ask(t, path, visitor{password: password})
 			if err != nil || (code == http.StatusUnauthorized) != (password != "geheim") {
 				t.Errorf("%s: %d %v", path, code, err)
 			}
@@ -311,8 +311,8 @@ func TestNothingSecret(t *testing.T) {
 		_, _, wrong := command(t, append(environ, "PORT=x", "SITE_B_VERIFY_TLS=x"), args)
 		said += stdout + stderr + wrong
 	}
-	m.stop(t, syscall.SIGTERM)
-	said += m.log()
+	m.Stop(t, syscall.SIGTERM)
+	said += m.Log()
 	for _, secret := range []string{"geheim", "Z2VoZWltOmdlaGVpbQ", "$2a$04$"} { // the second is basic auth, the third the hash
 		if i := strings.Index(said, secret); i >= 0 {
 			t.Errorf("%q: …%s…", secret, said[max(0, i-200):min(len(said), i+200)])
@@ -346,7 +346,7 @@ func startDemo(t *testing.T, port int) (stop func() (code int)) {
 	t.Helper()
 	var out bytes.Buffer
 	cmd := exec.Command(binary, "demo")
-	cmd.Env, cmd.Stdout = []string{noExitSleep, "PORT=" + strconv.Itoa(port)}, &out
+	cmd.Env, cmd.Stdout = []string{rig.NoExitSleep, "PORT=" + strconv.Itoa(port)}, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

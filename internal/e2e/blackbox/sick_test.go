@@ -101,14 +101,14 @@ func TestSickSites(t *testing.T) {
 			if c.reason != "" {
 				verdict, value = "down", "1"
 			}
-			line := m.verdict(t, "site-a", verdict)
+			line := m.Verdict(t, "site-a", verdict)
 			if line.Reason != c.reason {
 				t.Errorf("reason %q (%s), want %q", line.Reason, line.Detail, c.reason)
 			}
 			if took, err := time.ParseDuration(line.Took); err != nil || c.reason == "timeout" && took > 2*time.Second {
 				t.Errorf("the probe took %q, want it over after a second", line.Took)
 			}
-			m.wantValue(t, "site-b", value)
+			m.WantValue(t, "site-b", value)
 		})
 	}
 }
@@ -129,7 +129,7 @@ func TestGoAway(t *testing.T) {
 		away(conn)
 	})
 	m := start(t, "VERIFY_TLS=false", "CACHE_TTL_SEC=60", "SITE_A_HEALTH_URL=https://"+address, "SITE_B_HEALTH_URL=http://"+healthy(t))
-	if line := m.verdict(t, "site-a", "down"); line.Reason != "protocol" {
+	if line := m.Verdict(t, "site-a", "down"); line.Reason != "protocol" {
 		t.Errorf("reason %q, want protocol", line.Reason)
 	}
 	time.Sleep(200 * time.Millisecond) // for those that came too many
@@ -155,8 +155,8 @@ func TestExtraHeaderStaysAtHome(t *testing.T) {
 			secure := site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+downURL+"\r\n\r\n")))
 			m := start(t, "VERIFY_TLS=false", "EXTRA_HEADER_KEY="+key, "EXTRA_HEADER_VAL=Bearer geheim",
 				"SITE_A_HEALTH_URL=http://user:pw@"+homeAddress, "SITE_B_HEALTH_URL=https://user:pw@"+secure)
-			m.verdict(t, "site-a", "up")
-			m.verdict(t, "site-b", "up")
+			m.Verdict(t, "site-a", "up")
+			m.Verdict(t, "site-b", "up")
 			if got := home.all()[0].Get(key); got != want {
 				t.Errorf("the site itself got %q", got)
 			}
@@ -189,13 +189,13 @@ func TestProxy(t *testing.T) {
 			if c.reason != "" {
 				verdict = "down"
 			}
-			if line := m.verdict(t, "site-a", verdict); line.Reason != c.reason {
+			if line := m.Verdict(t, "site-a", verdict); line.Reason != c.reason {
 				t.Errorf("reason %q (%s), want %q", line.Reason, line.Detail, c.reason)
 			} else if strings.Contains(line.Detail, "proxy") != (c.reason != "") {
 				t.Errorf("detail %q, want it to name the proxy", line.Detail)
 			}
-			if strings.Contains(m.log(), "geheim") {
-				t.Errorf("the proxy's password is in the log:\n%s", m.log())
+			if strings.Contains(m.Log(), "geheim") {
+				t.Errorf("the proxy's password is in the log:\n%s", m.Log())
 			}
 		})
 	}

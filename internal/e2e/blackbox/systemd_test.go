@@ -86,7 +86,7 @@ func TestReady(t *testing.T) {
 		for i := range more {
 			environ = append(environ, fmt.Sprintf("SITE_EU_WEST_SHOP%d_HEALTH_URL=http://%s/%d", i, healthy(t), i))
 		}
-		launch(t, exec.Command(binary), environ...)
+		rig.Launch(t, exec.Command(binary), environ...)
 		message := systemd.next(t, 20*time.Second)
 		conn, err := net.Dial("tcp", listen)
 		if err != nil {
@@ -117,7 +117,7 @@ func TestStatusLine(t *testing.T) {
 	witness.Refuse()
 	b.Refuse()
 	systemd.hear(t, `STATUS=offline since \d\d:\d\d:\d\d UTC, site-a up, site-b unknown since \d\d:\d\d:\d\d UTC, site-c down \(pinned\)`)
-	m.stop(t, syscall.SIGTERM)
+	m.Stop(t, syscall.SIGTERM)
 	if message := systemd.hear(t, "STOPPING=1"); !slices.Contains(message, "STATUS=stopping") {
 		t.Errorf("the last message is %q", message)
 	}
@@ -159,17 +159,17 @@ func TestPassedSocket(t *testing.T) {
 	defer udp.Close()
 
 	t.Run("one", func(t *testing.T) {
-		m := launch(t, activated(`LISTEN_PID=$$`, one.file), sites(healthy(t), healthy(t), "LISTEN_FDS=1")...)
-		m.url = "http://" + one.address
-		m.verdict(t, "site-b", "up")
-		m.wantValue(t, "site-a", "0")
-		if !strings.Contains(m.log(), `"msg":"using the socket that systemd passes, instead of LISTEN_ADDR","socket":"`+one.address+`","listen_addr":"127.0.0.1:0"`) {
-			t.Errorf("the log does not say which socket:\n%s", m.log())
+		m := rig.Launch(t, activated(`LISTEN_PID=$$`, one.file), sites(healthy(t), healthy(t), "LISTEN_FDS=1", "LISTEN_ADDR=127.0.0.1:0")...)
+		m.Address = one.address
+		m.Verdict(t, "site-b", "up")
+		m.WantValue(t, "site-a", "0")
+		if !strings.Contains(m.Log(), `"msg":"using the socket that systemd passes, instead of LISTEN_ADDR","socket":"`+one.address+`","listen_addr":"127.0.0.1:0"`) {
+			t.Errorf("the log does not say which socket:\n%s", m.Log())
 		}
 	})
 	t.Run("for another process", func(t *testing.T) {
-		m := launch(t, activated(`LISTEN_PID=1`, one.file), sites(healthy(t), healthy(t), "LISTEN_FDS=1")...)
-		if l := m.waitFor(t, func(l logLine) bool { return l.Msg == "listening" }); l.Address == one.address {
+		m := rig.Launch(t, activated(`LISTEN_PID=1`, one.file), sites(healthy(t), healthy(t), "LISTEN_FDS=1")...)
+		if l := m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "listening" }); l.Address == one.address {
 			t.Errorf("takes a socket that is not its own")
 		}
 	})
@@ -182,7 +182,7 @@ func TestPassedSocket(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cmd := activated(`LISTEN_PID=$$`, c.files...)
-			cmd.Env = append(sites("a", "b", noExitSleep), "LISTEN_FDS="+string(rune('0'+len(c.files))))
+			cmd.Env = append(sites("a", "b", rig.NoExitSleep), "LISTEN_FDS="+string(rune('0'+len(c.files))))
 			defer time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() }).Stop()
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState.ExitCode() != 1 || !strings.HasSuffix(string(out), c.want) {
@@ -198,7 +198,7 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	socket := socketFile(t)
 	environ := sites(healthy(t), healthy(t), "LISTEN_FDS=1")
-	m := launch(t, activated(`LISTEN_PID=$$`, socket.file), environ...)
+	m := rig.Launch(t, activated(`LISTEN_PID=$$`, socket.file), environ...)
 	ctx, stopPolls := context.WithCancel(t.Context())
 	var pollers sync.WaitGroup
 	var polls atomic.Int64
@@ -217,14 +217,14 @@ func TestRestart(t *testing.T) {
 		})
 	}
 	for range 10 {
-		m.waitFor(t, func(l logLine) bool { return l.Msg == "listening" })
+		m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "listening" })
 		time.Sleep(100 * time.Millisecond)
-		if code, _ := m.stop(t, syscall.SIGTERM); code != 0 {
+		if code, _ := m.Stop(t, syscall.SIGTERM); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		m = launch(t, activated(`LISTEN_PID=$$`, socket.file), environ...)
+		m = rig.Launch(t, activated(`LISTEN_PID=$$`, socket.file), environ...)
 	}
-	m.waitFor(t, func(l logLine) bool { return l.Msg == "listening" })
+	m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "listening" })
 	stopPolls()
 	pollers.Wait()
 	t.Logf("%d polls", polls.Load())

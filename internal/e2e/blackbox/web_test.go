@@ -24,8 +24,9 @@ const (
 
 // guarded is a monitor with a web configuration.
 type guarded struct {
-	*monitor
+	*rig.Monitor
 	environ []string
+	tls     bool
 	dir     string // of the web configuration and its certificates
 	ca      *rig.CA
 }
@@ -33,16 +34,13 @@ type guarded struct {
 // guard starts one, in front of a site that is up and one that is down.
 func guard(t *testing.T, webConfig string) guarded {
 	t.Helper()
-	g := guarded{dir: t.TempDir(), ca: rig.NewCA("Test CA")}
+	g := guarded{tls: strings.Contains(webConfig, "tls_server_config"), dir: t.TempDir(), ca: rig.NewCA("Test CA")}
 	g.install(t, "first.example.com")
 	g.write(t, "ca.pem", string(g.ca.PEM))
 	g.write(t, "web.yml", webConfig)
 	g.environ = []string{"LISTEN_ADDR=" + rig.FreeAddress(t), "WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
-	g.monitor = start(t, append(sites(healthy(t), site(t, fakesite.Answer(500))), g.environ...)...)
-	g.verdict(t, "site-b", "down")
-	if strings.Contains(webConfig, "tls_server_config") {
-		g.url = strings.Replace(g.url, "http:", "https:", 1)
-	}
+	g.Monitor = start(t, append(sites(healthy(t), site(t, fakesite.Answer(500))), g.environ...)...)
+	g.Verdict(t, "site-b", "down")
 	g.ask(t, "/", visitor{}) // whatever comes of it, the monitor has read its web configuration by then
 	return g
 }
@@ -68,6 +66,14 @@ type visitor struct {
 	certificate *tls.Certificate
 }
 
+// URL is that of a path, with TLS where the monitor has it.
+func (g guarded) URL(path string) string {
+	if g.tls {
+		return "https://" + g.Address + path
+	}
+	return g.Monitor.URL(path)
+}
+
 // ask gives the status code and body of the answer, or the error, and the certificate that was shown.
 func (g guarded) ask(t *testing.T, path string, v visitor) (code int, body string, shown *x509.Certificate, err error) {
 	t.Helper()
@@ -77,7 +83,7 @@ func (g guarded) ask(t *testing.T, path string, v visitor) (code int, body strin
 	if v.certificate != nil {
 		transport.TLSClientConfig.Certificates = []tls.Certificate{*v.certificate}
 	}
-	req, _ := http.NewRequest("GET", g.url+path, nil)
+	req, _ := http.NewRequest("GET", g.URL(path), nil)
 	if v.password != "" {
 		req.SetBasicAuth("keda", v.password)
 	}
@@ -166,11 +172,11 @@ func TestBrokenWebConfig(t *testing.T) {
 			if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code == 200 || strings.Contains(body, "value") {
 				t.Errorf("broken: %d %q %v", code, body, err)
 			}
-			g.waitFor(t, func(l logLine) bool {
+			g.WaitFor(t, func(l rig.LogLine) bool {
 				return l.Level == "ERROR" && strings.HasPrefix(l.Msg, "WEB_CONFIG_FILE cannot be used")
 			})
-			if strings.Contains(g.log(), "geheim") {
-				t.Errorf("a secret is in\n%s", g.log())
+			if strings.Contains(g.Log(), "geheim") {
+				t.Errorf("a secret is in\n%s", g.Log())
 			}
 			_, _, stderr := command(t, append(sites("a", "b"), g.environ...), "config")
 			if strings.Contains(stderr, "geheim") || !strings.Contains(stderr, "WEB_CONFIG_FILE=") {
@@ -206,7 +212,7 @@ func TestLooserWebConfig(t *testing.T) {
 					t.Errorf("%+v: %d %q %v, want 500 or 401", v, code, body, err)
 				}
 			}
-			g.waitFor(t, func(l logLine) bool { return l.Level == "ERROR" && l.Msg == "nobody is answered" })
+			g.WaitFor(t, func(l rig.LogLine) bool { return l.Level == "ERROR" && l.Msg == "nobody is answered" })
 		})
 	}
 }

@@ -75,9 +75,9 @@ func TestLost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string
-		lose, back func(*rig.Monitor)
+		lose, back func(*rig.Monitor, testing.TB)
 	}{
-		{"killed", (*rig.Monitor).Kill, (*rig.Monitor).Run},
+		{"killed", func(m *rig.Monitor, _ testing.TB) { m.Kill() }, (*rig.Monitor).Run},
 		{"stopped", signal(syscall.SIGSTOP), signal(syscall.SIGCONT)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestLost(t *testing.T) {
 			p.forgive = "net::ERR_CONNECTION_"
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
 			p.updated(t)
-			c.lose(m)
+			c.lose(m, t)
 			seen := p.text(t, "main time")
 			took := p.reads(t, 8*time.Second, "#lost", "The monitor does not answer. This is how things stood at "+seen)
 			t.Logf("the page said so after %v", took)
@@ -98,7 +98,7 @@ func TestLost(t *testing.T) {
 			if c.name == "killed" {
 				p.looks(t, "lost")
 			}
-			c.back(m)
+			c.back(m, t)
 			p.until(t, 8*time.Second, "the page shows what is new", func() bool { return p.text(t, "#lost") == "" && p.text(t, "main time") != seen })
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
 			if slices.Contains(p.heard(t), "alert: ") {
@@ -111,8 +111,8 @@ func TestLost(t *testing.T) {
 	}
 }
 
-func signal(s syscall.Signal) func(*rig.Monitor) {
-	return func(m *rig.Monitor) { m.Signal(s) }
+func signal(s syscall.Signal) func(*rig.Monitor, testing.TB) {
+	return func(m *rig.Monitor, t testing.TB) { m.Signal(t, s) }
 }
 
 // TestNoJavaScript has the page refresh itself all the same.

@@ -3,6 +3,7 @@ package browser
 import (
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 // start runs the monitor with this environment until the test ends.
 func start(t *testing.T, environ ...string) *rig.Monitor {
 	t.Helper()
-	return rig.Start(t, binary, nil, environ...)
+	return rig.Start(t, exec.Command(binary), environ...)
 }
 
 // polled asks for the values of sites as KEDA does, until the test ends.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -113,11 +114,6 @@ func ownNamespace(t *testing.T) {
 
 // run plays one fault, and gives its row of the table.
 func (f fault) run(s *scene) (row string) {
-	s.Cleanup(func() {
-		if s.Failed() && s.monitor != nil {
-			s.Logf("the log:\n%s", s.monitor.Log())
-		}
-	})
 	f.start(s)
 	p := startPoller(s.monitor.URL("/metric/site-a"))
 	time.Sleep(500*time.Millisecond + rand.N(cacheTTL)) // at any moment of the cycle
@@ -193,15 +189,15 @@ func (f fault) start(s *scene) {
 	if f.environ != nil {
 		environ = append(environ, f.environ(s)...)
 	}
-	var stderr *os.File
-	if f.stderr != nil {
-		stderr = f.stderr(s)
-	}
-	command := []string{f.binary}
+	args := []string{f.binary}
 	if f.wrap != nil {
-		command = f.wrap(s, f.binary)
+		args = f.wrap(s, f.binary)
 	}
-	s.monitor = rig.StartCommand(s.T, command, stderr, environ...)
+	command := exec.Command(args[0], args[1:]...)
+	if f.stderr != nil {
+		command.Stderr = f.stderr(s)
+	}
+	s.monitor = rig.Start(s.T, command, environ...)
 }
 
 func startSite(t *testing.T) *fakesite.Site {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -140,9 +141,9 @@ func pauses() fault {
 						<-probed
 					}
 					<-probed
-					s.monitor.Signal(syscall.SIGSTOP)
+					s.monitor.Signal(s.T, syscall.SIGSTOP)
 					time.Sleep(900 * time.Millisecond)
-					s.monitor.Signal(syscall.SIGCONT)
+					s.monitor.Signal(s.T, syscall.SIGCONT)
 				}
 			}()
 		},
@@ -246,7 +247,7 @@ func TestAnswersBeforeItReads(t *testing.T) {
 			for i := range 20 {
 				environ = append(environ, fmt.Sprintf("SITE_%d_HEALTH_URL=%s://%s", i, name, rig.Site(t, atOnce).Address()))
 			}
-			m := rig.Start(t, binary, nil, append(environ, "CACHE_TTL_SEC=0.02")...)
+			m := rig.Start(t, exec.Command(binary), append(environ, "CACHE_TTL_SEC=0.02")...)
 			const want = 10000
 			var ok, bad float64
 			for deadline := time.Now().Add(5 * time.Minute); ok+bad < want; time.Sleep(time.Second) {

@@ -19,7 +19,7 @@ func processFaults(t *testing.T) []fault {
 		{
 			name:  "monitor is killed (SIGKILL) and started again",
 			begin: func(s *scene) { s.monitor.Kill() },
-			end:   func(s *scene) { s.monitor.Run() },
+			end:   func(s *scene) { s.monitor.Run(s.T) },
 			sees:  "refused",
 		},
 		stopped("monitor is stopped (SIGSTOP) during a probe, and goes on", func(*scene) {}, "0", "1"),
@@ -47,12 +47,12 @@ func stopped(name string, meanwhile func(*scene), right, never string) fault {
 				answer(conn)
 			})
 			<-probed
-			s.monitor.Signal(syscall.SIGSTOP)
+			s.monitor.Signal(s.T, syscall.SIGSTOP)
 			time.Sleep(300 * time.Millisecond) // it has answered
 			meanwhile(s)
 		},
 		lasts: 2 * lifetime,
-		end:   func(s *scene) { s.monitor.Signal(syscall.SIGCONT) },
+		end:   func(s *scene) { s.monitor.Signal(s.T, syscall.SIGCONT) },
 		sees:  "(0 )?no_answer_in_3_s",
 		right: right, never: never,
 	}

@@ -2,18 +2,13 @@
 package rig
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,106 +24,6 @@ func Build(dir, name string, args ...string) (binary string, err error) {
 		build.Env = append(os.Environ(), "CGO_ENABLED=1")
 	}
 	return binary, build.Run()
-}
-
-// Monitor is a binary that runs, and can be killed and run again at the same address.
-type Monitor struct {
-	Address string // host:port where it listens
-	Stderr  *os.File
-
-	t       testing.TB
-	command []string
-	environ []string
-	cmd     *exec.Cmd
-	log     log
-}
-
-// Start runs a binary on a free port until the test ends. Its log goes to stderr, or where that is nil
-// to [Monitor.Log].
-func Start(t testing.TB, binary string, stderr *os.File, environ ...string) *Monitor {
-	t.Helper()
-	return StartCommand(t, []string{binary}, stderr, environ...)
-}
-
-// StartCommand is [Start] for a command that becomes the binary.
-func StartCommand(t testing.TB, command []string, stderr *os.File, environ ...string) *Monitor {
-	t.Helper()
-	m := &Monitor{Address: FreeAddress(t), Stderr: stderr, t: t, command: command, environ: environ}
-	t.Cleanup(m.Kill)
-	m.Run()
-	m.await()
-	return m
-}
-
-// Run starts the process, and does not wait until it listens.
-func (m *Monitor) Run() {
-	m.t.Helper()
-	m.cmd = exec.Command(m.command[0], m.command[1:]...)
-	m.cmd.Env = append([]string{"LISTEN_ADDR=" + m.Address}, m.environ...)
-	m.cmd.Stderr = &m.log
-	if m.Stderr != nil {
-		m.cmd.Stderr = m.Stderr
-	}
-	if err := m.cmd.Start(); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-// Kill ends the process as kill -9 does.
-func (m *Monitor) Kill() {
-	m.cmd.Process.Kill()
-	m.cmd.Wait()
-}
-
-// Signal sends the process a signal.
-func (m *Monitor) Signal(signal os.Signal) {
-	m.t.Helper()
-	if err := m.cmd.Process.Signal(signal); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-// PID is the process's.
-func (m *Monitor) PID() int { return m.cmd.Process.Pid }
-
-// Log is what the monitor has written, if Stderr is nil.
-func (m *Monitor) Log() string { return m.log.String() }
-
-// URL is that of a path.
-func (m *Monitor) URL(path string) string { return "http://" + m.Address + path }
-
-// Probes are how many succeeded and failed so far, as /metrics counts them.
-func (m *Monitor) Probes(t testing.TB) (ok, bad float64) {
-	t.Helper()
-	resp, err := http.Get(m.URL("/metrics"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
-		var labels string
-		var n float64
-		if _, err := fmt.Sscanf(lines.Text(), "failover_probes_total{%s %g", &labels, &n); err != nil {
-			continue
-		}
-		if strings.Contains(labels, `reason="ok"`) {
-			ok += n
-		} else {
-			bad += n
-		}
-	}
-	return ok, bad
-}
-
-func (m *Monitor) await() {
-	m.t.Helper()
-	m.t.Cleanup(func() {
-		if m.t.Failed() {
-			m.t.Logf("the log:\n%s", m.Log())
-		}
-	})
-	AwaitListening(m.t, m.Address)
 }
 
 // AwaitListening waits until somebody listens at an address.
@@ -177,22 +72,4 @@ func Site(t testing.TB, behave fakesite.Behaviour) *fakesite.Site {
 	}
 	t.Cleanup(s.Close)
 	return s
-}
-
-// log is a buffer that is read while it is written.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(text []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(text)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

@@ -78,7 +78,7 @@ func run(t *testing.T, length time.Duration, flat []string, args ...string) {
 	s := &soak{T: t, until: time.Now().Add(length)}
 	var environ []string
 	s.sites, environ = startSites(t, siteCount)
-	s.monitor = rig.Start(t, binary, nil, append(environ, fmt.Sprintf("CACHE_TTL_SEC=%v", cacheTTL.Seconds()),
+	s.monitor = rig.Start(t, exec.Command(binary), append(environ, fmt.Sprintf("CACHE_TTL_SEC=%v", cacheTTL.Seconds()),
 		fmt.Sprintf("PROBE_TIMEOUT_SEC=%v", probeTimeout.Seconds()), fmt.Sprintf("RETRY_INTERVAL_SEC=%v", cacheTTL.Seconds()))...)
 
 	var clients sync.WaitGroup
@@ -235,8 +235,5 @@ func (s *soak) report(usage []*series) {
 	}
 	if unknown := s.unknown.Load(); unknown > s.answers.Load()/100 {
 		s.Errorf("%d polls got a 503, which is more than one in a hundred", unknown)
-	}
-	if log := s.monitor.Log(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic") {
-		s.Errorf("the log:\n%.20000s", log)
 	}
 }
