@@ -24,7 +24,7 @@ func TestLive(t *testing.T) {
 		window.heard = [];
 		new MutationObserver(() => heard.push(document.querySelector("#news").innerText))
 			.observe(document.querySelector("#news"), { childList: true, characterData: true, subtree: true });
-		document.querySelector('a[href="/status"]').focus({ preventScroll: true });
+		document.querySelector('a[href="status"]').focus({ preventScroll: true });
 		document.body.style.height = "3000px"; // whatever the window
 		scrollTo(0, 300)`)
 
@@ -45,7 +45,7 @@ func TestLive(t *testing.T) {
 	if title := eval[string](t, p, "document.title"); !strings.HasPrefix(spelled(title), "site-b is down") {
 		t.Errorf("the title is %q", title)
 	}
-	if focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''"); focused != "/status" {
+	if focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''"); focused != "status" {
 		t.Errorf("the focus went to %q", focused)
 	}
 	if y := eval[int](t, p, "Math.round(scrollY)"); y != 300 {

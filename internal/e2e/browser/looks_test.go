@@ -89,7 +89,7 @@ func TestKeyboard(t *testing.T) {
 	m := pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)))
 	p := open(t, m)
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
-	for _, want := range []string{"/status", "/metrics"} {
+	for _, want := range []string{"status", "metrics"} {
 		p.do(t, chromedp.KeyEvent(kb.Tab))
 		if focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''"); focused != want {
 			t.Fatalf("Tab went to %q, want %q", focused, want)
