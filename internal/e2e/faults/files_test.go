@@ -100,7 +100,7 @@ func fullDisk() fault {
 	}
 	f.check = func(s *scene) {
 		log, err := os.ReadFile(filepath.Join(s.dir, "log"))
-		if err != nil || strings.Contains(string(log), "to=down") || !strings.Contains(string(log), "from=down to=up") {
+		if err != nil || strings.Contains(string(log), `"to":"down"`) || !strings.Contains(string(log), `"from":"down","to":"up"`) {
 			s.Errorf("want the recovery in the log, and the outage not: %v\n%s", err, log)
 		}
 	}
