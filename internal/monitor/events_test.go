@@ -21,7 +21,7 @@ func TestEvents(t *testing.T) {
 		want     string
 	}{
 		{"down and up", scenario{sites: []script{nil, {{1 * s, hangs}, {20 * s, up}}}, limits: twice},
-			"16.000 site-b turned down after 3; 21.000 site-b turned up after 2"},
+			"10.000 site-b turned down after 3; 21.000 site-b turned up after 2"},
 		{"an absorbed failure is no news", scenario{sites: []script{nil, {{1 * s, refuses}, {6 * s, up}}}, limits: twice}, ""},
 		{"a pinned site", scenario{sites: []script{nil, dies(1*s, refuses)}, override: map[int]monitor.Verdict{1: monitor.Up}}, "05.000 site-b turned down after 1"},
 		{"the prober's fault, twice", scenario{sites: []script{nil, {{6 * s, broken}, {16 * s, up}, {31 * s, broken}, {46 * s, refuses}}}},

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -17,17 +18,27 @@ type siteLoop struct {
 	state    State
 	history  []Past
 	origin   time.Time     // a place of the site in the cycle, before its first probe
-	next     time.Time     // when the next probe begins; zero on demand
-	due      time.Time     // see [Snapshot]
-	probing  bool          // whether a probe is under way
-	done     chan struct{} // closed when it, or the first one that is about to begin, has ended; nil if there is none
-	finished chan Outcome  // of the probe under way
+	next     time.Time     // when the next probe begins if none is under way; zero on demand
+	attempts []*attempt    // begun and not counted yet, in the order of their starts
+	spare    int           // how many may still begin beside those
+	done     chan struct{} // closed when the oldest, or the first that is about to begin, is counted; nil if there is none
+	finished chan *attempt
+}
+
+// attempt is a probe from its start until it is counted. Results count in the order of the starts, so one that
+// has ended waits for those that began before it.
+type attempt struct {
+	began   time.Time
+	due     time.Time // when it must have ended, or else the loop was stalled
+	cutOff  context.CancelFunc
+	outcome *Outcome
+	ended   bool // whether outcome is there
 }
 
 func newSiteLoop(site *Site, s *shared) *siteLoop {
 	return &siteLoop{
 		Site: site, shared: s, polls: newPolls(site, s.observe),
-		asks: make(chan chan<- (<-chan struct{})), ended: make(chan struct{}), finished: make(chan Outcome, 1),
+		asks: make(chan chan<- (<-chan struct{})), ended: make(chan struct{}), finished: make(chan *attempt),
 	}
 }
 
@@ -37,7 +48,7 @@ func (l *siteLoop) prepare() {
 	if !l.OnDemand() {
 		now := time.Now()
 		l.origin = now.Add(l.Phase - l.Interval)
-		l.plan(now.Add(l.Delay))
+		l.next = now.Add(l.Delay)
 		l.done = make(chan struct{})
 	}
 	l.publish()
@@ -50,19 +61,19 @@ func (l *siteLoop) run(ctx context.Context) {
 		select {
 		case <-l.clock():
 		case answer := <-l.asks:
-			if !l.probing {
+			if len(l.attempts) == 0 {
 				l.startProbe(ctx)
 			}
 			answer <- l.done
-		case outcome := <-l.finished:
+		case a := <-l.finished:
 			if ctx.Err() != nil {
 				return
 			}
-			l.finishProbe(outcome)
+			l.finishProbe(a)
 		case <-ctx.Done():
 			return
 		}
-		if now := time.Now(); !l.probing && !l.OnDemand() && !now.Before(l.next) {
+		if now, start := time.Now(), l.nextStart(); !start.IsZero() && !now.Before(start) {
 			l.startProbe(ctx)
 		} else if l.expires() && !now.Before(l.expiry()) {
 			l.expire(now)
@@ -70,12 +81,21 @@ func (l *siteLoop) run(ctx context.Context) {
 	}
 }
 
+// nextStart is when the next probe begins; zero while none is to. A probe that has not answered for the retry
+// interval puts the verdict in doubt: the next one begins beside it.
+func (l *siteLoop) nextStart() time.Time {
+	switch {
+	case len(l.attempts) == 0:
+		return l.next
+	case l.spare == 0:
+		return time.Time{}
+	}
+	return l.attempts[len(l.attempts)-1].began.Add(l.Retry)
+}
+
 // clock fires when a probe is due, or the verdict expires.
 func (l *siteLoop) clock() <-chan time.Time {
-	var first time.Time
-	if !l.probing && !l.OnDemand() {
-		first = l.next
-	}
+	first := l.nextStart()
 	if l.expires() && (first.IsZero() || l.expiry().Before(first)) {
 		first = l.expiry()
 	}
@@ -99,63 +119,95 @@ func (l *siteLoop) expire(now time.Time) {
 	l.shared.observe(SiteEvent{Snapshot: l.publish(), Before: before, Changes: []Change{VerdictAged}})
 }
 
-// startProbe begins a probe.
+// startProbe begins a probe. Beside it at most as many may begin as are missing to a verdict of down.
 func (l *siteLoop) startProbe(ctx context.Context) {
 	now := time.Now()
+	switch {
+	case len(l.attempts) > 0:
+		l.spare--
+	case l.OnDemand(), l.state.Verdict == Down:
+		l.spare = 0
+	default:
+		l.spare = l.Failure - l.state.Streak - 1
+	}
 	if l.done == nil {
 		l.done = make(chan struct{})
 	}
-	l.probing = true
-	l.due = now.Add(l.ProbeTime(l.shared.confirm))
-	l.next = l.after(now)
+	own, cutOff := context.WithCancel(ctx)
+	a := &attempt{began: now, due: now.Add(l.ProbeTime(l.shared.confirm)), cutOff: cutOff}
+	l.attempts = append(l.attempts, a)
 	l.publish()
-	l.shared.running.Go(func() { l.finished <- l.shared.probe(ctx, l.Site) })
+	l.shared.running.Go(func() {
+		outcome := l.shared.probe(ctx, own, l.Site)
+		a.outcome = &outcome
+		select {
+		case l.finished <- a:
+		case <-own.Done():
+		}
+	})
 }
 
-// after is when the next probe begins, after one that begins now: at the site's next place in the cycle.
-func (l *siteLoop) after(now time.Time) time.Time {
-	if l.OnDemand() {
-		return time.Time{}
+// finishProbe takes the outcome of a probe, and counts all that no older probe is waited for.
+func (l *siteLoop) finishProbe(a *attempt) {
+	if !slices.Contains(l.attempts, a) {
+		return // it has been cut off
 	}
-	return now.Add(l.Interval - now.Sub(l.origin)%l.Interval)
+	a.ended = true
+	a.outcome.Ended = time.Now()
+	if late := a.outcome.Ended.Sub(a.due); late > 0 && a.outcome.Discarded == nil {
+		a.outcome.Discarded = &LateError{late}
+	}
+	for len(l.attempts) > 0 && l.attempts[0].ended {
+		l.count(l.attempts[0])
+	}
+	l.publish()
 }
 
-// finishProbe counts an outcome, and wakes those who wait for it.
-func (l *siteLoop) finishProbe(o Outcome) {
-	now := time.Now()
-	if late := now.Sub(l.due); late > 0 && o.Discarded == nil {
-		o.Discarded = &LateError{late}
-	}
-	network := l.shared.witnesses.note(l.Name, &o)
+// count counts the oldest probe, and wakes those who wait for it. A success cuts the younger ones off: they
+// count for nothing.
+func (l *siteLoop) count(a *attempt) {
+	now, o := time.Now(), a.outcome
+	network := l.shared.witnesses.note(l.Name, o)
 	before := l.state
 	var changes []Change
-	l.state, changes = before.Next(o, now, l.Thresholds)
-	l.history = remember(l.history, o)
-	l.probing, l.due = false, time.Time{}
-	if !l.OnDemand() {
-		if l.state.Streak > 0 {
-			l.next = now.Add(l.Retry)
-		}
-		l.plan(l.next)
+	l.state, changes = before.Next(*o, now, l.Thresholds)
+	l.history = remember(l.history, *o)
+	a.cutOff()
+	l.attempts = l.attempts[1:]
+	if o.Result.Up && o.Discarded == nil {
+		l.cutOff()
+	}
+	if len(l.attempts) == 0 && !l.OnDemand() {
+		l.next = l.after(a.began)
 	}
 	done := l.done
 	l.done = nil
+	if len(l.attempts) > 0 {
+		l.done = make(chan struct{})
+	}
 	snapshot := l.publish()
 	close(done)
 	if network != nil {
 		l.shared.observe(*network)
 	}
-	l.shared.observe(SiteEvent{Snapshot: snapshot, Before: before, Outcome: &o, Changes: changes})
+	l.shared.observe(SiteEvent{Snapshot: snapshot, Before: before, Outcome: o, Changes: changes})
 }
 
-// plan has the next probe begin then, or at once if that is past.
-func (l *siteLoop) plan(next time.Time) {
-	l.next = next
-	begins := next
-	if now := time.Now(); begins.Before(now) {
-		begins = now
+// cutOff ends all probes that are under way.
+func (l *siteLoop) cutOff() {
+	for _, a := range l.attempts {
+		a.cutOff()
 	}
-	l.due = begins.Add(grace)
+	l.attempts = nil
+}
+
+// after is when the next probe begins, after one that began then: the retry interval later during a streak, and
+// else at the site's next place in the cycle.
+func (l *siteLoop) after(began time.Time) time.Time {
+	if l.state.Streak > 0 {
+		return began.Add(l.Retry)
+	}
+	return began.Add(l.Interval - began.Sub(l.origin)%l.Interval)
 }
 
 // stop wakes those who wait, and leaves nothing that one could wait for.
@@ -165,7 +217,8 @@ func (l *siteLoop) stop() {
 		l.state.Counted = time.Time{} // the last result is no answer to who asked for a new one
 		l.state.Verdict = Unknown
 	}
-	l.probing, l.due = false, time.Time{}
+	l.cutOff()
+	l.next = time.Time{}
 	done := l.done
 	l.done = nil
 	l.publish()
@@ -179,11 +232,31 @@ func (l *siteLoop) stop() {
 func (l *siteLoop) publish() *Snapshot {
 	s := &Snapshot{
 		Site: l.Site, State: l.state, Lifetime: l.shared.lifetime(l.Site), History: l.history,
-		Probing: l.done != nil, due: l.due, done: l.done,
+		Probing: l.done != nil, due: l.due(), done: l.done,
 	}
 	if !s.Probing {
 		s.NextProbe = l.next
 	}
 	l.shared.publish(s)
 	return s
+}
+
+// due is by when the loop must have done something: counted the probe under way that began first, or begun
+// the next; zero if there is nothing to do.
+func (l *siteLoop) due() (due time.Time) {
+	for _, a := range l.attempts {
+		if !a.ended {
+			due = a.due
+			break
+		}
+	}
+	if start := l.nextStart(); !start.IsZero() {
+		if now := time.Now(); start.Before(now) {
+			start = now
+		}
+		if begun := start.Add(grace); due.IsZero() || begun.Before(due) {
+			due = begun
+		}
+	}
+	return due
 }

@@ -242,20 +242,21 @@ func (s *shared) snapshot(name string) *Snapshot {
 
 func (s *shared) lifetime(site *Site) time.Duration { return site.lifetime(s.confirm) }
 
-// probe probes a site once. A failure does not count while no witness answers; nor one that came while this
-// process did not get to run for a quarter of the probe's time, or more: it may be the monitor's own. What
-// is shorter leaves a site time enough to answer.
-func (s *shared) probe(ctx context.Context, site *Site) Outcome {
+// probe probes a site once, until ctx ends. A failure does not count while no witness answers; nor one that came
+// while this process did not get to run for a quarter of the probe's time, or more: it may be the monitor's own.
+// What is shorter leaves a site time enough to answer. A round of the witnesses goes on until run ends, since
+// other probes may have joined it.
+func (s *shared) probe(run, ctx context.Context, site *Site) Outcome {
 	before := s.stalls.begin() // first: the process may be stopped anywhere from here on
 	timed, cancel := context.WithTimeout(ctx, site.Timeout)
 	defer cancel()
 	result, err := site.Probe(timed)
 	switch lost := s.stalls.end() - before; {
-	case err != nil, result.Up:
+	case err != nil, result.Up, ctx.Err() != nil:
 	case lost >= site.Timeout/4:
 		err = &StallError{lost}
-	case !s.witnesses.confirm(ctx):
+	case !s.witnesses.confirm(run):
 		err = new(OfflineError)
 	}
-	return Outcome{result, err}
+	return Outcome{Result: result, Discarded: err}
 }

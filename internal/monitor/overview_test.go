@@ -30,9 +30,11 @@ func TestSnapshots(t *testing.T) {
 		{"up", scenario{sites: []script{nil, nil}}, 6 * s, "up; probes say up since 0; result up at 5; next at 10"},
 		{"up, in a probe", scenario{sites: []script{nil, dies(1*s, hangs)}}, 6 * s, "up; probes say up since 0; result up at 0; probing"},
 		{"about to be down", scenario{sites: []script{nil, dies(1*s, hangs)}, limits: threeTwo}, 8500 * time.Millisecond,
-			"up; probes say up since 0; streak 1; result timeout at 8; next at 9"},
+			"up; probes say up since 0; streak 1; result timeout at 8; probing"},
 		{"down", scenario{sites: []script{nil, dies(1*s, refuses)}, limits: threeTwo}, 29 * s, "down; probes say down since 7; result refused at 25; next at 30"},
-		{"down from the start", scenario{sites: []script{nil, dies(0, refuses)}, limits: threeTwo}, 1 * s, "down; probes say down since 0; result refused at 0; next at 5"},
+		{"down from the start", scenario{sites: []script{nil, dies(0, refuses)}, limits: threeTwo}, 3 * s, "down; probes say down since 2; result refused at 2; next at 5"},
+		{"about to be down from the start", scenario{sites: []script{nil, dies(0, refuses)}, limits: threeTwo}, 1500 * time.Millisecond,
+			"unknown; streak 2; result refused at 1; next at 2"},
 		{"about to be up", scenario{sites: []script{nil, {{1 * s, refuses}, {8 * s, up}}}, limits: threeTwo}, 10500 * time.Millisecond,
 			"down; probes say down since 7; streak 1; result up at 10; next at 11"},
 		{"offline", scenario{sites: []script{nil, dies(1*s, refuses)}, witnesses: noWitness}, 6 * s,
@@ -140,7 +142,7 @@ func TestSnapshotIsOfOneMoment(t *testing.T) {
 			continue
 		}
 		turned := map[monitor.Verdict]time.Time{monitor.Up: s.LastUp, monitor.Down: s.LastDown}[s.Verdict]
-		if s.Verdict != last || !s.Since.Equal(turned) || !s.Counted.Equal(turned) || s.History[len(s.History)-1].Up != s.Last.Up {
+		if s.Verdict != last || s.Since.Before(turned) || !s.Counted.Equal(turned) || s.History[len(s.History)-1].Up != s.Last.Up {
 			t.Fatalf("a snapshot of two moments: %+v", s.State)
 		}
 	}

@@ -27,7 +27,9 @@ type Site struct {
 	// probes begin that long after the start and at every Interval from there. So many sites are spread over
 	// the cycle, and stay so after whatever had them probed at one time.
 	Phase time.Duration
-	// Retry is from the end of one probe to the start of the next while a streak is under way.
+	// Retry is from the start of one probe to the start of the next while the verdict is in doubt: during a
+	// streak, and while a site that is not down has not answered for so long. Up to Failure probes of a site are
+	// then under way at once.
 	Retry time.Duration
 	// Timeout is what a probe takes at most.
 	Timeout time.Duration
@@ -46,15 +48,16 @@ type WorstCase struct {
 }
 
 // WorstCase works it out, with the time that witnesses may take to confirm a failure ([ConfirmTime]). The
-// site dies just after a probe; then each failure of the streak is waited for, and each pause between them.
-// For a site that is probed on demand it is only the probes' part: the time between the polls comes on top.
+// site dies just after a probe; then the probes of the streak begin, Retry apart, and the last one is waited for.
+// For a site that is probed on demand, one probe after the other, it is only the probes' part: the time between
+// the polls comes on top.
 func (s *Site) WorstCase(confirm time.Duration) WorstCase {
-	pauses := s.Interval + time.Duration(s.Failure-1)*s.Retry
 	if s.OnDemand() {
-		pauses = 0
+		failures := time.Duration(s.Failure)
+		return WorstCase{Hangs: failures * (s.Timeout + confirm), Refuses: failures * confirm}
 	}
-	failures := time.Duration(s.Failure)
-	return WorstCase{Hangs: pauses + failures*(s.Timeout+confirm), Refuses: pauses + failures*confirm}
+	starts := s.Interval + time.Duration(s.Failure-1)*s.Retry
+	return WorstCase{Hangs: starts + s.Timeout + confirm, Refuses: starts + confirm}
 }
 
 // lifetime is how long a verdict counts without a new result: as long as the next probe can take to bring

@@ -60,7 +60,7 @@ func TestStalledProbe(t *testing.T) {
 				s.stalls.stop(stallTick + c.stopped)
 				return probe.Result{Up: c.up}, nil
 			}}
-			if o := s.probe(t.Context(), site); (o.Discarded == nil) != c.counts {
+			if o := s.probe(t.Context(), t.Context(), site); (o.Discarded == nil) != c.counts {
 				t.Errorf("stopped for %v, up=%v: %v, want it to count: %v", c.stopped, c.up, o.Discarded, c.counts)
 			}
 		})

@@ -9,7 +9,7 @@ import (
 // Verdict is what the monitor holds a site to be.
 type Verdict int
 
-// A site is Unknown until its first result.
+// A site is Unknown until its first success, or until as many failures in a row as its threshold says.
 const (
 	Unknown Verdict = iota
 	Up
@@ -32,12 +32,13 @@ type Thresholds struct {
 type Outcome struct {
 	Result    probe.Result // the zero value of one that could not be made
 	Discarded error        // why it does not count; nil if it does
+	Ended     time.Time    // it may count later: results count in the order in which their probes began
 }
 
 // State is what is known of a site, and how it came about. It is a value: [State.Next] makes the next one.
 type State struct {
 	Verdict   Verdict      // what the probes say, however old
-	Streak    int          // results in a row that speak against the verdict; 0 once one agrees
+	Streak    int          // results in a row that speak against the verdict, or failures before there is one
 	Since     time.Time    // when the verdict last changed
 	TurnedBy  int          // how many results in a row changed it
 	Last      probe.Result // of the last probe that had one, whether it counts or not
@@ -60,9 +61,10 @@ const (
 	VerdictKnown               // there is one again
 )
 
-// Next is the state after one more outcome, and what that changed. The first result of all decides at
-// once; later ones turn the verdict when as many as the threshold stand in a row. An outcome that does not
-// count leaves verdict and streak as they are.
+// Next is the state after one more outcome that is counted now, and what that changed. The first success of
+// all decides at once. The first failure does not, unless the threshold is 1: a monitor that is started while its
+// own network is not there yet must not call a site down. From then on a verdict is turned by as many results in
+// a row as the threshold says. An outcome that does not count leaves verdict and streak as they are.
 func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Change) {
 	next := s
 	if !o.Result.Began.IsZero() {
@@ -76,11 +78,11 @@ func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Chang
 		return next, nil
 	}
 	next.count(o.Result.Up, limits)
-	next.Counted, next.Expired = now, time.Time{}
+	next.Counted, next.Expired = o.Ended, time.Time{}
 	if o.Result.Up {
-		next.LastUp = now
+		next.LastUp = o.Ended
 	} else {
-		next.LastDown = now
+		next.LastDown = o.Ended
 	}
 	var changes []Change
 	if isFault(s.Discarded) {
@@ -91,6 +93,9 @@ func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Chang
 	}
 	if next.Verdict != s.Verdict {
 		next.Since, next.TurnedBy = now, s.Streak+1
+		if s.Verdict == Unknown && next.Verdict == Up { // whatever failed before
+			next.TurnedBy = 1
+		}
 		changes = append(changes, Turned)
 	}
 	return next, changes
@@ -102,10 +107,16 @@ func (s *State) count(up bool, limits Thresholds) {
 	if up {
 		says, need = Up, limits.Success
 	}
-	if s.Verdict == says {
+	if up && s.Verdict == Unknown {
+		need = 1
+	}
+	switch {
+	case s.Verdict == says:
 		s.Streak = 0
-	} else if s.Streak++; s.Verdict == Unknown || s.Streak >= need {
+	case s.Streak+1 >= need:
 		s.Verdict, s.Streak = says, 0
+	default:
+		s.Streak++
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// outcome is a result that counts.
+// outcome is a result that counts, of a probe that ended 8 seconds after midnight.
 func outcome(up bool) monitor.Outcome {
-	return monitor.Outcome{Result: probe.Result{Up: up, Began: midnight}}
+	return monitor.Outcome{Result: probe.Result{Up: up, Began: midnight}, Ended: midnight.Add(8 * time.Second)}
 }
 
 func TestVerdicts(t *testing.T) {
@@ -20,11 +20,15 @@ func TestVerdicts(t *testing.T) {
 	for _, c := range []struct {
 		name             string
 		failure, success int
-		results, want    string // a letter a result: u up, d down
+		results, want    string // a letter a result: u up, d down, - unknown
 	}{
 		{"as the predecessor", 1, 1, "uduudd", "uduudd"},
 		{"the first decides, up", 3, 2, "u", "u"},
-		{"the first decides, down", 3, 2, "d", "d"},
+		{"the first does not, down", 3, 2, "d", "-"},
+		{"failures from the start, 1", 1, 2, "d", "d"},
+		{"failures from the start, 2", 2, 2, "dd", "-d"},
+		{"failures from the start, 3", 3, 2, "ddd", "--d"},
+		{"a success after failures from the start", 3, 2, "ddud", "--uu"},
 		{"three failures turn it", 3, 2, "uddd", "uuud"},
 		{"two do not", 3, 2, "uddu", "uuuu"},
 		{"the opposite resets the streak", 3, 2, "udduddd", "uuuuuud"},
@@ -37,7 +41,7 @@ func TestVerdicts(t *testing.T) {
 		got := ""
 		for _, r := range c.results {
 			state, _ = state.Next(outcome(r == 'u'), midnight, monitor.Thresholds{Failure: c.failure, Success: c.success})
-			got += state.Verdict.String()[:1]
+			got += map[monitor.Verdict]string{monitor.Unknown: "-", monitor.Up: "u", monitor.Down: "d"}[state.Verdict]
 		}
 		if got != c.want {
 			t.Errorf("%s: %d/%d on %s: got %s, want %s", c.name, c.failure, c.success, c.results, got, c.want)
@@ -65,20 +69,23 @@ func TestChanges(t *testing.T) {
 		after   monitor.State
 		changes []monitor.Change
 	}{
-		{"a success agrees", isUp, outcome(true), with(func(s *monitor.State) { s.LastUp, s.Counted = at(9), at(9) }), nil},
-		{"a first failure", isUp, outcome(false), with(func(s *monitor.State) { s.Streak, s.LastDown, s.Counted, s.Last.Up = 1, at(9), at(9), false }), nil},
+		{"a success agrees", isUp, outcome(true), with(func(s *monitor.State) { s.LastUp, s.Counted = at(8), at(8) }), nil},
+		{"a first failure", isUp, outcome(false), with(func(s *monitor.State) { s.Streak, s.LastDown, s.Counted, s.Last.Up = 1, at(8), at(8), false }), nil},
 		{"a second turns it", with(func(s *monitor.State) { s.Streak = 1 }), outcome(false),
 			with(func(s *monitor.State) {
-				s.Verdict, s.Since, s.TurnedBy, s.LastDown, s.Counted, s.Last.Up = monitor.Down, at(9), 2, at(9), at(9), false
+				s.Verdict, s.Since, s.TurnedBy, s.LastDown, s.Counted, s.Last.Up = monitor.Down, at(9), 2, at(8), at(8), false
 			}), []monitor.Change{monitor.Turned}},
 		{"a fault", isUp, discarded(fault), with(func(s *monitor.State) { s.Discarded = fault }), []monitor.Change{monitor.FaultBegan}},
 		{"another", with(func(s *monitor.State) { s.Discarded = fault }), discarded(errBroken), with(func(s *monitor.State) { s.Discarded = errBroken }), nil},
 		{"offline is no fault", with(func(s *monitor.State) { s.Streak = 1 }), discarded(offline), with(func(s *monitor.State) { s.Streak, s.Discarded = 1, offline }), nil},
 		{"a fault while offline", with(func(s *monitor.State) { s.Discarded = offline }), discarded(fault), with(func(s *monitor.State) { s.Discarded = fault }), []monitor.Change{monitor.FaultBegan}},
-		{"all is well again", with(func(s *monitor.State) { s.Discarded, s.Expired = fault, at(8) }), outcome(true),
-			with(func(s *monitor.State) { s.LastUp, s.Counted = at(9), at(9) }), []monitor.Change{monitor.FaultEnded, monitor.VerdictKnown}},
+		{"all is well again", with(func(s *monitor.State) { s.Discarded, s.Expired = fault, at(7) }), outcome(true),
+			with(func(s *monitor.State) { s.LastUp, s.Counted = at(8), at(8) }), []monitor.Change{monitor.FaultEnded, monitor.VerdictKnown}},
 		{"the first", monitor.State{}, outcome(true),
-			monitor.State{Verdict: monitor.Up, Since: at(9), TurnedBy: 1, LastUp: at(9), Counted: at(9), Last: outcome(true).Result}, []monitor.Change{monitor.Turned}},
+			monitor.State{Verdict: monitor.Up, Since: at(9), TurnedBy: 1, LastUp: at(8), Counted: at(8), Last: outcome(true).Result}, []monitor.Change{monitor.Turned}},
+		{"the first after failures", monitor.State{Streak: 1, LastDown: at(5), Counted: at(5)}, outcome(true),
+			monitor.State{Verdict: monitor.Up, Since: at(9), TurnedBy: 1, LastUp: at(8), LastDown: at(5), Counted: at(8), Last: outcome(true).Result},
+			[]monitor.Change{monitor.Turned}},
 	} {
 		after, changes := c.before.Next(c.outcome, at(9), limits)
 		if after != c.after || !slices.Equal(changes, c.changes) {
@@ -108,14 +115,14 @@ func FuzzStep(f *testing.F) {
 	})
 }
 
-// naive is the rule as a person would say it: the first result decides; from then on, the verdict is
-// turned by as many results of the other kind as the threshold says, the last ones without a gap.
+// naive is the rule as a person would say it: the first success of all decides; else a verdict is turned by as many
+// results of the other kind as the threshold says, the last ones without a gap.
 func naive(history []byte, before monitor.Verdict, limits monitor.Thresholds) monitor.Verdict {
 	says := map[byte]monitor.Verdict{0: monitor.Down, 1: monitor.Up}[history[len(history)-1]%2]
-	if before == monitor.Unknown || before == says {
-		return says
-	}
 	need := map[monitor.Verdict]int{monitor.Down: limits.Failure, monitor.Up: limits.Success}[says]
+	if before == monitor.Unknown && says == monitor.Up {
+		return monitor.Up
+	}
 	if len(history) < need {
 		return before
 	}
