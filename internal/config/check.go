@@ -143,6 +143,9 @@ func (l *loader) warnAboutSite(s Site) {
 	if s.CacheTTL > 0 && s.RetryInterval > PositiveSeconds(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1 {
 		l.warn("RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
 	}
+	if s.CacheTTL > 0 && s.RetryInterval > s.Timeout && s.FailureThreshold > 1 {
+		l.warn("RETRY_INTERVAL_SEC=%s is longer than PROBE_TIMEOUT_SEC=%s: the probes that confirm a failure of %s do not overlap, and it is found down later than need be", s.RetryInterval, s.Timeout, s.Name)
+	}
 	if turns := max(s.FailureThreshold, s.SuccessThreshold); s.CacheTTL == 0 && turns > 1 {
 		l.warn("CACHE_TTL_SEC=0 has %s probed only when somebody asks: with a threshold of %d its verdict turns after as many polls, however long that takes", s.Name, turns)
 	}

@@ -94,7 +94,7 @@ type Probing struct {
 
 	FailureThreshold Count           `env:"FAILURE_THRESHOLD" envDefault:"1"`  // failures in a row from up to down
 	SuccessThreshold Count           `env:"SUCCESS_THRESHOLD" envDefault:"1"`  // successes in a row from down to up
-	RetryInterval    PositiveSeconds `env:"RETRY_INTERVAL_SEC" envDefault:"1"` // from a probe's end to the next start while a streak is under way
+	RetryInterval    PositiveSeconds `env:"RETRY_INTERVAL_SEC" envDefault:"1"` // from one start to the next while a verdict is in doubt
 }
 
 // groups are settings that stand for, or belong to, each other: a site that gives one inherits none of its group.

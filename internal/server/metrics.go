@@ -22,6 +22,7 @@ type Metrics struct {
 	setAside    *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
 	transitions *prometheus.CounterVec
+	doubts      *prometheus.CounterVec
 	requests    *prometheus.CounterVec
 	answering   *prometheus.HistogramVec
 }
@@ -44,6 +45,9 @@ func NewMetrics(version string) *Metrics {
 		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "failover_transitions_total", Help: "Changes of verdict, the first after a start among them.",
 		}, []string{"site", "to"}),
+		doubts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failover_doubts_total", Help: "Streaks of failures of a site that was up, by how they ended: confirmed when it is down, cleared when it is up again.",
+		}, []string{"site", "outcome"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "failover_http_requests_total", Help: "HTTP requests answered.",
 		}, []string{"route", "code"}),
@@ -57,7 +61,7 @@ func NewMetrics(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.probes, m.setAside, m.duration, m.transitions, m.requests, m.answering, build,
+	m.registry.MustRegister(m.probes, m.setAside, m.duration, m.transitions, m.doubts, m.requests, m.answering, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -84,6 +88,28 @@ func (m *Metrics) Observe(event monitor.Event) {
 	if slices.Contains(e.Changes, monitor.Turned) {
 		m.transitions.WithLabelValues(e.Name, e.Verdict.String()).Inc()
 	}
+	if ended := doubtEnded(e); ended != "" {
+		m.doubts.WithLabelValues(e.Name, ended).Inc()
+	}
+}
+
+// The ways in which a doubt ends.
+const (
+	doubtCleared   = "cleared"
+	doubtConfirmed = "confirmed"
+)
+
+// doubtEnded is how an event ended a streak of failures of a site that was up; empty if it ended none.
+func doubtEnded(e monitor.SiteEvent) string {
+	switch {
+	case e.Before.Verdict != monitor.Up:
+		return ""
+	case e.Verdict == monitor.Down:
+		return doubtConfirmed
+	case e.Before.Streak > 0 && e.Streak == 0:
+		return doubtCleared
+	}
+	return ""
 }
 
 // route gives a function that counts the requests of one route. It allocates nothing for the codes that
@@ -113,6 +139,8 @@ func (m *Metrics) handler(of *monitor.Monitor) http.Handler {
 		m.setAside.WithLabelValues(site)
 		m.transitions.WithLabelValues(site, monitor.Up.String())
 		m.transitions.WithLabelValues(site, monitor.Down.String())
+		m.doubts.WithLabelValues(site, doubtCleared)
+		m.doubts.WithLabelValues(site, doubtConfirmed)
 	}
 	m.registry.MustRegister(collector{of})
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})

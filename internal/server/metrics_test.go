@@ -121,7 +121,7 @@ failover_monitor_online 0
 failover_probe_success{site="site-a"} 1
 failover_probe_success{site="site-b"} 0
 failover_probes_set_aside_total{site="site-a"} 0
-failover_probes_set_aside_total{site="site-b"} 1
+failover_probes_set_aside_total{site="site-b"} 2
 failover_site_up{site="site-a"} 1
 failover_site_up{site="site-b"} 1
 `},
@@ -132,7 +132,7 @@ failover_monitor_online 0
 failover_probe_success{site="site-a"} 1
 failover_probe_success{site="site-b"} 0
 failover_probes_set_aside_total{site="site-a"} 0
-failover_probes_set_aside_total{site="site-b"} 7
+failover_probes_set_aside_total{site="site-b"} 20
 failover_site_up{site="site-a"} 1
 `},
 		} {
@@ -152,7 +152,7 @@ func TestMetricsFormats(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		handler := serve(t, slog.DiscardHandler, nil, scripted("site-a", found(answered)), scripted("site-b", found(hung)))
-		time.Sleep(4 * time.Second)
+		time.Sleep(6 * time.Second)
 
 		scrape := ask(handler, "GET /metrics", "Accept", "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
 		if got := scrape.Header().Get("Content-Type"); got != "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores" {
@@ -183,9 +183,12 @@ failover_transitions_total{site="site-b",to="up"} 0.0
 			families[family.GetName()] = family
 		}
 		// Schema 3 has eight buckets to a doubling, the most that are no wider than the factor 1.1 allows.
-		for i, sum := range []float64{.02, 3} {
+		for i, want := range []struct {
+			count int64
+			sum   float64
+		}{{2, .04}, {3, 9}} {
 			h := families["failover_probe_duration_seconds"].GetMetric()[i].GetHistogram()
-			if h.GetSchema() != 3 || len(h.GetPositiveDelta()) != 1 || h.GetPositiveDelta()[0] != 1 || h.GetSampleSum() != sum || len(h.GetBucket()) != 14 {
+			if h.GetSchema() != 3 || len(h.GetPositiveDelta()) != 1 || h.GetPositiveDelta()[0] != want.count || h.GetSampleSum() != want.sum || len(h.GetBucket()) != 14 {
 				t.Errorf("got %v", h)
 			}
 		}

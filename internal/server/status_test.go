@@ -54,7 +54,7 @@ func TestStatus(t *testing.T) {
   "witnesses": [
     {
       "witness": "tcp://10.0.0.53:53",
-      "asked": "2000-01-01T00:01:07.06Z",
+      "asked": "2000-01-01T00:01:07.02Z",
       "answered": true
     }
   ],
@@ -79,18 +79,18 @@ func TestStatus(t *testing.T) {
       "next_probe": "2000-01-01T00:01:10Z",
       "probing": false,
       "worst_case_detection": {
-        "hangs_seconds": 22,
-        "refuses_seconds": 13,
-        "formula": "CACHE_TTL_SEC 5 + FAILURE_THRESHOLD 3 × one failing probe (at most 3, and 2 until a witness confirms it) + 2 × RETRY_INTERVAL_SEC 1"
+        "hangs_seconds": 12,
+        "refuses_seconds": 9,
+        "formula": "CACHE_TTL_SEC 5 + 2 × RETRY_INTERVAL_SEC 1 + one failing probe (at most 3, and 2 until a witness confirms it)"
       }
     },
     {
       "site": "site-b",
       "verdict": "down",
       "explanation": "site-b is down since 00:01:07 UTC: 3 of 3 probes failed, last: certificate expired on 1999-12-31",
-      "since": "2000-01-01T00:01:07.06Z",
+      "since": "2000-01-01T00:01:07.02Z",
       "observed": "down",
-      "observed_since": "2000-01-01T00:01:07.06Z",
+      "observed_since": "2000-01-01T00:01:07.02Z",
       "streak": 0,
       "failure_threshold": 3,
       "success_threshold": 2,
@@ -99,16 +99,16 @@ func TestStatus(t *testing.T) {
         "reason": "tls_expired",
         "detail": "certificate expired on 1999-12-31",
         "address": "10.0.0.7:443",
-        "ended": "2000-01-01T00:01:07.06Z",
+        "ended": "2000-01-01T00:01:07.02Z",
         "duration_seconds": 0.02,
         "certificate_expires": "1999-12-31T23:59:59Z"
       },
       "next_probe": "2000-01-01T00:01:10Z",
       "probing": false,
       "worst_case_detection": {
-        "hangs_seconds": 22,
-        "refuses_seconds": 13,
-        "formula": "CACHE_TTL_SEC 5 + FAILURE_THRESHOLD 3 × one failing probe (at most 3, and 2 until a witness confirms it) + 2 × RETRY_INTERVAL_SEC 1"
+        "hangs_seconds": 12,
+        "refuses_seconds": 9,
+        "formula": "CACHE_TTL_SEC 5 + 2 × RETRY_INTERVAL_SEC 1 + one failing probe (at most 3, and 2 until a witness confirms it)"
       }
     }
   ],

@@ -50,7 +50,10 @@ func explain(s *monitor.Snapshot, now time.Time) string {
 // explainNoVerdict says why there is no verdict on a site.
 func explainNoVerdict(s *monitor.Snapshot, now time.Time) string {
 	why := "no probe of it has had a result yet"
-	if s.Verdict != monitor.Unknown {
+	switch {
+	case s.Verdict == monitor.Unknown && s.Streak > 0:
+		why = fmt.Sprintf("%d of %d probes failed, none before, last: %s", s.Streak, s.Failure, s.Last.Detail)
+	case s.Verdict != monitor.Unknown:
 		why = fmt.Sprintf("the last result that counts is %v old, and expired after %v, last known: %v",
 			now.Sub(s.Counted).Round(100*time.Millisecond), s.Lifetime, s.Verdict)
 	}
@@ -116,8 +119,8 @@ func Formula(s *monitor.Site, confirm time.Duration) string {
 	if s.OnDemand() {
 		return fmt.Sprintf("CACHE_TTL_SEC 0: FAILURE_THRESHOLD %d × one failing probe (%s), one with each poll, and the time between these", s.Failure, failing)
 	}
-	return fmt.Sprintf("CACHE_TTL_SEC %v + FAILURE_THRESHOLD %d × one failing probe (%s) + %d × RETRY_INTERVAL_SEC %v",
-		s.Interval.Seconds(), s.Failure, failing, s.Failure-1, s.Retry.Seconds())
+	return fmt.Sprintf("CACHE_TTL_SEC %v + %d × RETRY_INTERVAL_SEC %v + one failing probe (%s)",
+		s.Interval.Seconds(), s.Failure-1, s.Retry.Seconds(), failing)
 }
 
 // StatusLine is the verdicts in as few words as possible, for "systemctl status": site-a up, site-b down

@@ -41,6 +41,9 @@ func TestExplain(t *testing.T) {
 	}{
 		{monitor.State{}, 0, 61, "no verdict on site-b: no probe of it has had a result yet"},
 		{monitor.State{Discarded: errNoToken}, 0, 61, "no verdict on site-b: no token; no probe of it has had a result yet"},
+		{monitor.State{Streak: 1, Counted: after(60), Last: refused}, 0, 61, "no verdict on site-b: 1 of 3 probes failed, none before, last: nothing listens there"},
+		{monitor.State{Streak: 2, Counted: after(60), Last: refused, Discarded: offline}, 0, 61,
+			"no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; 2 of 3 probes failed, none before, last: nothing listens there"},
 		{up, 0, 61, "site-b is up since 00:00:01 UTC"},
 		{up, 0, 12*3600 + 2, "no verdict on site-b: the last result that counts is 11h59m2s old, and expired after 9s, last known: up"},
 		{with(up, func(s *monitor.State) { s.Counted = after(12*3600 + 1) }), 0, 12*3600 + 2, "site-b is up since 2000-01-01 00:00:01 UTC"},
@@ -108,7 +111,7 @@ func TestStatusLine(t *testing.T) {
 func TestFormula(t *testing.T) {
 	t.Parallel()
 	site := &monitor.Site{Interval: 5 * time.Second, Timeout: 3 * time.Second, Retry: time.Second, Thresholds: threeTwo}
-	if got, want := Formula(site, 0), "CACHE_TTL_SEC 5 + FAILURE_THRESHOLD 3 × one failing probe (at most 3) + 2 × RETRY_INTERVAL_SEC 1"; got != want {
+	if got, want := Formula(site, 0), "CACHE_TTL_SEC 5 + 2 × RETRY_INTERVAL_SEC 1 + one failing probe (at most 3)"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	site.Interval = 0
