@@ -27,6 +27,7 @@ const usage = `Usage: failover-monitor [command]
   check        probe every site and witness once and print what was found
   config       print the settings in effect, without secrets
   healthcheck  ask the monitor that runs with the same settings whether it is well
+  override     pin a verdict of that monitor for a while, or list what is pinned
   demo         run the monitor on two built-in sites, to break and heal with curl
   version      print the version
   help         print this
@@ -70,6 +71,9 @@ func (p process) run(ctx context.Context, args []string) int {
 	command := "serve"
 	if len(args) > 0 {
 		command = args[0]
+	}
+	if command == "override" {
+		return override(ctx, p, args[1:])
 	}
 	if len(args) > 1 {
 		fmt.Fprintf(p.stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s", strings.Join(args, " "), usage)

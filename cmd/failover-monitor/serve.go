@@ -73,12 +73,11 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 	logEvent := server.LogEvents(log)
 	m := newMonitor(s, func(e monitor.Event) { metrics.Observe(e); logEvent(e) })
 	m.Start(loops)
+	restoreOverrides(loops, s.StateDirectory, m, log)
 	srv := server.New(m, metrics, s.guard, log)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
-	if s.guard != nil {
-		defer serveHealth(s.Serving, m, log).Close()
-	}
+	defer serveLocal(s.Serving, m, log).Close()
 	log.Info("listening", "address", listener.Addr().String())
 	stopping := notifySystemd(m, s.Supervisor, log)
 

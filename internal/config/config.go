@@ -29,12 +29,13 @@ type Config struct {
 
 // Serving is how the monitor answers and logs.
 type Serving struct {
-	Port          Port            `env:"PORT" envDefault:"8000"`            // TCP port
-	ListenAddr    Address         `env:"LISTEN_ADDR"`                       // host:port; without it 0.0.0.0:$PORT
-	AnswerTimeout PositiveSeconds `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"` // longest wait for a missing verdict; below the 3 s of KEDA's client
-	WebConfigFile string          `env:"WEB_CONFIG_FILE"`                   // TLS, client certificates and passwords for who asks, in the Prometheus exporter-toolkit's format
-	LogLevel      LogLevel        `env:"LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
-	LogFormat     LogFormat       `env:"LOG_FORMAT" envDefault:"text"`      // text or json
+	Port           Port            `env:"PORT" envDefault:"8000"`            // TCP port
+	ListenAddr     Address         `env:"LISTEN_ADDR"`                       // host:port; without it 0.0.0.0:$PORT
+	AnswerTimeout  PositiveSeconds `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"` // longest wait for a missing verdict; below the 3 s of KEDA's client
+	WebConfigFile  string          `env:"WEB_CONFIG_FILE"`                   // TLS, client certificates and passwords for who asks, in the Prometheus exporter-toolkit's format
+	LogLevel       LogLevel        `env:"LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
+	LogFormat      LogFormat       `env:"LOG_FORMAT" envDefault:"text"`      // text or json
+	StateDirectory string          `env:"STATE_DIRECTORY"`                   // where overrides outlive a restart; systemd sets it for a unit with StateDirectory=
 }
 
 // Deciding is what holds for the decisions on all sites.

@@ -2,7 +2,8 @@ package monitor
 
 import "time"
 
-// Event is something that happened: a [SiteEvent], [NetworkEvent] or [PollEvent].
+// Event is something that happened: a [SiteEvent], [OverrideEvent], [NetworkEvent] or
+// [PollEvent].
 type Event interface{ event() }
 
 // SiteEvent is how a probe ended, or what the time changed.
@@ -11,6 +12,14 @@ type SiteEvent struct {
 	Before    State    // and what was known before
 	Outcome   *Outcome // how a probe ended; nil when it was the time
 	Changes   []Change
+}
+
+// OverrideEvent is that an override began, or ended: its time was over, it was cleared, or another took its place.
+type OverrideEvent struct {
+	*Snapshot // after it
+	Override  Override
+	Ended     bool
+	EndedBy   string // who ended it; empty when its time was over
 }
 
 // NetworkEvent is that the monitor went offline, or is online again.
@@ -26,6 +35,7 @@ type PollEvent struct {
 	Poll
 }
 
-func (SiteEvent) event()    {}
-func (NetworkEvent) event() {}
-func (PollEvent) event()    {}
+func (SiteEvent) event()     {}
+func (OverrideEvent) event() {}
+func (NetworkEvent) event()  {}
+func (PollEvent) event()     {}

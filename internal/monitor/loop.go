@@ -13,9 +13,11 @@ type siteLoop struct {
 	shared *shared
 	polls  *polls
 	asks   chan chan<- (<-chan struct{}) // on demand: who asks gets to know when the probe has ended
+	orders chan order                    // overrides to set
 	ended  chan struct{}                 // closed when the loop has
 
 	state    State
+	pinned   Override
 	history  []Past
 	origin   time.Time     // a place of the site in the cycle, before its first probe
 	next     time.Time     // when the next probe begins if none is under way; zero on demand
@@ -38,7 +40,8 @@ type attempt struct {
 func newSiteLoop(site *Site, s *shared) *siteLoop {
 	return &siteLoop{
 		Site: site, shared: s, polls: newPolls(site, s.observe),
-		asks: make(chan chan<- (<-chan struct{})), ended: make(chan struct{}), finished: make(chan *attempt),
+		asks: make(chan chan<- (<-chan struct{})), orders: make(chan order), ended: make(chan struct{}),
+		finished: make(chan *attempt),
 	}
 }
 
@@ -70,10 +73,17 @@ func (l *siteLoop) run(ctx context.Context) {
 				return
 			}
 			l.finishProbe(a)
+		case o := <-l.orders:
+			l.override(o.Override)
+			close(o.set)
 		case <-ctx.Done():
 			return
 		}
-		if now, start := time.Now(), l.nextStart(); !start.IsZero() && !now.Before(start) {
+		now := time.Now()
+		if l.pinned.Verdict != Unknown && !l.pinned.holds(now) {
+			l.override(Override{})
+		}
+		if start := l.nextStart(); !start.IsZero() && !now.Before(start) {
 			l.startProbe(ctx)
 		} else if l.expires() && !now.Before(l.expiry()) {
 			l.expire(now)
@@ -93,11 +103,19 @@ func (l *siteLoop) nextStart() time.Time {
 	return l.attempts[len(l.attempts)-1].began.Add(l.Retry)
 }
 
-// clock fires when a probe is due, or the verdict expires.
+// clock fires when a probe is due, the verdict expires, or the override ends.
 func (l *siteLoop) clock() <-chan time.Time {
 	first := l.nextStart()
-	if l.expires() && (first.IsZero() || l.expiry().Before(first)) {
-		first = l.expiry()
+	sooner := func(t time.Time) {
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	if l.expires() {
+		sooner(l.expiry())
+	}
+	if l.pinned.Verdict != Unknown {
+		sooner(l.pinned.Ends)
 	}
 	if first.IsZero() {
 		return nil
@@ -231,7 +249,7 @@ func (l *siteLoop) stop() {
 // publish makes what is known now visible to all.
 func (l *siteLoop) publish() *Snapshot {
 	s := &Snapshot{
-		Site: l.Site, State: l.state, Lifetime: l.shared.lifetime(l.Site), History: l.history,
+		Site: l.Site, State: l.state, Pinned: l.pinned, Lifetime: l.shared.lifetime(l.Site), History: l.history,
 		Probing: l.done != nil, due: l.due(), done: l.done,
 	}
 	if !s.Probing {

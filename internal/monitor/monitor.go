@@ -198,7 +198,7 @@ func (m *Monitor) join(ctx context.Context, l *siteLoop) <-chan struct{} {
 		answer := make(chan (<-chan struct{}), 1)
 		select {
 		case l.asks <- answer:
-			if done := <-answer; l.Override == Unknown { // else the probe goes on beside it, and nobody waits
+			if done := <-answer; s.Override(time.Now()).Verdict == Unknown { // else the probe goes on beside it, and nobody waits
 				return done
 			}
 		case <-l.ended:

@@ -176,6 +176,11 @@ func (r *recorder) observe(event monitor.Event) {
 				words = append(words, e.Name+" "+changes[change])
 			}
 		}
+	case monitor.OverrideEvent:
+		words = []string{fmt.Sprintf("%s pinned %v", e.Name, e.Override.Verdict)}
+		if e.Ended {
+			words = []string{fmt.Sprintf("%s not %v any more, by %s", e.Name, e.Override.Verdict, cmp.Or(e.EndedBy, "its time"))}
+		}
 	case monitor.NetworkEvent:
 		words = []string{"offline"}
 		if e.Online {

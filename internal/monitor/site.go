@@ -34,7 +34,8 @@ type Site struct {
 	// Timeout is what a probe takes at most.
 	Timeout time.Duration
 	Thresholds
-	// Override pins the verdict, unless it is Unknown. Probing goes on beside it.
+	// Override pins the verdict from the start on, unless it is Unknown. Probing goes on beside it. What
+	// [Monitor.SetOverride] pins takes its place while it lasts.
 	Override Verdict
 }
 

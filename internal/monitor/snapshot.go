@@ -29,6 +29,7 @@ func remember(history []Past, o Outcome) []Past {
 type Snapshot struct {
 	*Site
 	State
+	Pinned    Override      // by [Monitor.SetOverride]; see [Snapshot.Override]
 	Lifetime  time.Duration // how long a verdict counts without a new result
 	History   []Past        // the last probes, the oldest first
 	Probing   bool          // whether a probe is under way
@@ -40,13 +41,21 @@ type Snapshot struct {
 
 // Current is what counts: the override, or a verdict that is not too old, or else Unknown.
 func (s *Snapshot) Current(now time.Time) Verdict {
-	switch {
-	case s.Override != Unknown:
-		return s.Override
+	switch override := s.Override(now); {
+	case override.Verdict != Unknown:
+		return override.Verdict
 	case now.Sub(s.Counted) > s.Lifetime:
 		return Unknown
 	}
 	return s.Verdict
+}
+
+// Override is what pins the verdict; of the verdict Unknown if nothing does.
+func (s *Snapshot) Override(now time.Time) Override {
+	if s.Pinned.holds(now) {
+		return s.Pinned
+	}
+	return Override{Verdict: s.Site.Override}
 }
 
 // Stalled is how late the site's loop is; zero while it is not.

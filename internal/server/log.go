@@ -16,21 +16,35 @@ func LogEvents(log *slog.Logger) func(monitor.Event) {
 	return func(event monitor.Event) {
 		switch e := event.(type) {
 		case monitor.SiteEvent:
-			logSite(siteLog(log, e.Site), e)
+			logSite(siteLog(log, e.Snapshot), e)
+		case monitor.OverrideEvent:
+			logOverride(log.With("site", e.Name), e)
 		case monitor.NetworkEvent:
 			logNetwork(log, e)
 		case monitor.PollEvent:
-			logPolls(siteLog(log, e.Site), e)
+			logPolls(log.With("site", e.Name), e)
 		}
 	}
 }
 
-func siteLog(log *slog.Logger, s *monitor.Site) *slog.Logger {
+func siteLog(log *slog.Logger, s *monitor.Snapshot) *slog.Logger {
 	log = log.With("site", s.Name)
-	if s.Override != monitor.Unknown {
-		log = log.With("override", s.Override)
+	if o := s.Override(time.Now()); o.Verdict != monitor.Unknown {
+		log = log.With("override", o.Verdict)
 	}
 	return log
+}
+
+func logOverride(log *slog.Logger, e monitor.OverrideEvent) {
+	o := e.Override
+	switch {
+	case !e.Ended:
+		log.Info("override begins", "verdict", o.Verdict, "until", o.Ends.UTC(), "by", o.By, "why", o.Reason, "probes_say", e.Verdict)
+	case e.EndedBy != "":
+		log.Info("override is cleared", "verdict", o.Verdict, "by", e.EndedBy, "set_by", o.By, "why", o.Reason, "probes_say", e.Verdict)
+	default:
+		log.Info("override ends: its time is over", "verdict", o.Verdict, "set_by", o.By, "why", o.Reason, "probes_say", e.Verdict)
+	}
 }
 
 func logSite(log *slog.Logger, e monitor.SiteEvent) {

@@ -157,6 +157,7 @@ var (
 	probeSuccess   = gauge("failover_probe_success", "Whether the last probe found the site up, whether that counted or not.", "site")
 	siteUp         = gauge("failover_site_up", "The verdict: 1 up, 0 down. Missing while it is unknown.", "site")
 	siteOverride   = gauge("failover_site_override", "Whether the verdict is pinned by an override.", "site")
+	overrideEnd    = gauge("failover_site_override_end_timestamp_seconds", "When the override ends that was set while the monitor runs. Missing without one.", "site")
 	metricValue    = gauge("failover_metric_value", "What the site's KEDA is told: how many other sites are down. Missing while that is a 503.", "site")
 	lastTransition = gauge("failover_last_transition_timestamp_seconds", "When the verdict of the probes last changed.", "site")
 	lastProbe      = gauge("failover_last_probe_timestamp_seconds", "When the last probe with a result ended.", "site")
@@ -168,7 +169,7 @@ var (
 
 // Describe is prometheus.Collector's.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{probeSuccess, siteUp, siteOverride, metricValue, lastTransition, lastProbe, certificate, lastPoll, proberUp, online} {
+	for _, desc := range []*prometheus.Desc{probeSuccess, siteUp, siteOverride, overrideEnd, metricValue, lastTransition, lastProbe, certificate, lastPoll, proberUp, online} {
 		ch <- desc
 	}
 }
@@ -190,7 +191,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		if verdict != monitor.Unknown {
 			set(siteUp, number(verdict == monitor.Up), site.Name)
 		}
-		set(siteOverride, number(site.Override != monitor.Unknown), site.Name)
+		override := site.Override(overview.Time)
+		set(siteOverride, number(override.Verdict != monitor.Unknown), site.Name)
+		at(overrideEnd, override.Ends, site.Name)
 		set(proberUp, number(trouble(site, overview.Time) == ""), site.Name)
 		at(lastTransition, site.Since, site.Name)
 		if r := site.Last; !r.Began.IsZero() {

@@ -37,11 +37,6 @@ func New(m *monitor.Monitor, metrics *Metrics, guard *WebGuard, log *slog.Logger
 	return s
 }
 
-// NewHealth makes a server of /healthz alone, for a listener that only this machine reaches.
-func NewHealth(m *monitor.Monitor, log *slog.Logger) *http.Server {
-	return limited(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { health(w, m) }), 0, log)
-}
-
 // limited makes a server whose handler waits no longer than that.
 func limited(handler http.Handler, maxWait time.Duration, log *slog.Logger) *http.Server {
 	return &http.Server{

@@ -33,10 +33,13 @@ type siteJSON struct {
 	Site          string          `json:"site"`
 	Verdict       monitor.Verdict `json:"verdict"`                 // what counts: up, down or unknown
 	Explanation   string          `json:"explanation"`             // the verdict in a sentence
-	Since         time.Time       `json:"since,omitzero"`          // when that verdict began; none for one that is pinned
+	Since         time.Time       `json:"since,omitzero"`          // when that verdict began; none for one that the settings pin
 	Observed      monitor.Verdict `json:"observed"`                // what the probes say, whatever the override and however old
 	ObservedSince time.Time       `json:"observed_since,omitzero"` // when they began to
 	Override      string          `json:"override,omitempty"`      // up or down: what the verdict is pinned to
+	OverrideEnds  time.Time       `json:"override_ends,omitzero"`  // these are there for one that was set while the monitor runs
+	OverrideBy    string          `json:"override_by,omitempty"`
+	OverrideWhy   string          `json:"override_reason,omitempty"`
 
 	Streak           int `json:"streak"` // results in a row against the observed verdict
 	FailureThreshold int `json:"failure_threshold"`
@@ -106,13 +109,13 @@ func witnessDetail(w monitor.WitnessAnswer) string {
 func newSite(s *monitor.Snapshot, now time.Time, confirm time.Duration) siteJSON {
 	verdict := s.Current(now)
 	site := siteJSON{
-		Site: s.Name, Verdict: verdict, Explanation: explain(s, now), Since: since(s, verdict).UTC(),
+		Site: s.Name, Verdict: verdict, Explanation: explain(s, now), Since: since(s, now).UTC(),
 		Observed: s.Verdict, ObservedSince: s.State.Since.UTC(), Streak: s.Streak,
 		FailureThreshold: s.Failure, SuccessThreshold: s.Success,
 		Prober: trouble(s, now), LastResult: newResult(s.Last), NextProbe: s.NextProbe.UTC(), Probing: s.Probing,
 	}
-	if s.Override != monitor.Unknown {
-		site.Override = s.Override.String()
+	if o := s.Override(now); o.Verdict != monitor.Unknown {
+		site.Override, site.OverrideEnds, site.OverrideBy, site.OverrideWhy = o.Verdict.String(), o.Ends.UTC(), o.By, o.Reason
 	}
 	if s.Discarded != nil {
 		site.SetAside = discardReason(s.Discarded, now)

@@ -13,7 +13,7 @@ import (
 
 // clock is a time as a person reads it: without the date while that is plain.
 func clock(t, now time.Time) string {
-	if now.Sub(t) > 12*time.Hour {
+	if now.Sub(t).Abs() > 12*time.Hour {
 		return t.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	return t.UTC().Format("15:04:05 UTC")
@@ -22,9 +22,9 @@ func clock(t, now time.Time) string {
 // explain says a site's verdict in a sentence.
 func explain(s *monitor.Snapshot, now time.Time) string {
 	verdict := s.Current(now)
-	switch {
-	case s.Override != monitor.Unknown:
-		return fmt.Sprintf("%s is pinned %v by its OVERRIDE; its probes say %v", s.Name, s.Override, s.Verdict)
+	switch override := s.Override(now); {
+	case override.Verdict != monitor.Unknown:
+		return fmt.Sprintf("%s is pinned %v; its probes say %v", s.Name, explainOverride(override, now), s.Verdict)
 	case verdict == monitor.Unknown:
 		return explainNoVerdict(s, now)
 	}
@@ -45,6 +45,14 @@ func explain(s *monitor.Snapshot, now time.Time) string {
 		sentence += "; the last probe does not count: " + discardReason(s.Discarded, now)
 	}
 	return sentence
+}
+
+// explainOverride says to what an override pins a verdict, and by whom, until when and why.
+func explainOverride(o monitor.Override, now time.Time) string {
+	if o.Ends.IsZero() {
+		return fmt.Sprintf("%v by its OVERRIDE", o.Verdict)
+	}
+	return fmt.Sprintf("%v by %s until %s (%s)", o.Verdict, o.By, clock(o.Ends, now), o.Reason)
 }
 
 // explainNoVerdict says why there is no verdict on a site.
@@ -133,8 +141,8 @@ func StatusLine(o monitor.Overview) string {
 	for _, s := range o.Sites {
 		verdict := s.Current(o.Time)
 		word := s.Name + " " + verdict.String()
-		switch since := since(s, verdict); {
-		case s.Override != monitor.Unknown:
+		switch since := since(s, o.Time); {
+		case s.Override(o.Time).Verdict != monitor.Unknown:
 			word += " (pinned)"
 		case verdict != monitor.Up && !since.IsZero():
 			word += " since " + clock(since, o.Time)
@@ -144,13 +152,14 @@ func StatusLine(o monitor.Overview) string {
 	return strings.Join(words, ", ")
 }
 
-// since is when the verdict that counts began; zero for one that is pinned, or was never there.
-func since(s *monitor.Snapshot, verdict monitor.Verdict) time.Time {
-	switch {
-	case s.Override != monitor.Unknown:
-		return time.Time{}
-	case verdict == monitor.Unknown:
+// since is when the verdict that counts began: with its override, when that did; zero for one that is pinned by
+// the settings, or was never there.
+func since(s *monitor.Snapshot, now time.Time) time.Time {
+	switch override := s.Override(now); {
+	case override.Verdict != monitor.Unknown:
+		return override.Began
+	case s.Current(now) == monitor.Unknown:
 		return s.Expired
 	}
-	return s.Since
+	return s.State.Since
 }

@@ -1,0 +1,120 @@
+package statefile_test
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/statefile"
+)
+
+var now = time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC)
+
+func override(lasts time.Duration) monitor.Override {
+	return monitor.Override{Verdict: monitor.Down, Began: now, Ends: now.Add(lasts), Reason: `a "drill"`, By: "uid 0"}
+}
+
+func TestSaveAndLoad(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if got, err := statefile.Load(dir, now); got != nil || err != nil {
+		t.Errorf("without a file: got %v, %v", got, err)
+	}
+	saved := map[string]monitor.Override{"site-a": override(time.Minute), "site-b": override(time.Hour)}
+	for range 2 { // the second replaces the first
+		if err := statefile.Save(dir, saved); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for later, want := range map[time.Duration]int{0: 2, time.Minute: 1, time.Hour: 0} {
+		got, err := statefile.Load(dir, now.Add(later))
+		if err != nil || len(got) != want {
+			t.Errorf("after %v: got %v, %v; want %d", later, got, err, want)
+		}
+		if later == 0 && !maps.Equal(got, saved) {
+			t.Errorf("got %v, want %v", got, saved)
+		}
+	}
+	if err := statefile.Save(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := statefile.Load(dir, now); len(got) != 0 || err != nil {
+		t.Errorf("cleared: got %v, %v", got, err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 1 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
+// TestSaveFails leaves the old file as it is.
+func TestSaveFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "overrides.json"), 0o755); err != nil { // a file cannot take its name
+		t.Fatal(err)
+	}
+	if err := statefile.Save(dir, nil); err == nil {
+		t.Error("no error")
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 1 {
+		t.Errorf("left behind: %v", files)
+	}
+	if err := statefile.Save(filepath.Join(dir, "nowhere"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestLoadRefuses has a row for each file that is not taken: none of it, then.
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	const good = `{"overrides": {"site-b": {"verdict": "down", "began": "2026-03-29T01:00:00Z", "ends": "2026-03-29T03:00:00Z", "reason": "x", "by": "uid 0"}}}`
+	replace := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	for name, c := range map[string]struct{ text, want string }{
+		"empty":           {"", "EOF"},
+		"cut off":         {good[:len(good)-2], "EOF"},
+		"two values":      {good + good, "more than one JSON value"},
+		"another field":   {replace(`"by"`, `"for"`), `unknown field "for"`},
+		"another verdict": {replace("down", "maybe"), `site-b: verdict "maybe": want up or down`},
+		"no end":          {replace(`"ends": "2026-03-29T03:00:00Z", `, ""), "want at most 72h"},
+		"no begin":        {replace(`"began": "2026-03-29T01:00:00Z", `, ""), "want at most 72h"},
+		"too long":        {replace("2026-03-29T03", "2026-04-02T03"), "want at most 72h"},
+		"backwards":       {replace("2026-03-29T03", "2026-03-28T03"), "want at most 72h"},
+		"in the future":   {replace("2026-03-29T01", "2026-04-02T01"), ""},
+		"no reason":       {replace(`"reason": "x", `, ""), "no reason"},
+		"nobody":          {replace(`uid 0`, ""), "nobody who asked for it"},
+		"huge":            {good + strings.Repeat(" ", 1<<20), "longer than 1048576 bytes"},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "overrides.json")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := statefile.Load(dir, now)
+		if got != nil || err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path+": ") {
+			t.Errorf("%s: got %v, %v; want %q", name, got, err, c.want)
+		}
+	}
+}
+
+// FuzzLoad takes no file that would pin a verdict for longer than one may.
+func FuzzLoad(f *testing.F) {
+	f.Add(`{"overrides": {"site-b": {"verdict": "down", "began": "2026-03-29T01:00:00Z", "ends": "2026-03-29T03:00:00Z", "reason": "x", "by": "uid 0"}}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "overrides.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		overrides, _ := statefile.Load(dir, now)
+		for site, o := range overrides {
+			if left := o.Ends.Sub(now); o.Verdict == monitor.Unknown || left <= 0 || left > monitor.MaxOverride || o.Reason == "" {
+				t.Errorf("%s: %+v", site, o)
+			}
+		}
+	})
+}
