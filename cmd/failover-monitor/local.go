@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"failover-monitor/internal/config"
@@ -22,16 +21,17 @@ import (
 )
 
 // The commands healthcheck and override reach the running monitor over a socket without a file (unix(7),
-// abstract), which only its own machine or container reaches. Its name is where the monitor listens for KEDA.
+// abstract), which only its own machine or container reaches. Its name ends in the address where the monitor
+// listens for KEDA.
 const localPrefix = "@failover-monitor/"
 
 // localTimeout is less than the 3 s that KEDA waits: a monitor that takes longer is no use to it.
 const localTimeout = 2 * time.Second
 
 // serveLocal answers these commands. That it cannot is no reason not to answer KEDA.
-func serveLocal(s config.Serving, m *monitor.Monitor, log *slog.Logger) *server.Local {
-	srv := server.NewLocal(m, keepIn(s.StateDirectory), log)
-	listener, err := net.Listen("unix", localPrefix+string(s.ListenAddr))
+func serveLocal(address, stateDirectory string, m *monitor.Monitor, log *slog.Logger) *server.Local {
+	srv := server.NewLocal(m, keepIn(stateDirectory), log)
+	listener, err := net.Listen("unix", localPrefix+address)
 	if err != nil {
 		log.Warn("the commands healthcheck and override will not work", "error", err)
 		return srv
@@ -68,7 +68,10 @@ func restoreOverrides(ctx context.Context, dir string, m *monitor.Monitor, log *
 
 // askLocal asks the running monitor, and gives the status code and the text of its answer.
 func askLocal(ctx context.Context, s config.Serving, method, path string, form url.Values) (code int, text string, err error) {
-	socket := localPrefix + string(s.ListenAddr)
+	address, err := runningAt(string(s.ListenAddr))
+	if err != nil {
+		return 0, "", err
+	}
 	ctx, cancel := context.WithTimeout(ctx, localTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://monitor"+path, strings.NewReader(form.Encode()))
@@ -79,35 +82,48 @@ func askLocal(ctx context.Context, s config.Serving, method, path string, form u
 	transport := &http.Transport{ // no proxy, no redirects
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
+			return new(net.Dialer).DialContext(ctx, "unix", localPrefix+address)
 		},
 	}
 	resp, err := transport.RoundTrip(req)
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return 0, "", fmt.Errorf("no monitor runs with LISTEN_ADDR=%s%s", s.ListenAddr, others())
-	} else if err != nil {
-		return 0, "", fmt.Errorf("ask the monitor at %s: %w", s.ListenAddr, err)
+	if err != nil {
+		return 0, "", fmt.Errorf("ask the monitor at %s: %w", address, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return 0, "", fmt.Errorf("ask the monitor at %s: %w", s.ListenAddr, err)
+		return 0, "", fmt.Errorf("ask the monitor at %s: %w", address, err)
 	}
 	return resp.StatusCode, string(body), nil
 }
 
-// others says with which settings monitors run here, for those who typed a command without them.
-func others() string {
-	sockets, _ := os.ReadFile("/proc/net/unix")
-	var found []string
+// runningAt is the address of the monitor on this machine that runs with such a LISTEN_ADDR, or else with the
+// same port: systemd's socket may have another host, and who types a command may have given the port alone.
+func runningAt(listenAddr string) (string, error) {
+	sockets, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		return "", err
+	}
+	var running, samePort []string
+	_, port, _ := net.SplitHostPort(listenAddr)
 	for _, field := range strings.Fields(string(sockets)) {
-		if address, ok := strings.CutPrefix(field, localPrefix); ok {
-			found = append(found, "LISTEN_ADDR="+address)
+		address, ok := strings.CutPrefix(field, localPrefix)
+		if !ok || slices.Contains(running, address) {
+			continue
+		}
+		running = append(running, address)
+		if _, p, _ := net.SplitHostPort(address); p == port {
+			samePort = append(samePort, address)
 		}
 	}
-	if found == nil {
-		return ""
+	switch {
+	case slices.Contains(running, listenAddr):
+		return listenAddr, nil
+	case len(samePort) == 1:
+		return samePort[0], nil
+	case running == nil:
+		return "", errors.New("no monitor runs here")
 	}
-	slices.Sort(found)
-	return "; one runs with " + strings.Join(slices.Compact(found), ", one with ")
+	slices.Sort(running)
+	return "", fmt.Errorf("no monitor runs here with LISTEN_ADDR=%s: set PORT or LISTEN_ADDR to that of one that does: %s", listenAddr, strings.Join(running, ", "))
 }

@@ -77,7 +77,7 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 	srv := server.New(m, metrics, s.guard, log)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
-	defer serveLocal(s.Serving, m, log).Close()
+	defer serveLocal(listener.Addr().String(), s.StateDirectory, m, log).Close()
 	log.Info("listening", "address", listener.Addr().String())
 	stopping := notifySystemd(m, s.Supervisor, log)
 
