@@ -17,9 +17,9 @@
 //	failover-monitor version
 //	failover-monitor help
 //
-// All settings are environment variables; env.example and the README explain them. The exit code
-// is 0 when all is well, 1 when something is not (a site is down, a port is taken), and 2 when the
-// settings or the arguments are wrong.
+// All settings are environment variables; env.example and deploy/SETTINGS.md explain them. The exit
+// code is 0 when all is well, 1 when something is not (a site is down, a port is taken), and 2 when
+// the settings or the arguments are wrong.
 package main
 
 import (

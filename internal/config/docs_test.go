@@ -11,7 +11,8 @@ import (
 	"failover-monitor/internal/config"
 )
 
-// TestEveryVariableInThreePlaces keeps the config structs, env.example and the README's table equal.
+// TestEveryVariableInThreePlaces keeps the config structs, env.example and the tables of SETTINGS.md
+// equal.
 func TestEveryVariableInThreePlaces(t *testing.T) {
 	t.Parallel()
 	want := []string{"SITE_<X>_HEALTH_URL", "SITE_<X>_OVERRIDE"}
@@ -33,16 +34,15 @@ func TestEveryVariableInThreePlaces(t *testing.T) {
 	}
 
 	var table []string
-	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Z][A-Z_][^|]*) \\|").FindAllStringSubmatch(read(t, "README.md"), -1) {
-		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
-			if !strings.HasPrefix(name[1], "GET ") {
-				table = append(table, name[1])
-			}
+	settings := read(t, "deploy/SETTINGS.md")
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Z][^|]*) \\|").FindAllStringSubmatch(settings, -1) {
+		for _, name := range regexp.MustCompile("`([A-Z_<>]+)`").FindAllStringSubmatch(row[1], -1) {
+			table = append(table, name[1])
 		}
 	}
 	slices.Sort(table)
 	if !slices.Equal(table, want) {
-		t.Errorf("the README's table has\n%q, the structs\n%q", table, want)
+		t.Errorf("the tables of SETTINGS.md have\n%q, the structs\n%q", table, want)
 	}
 }
 

@@ -33,10 +33,10 @@ func threeMonitors(t *testing.T, w *world) replacements {
 	return replacements{hosts: hosts}
 }
 
-// files are the names of all files in deploy/keda.
+// files are the names of all files in deploy/keda that a user applies.
 func files(t *testing.T) []string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(root, "deploy/keda/*"))
+	paths, err := filepath.Glob(filepath.Join(root, "deploy/keda/*.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestPrivateCA is mounted as the README says.
+// TestPrivateCA is mounted as deploy/README.md says.
 func TestPrivateCA(t *testing.T) {
 	ca := rig.NewCA("Our own CA")
 	cert := ca.Issue(time.Now().AddDate(0, 0, 20), gateway)

@@ -1,8 +1,9 @@
 //go:build e2e
 
-// Package predecessor asks the same odd and sick sites by the built binary and by the predecessor's client, Debian's
-// python3-requests, and prints where their verdicts differ. Every difference must be in the table of deploy/README.md
-// for those who come from the predecessor. Run it with "make e2e-predecessor".
+// Package predecessor asks the same odd and sick sites by the built binary and by the predecessor's
+// client, Debian's python3-requests, and prints where their verdicts differ. Every difference must be
+// in the table of deploy/README.md for those who come from the predecessor. Run it with
+// "make e2e-predecessor".
 package predecessor
 
 import (
@@ -21,7 +22,7 @@ import (
 )
 
 // documented is where the differences are explained.
-const documented = "../../../README.md"
+const documented = "../../../deploy/README.md"
 
 // site is one that both probe.
 type site struct {
@@ -54,7 +55,7 @@ func TestPredecessor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile(documented)
+	document, err := os.ReadFile(documented)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestPredecessor(t *testing.T) {
 			t.Errorf("%s: the predecessor says %v, the monitor %v", s.name, old, now)
 		case s.differs != "" && now.Up != s.up:
 			t.Errorf("%s: the monitor says %v, want up: %v", s.name, now, s.up)
-		case s.differs != "" && !strings.Contains(string(readme), s.differs):
+		case s.differs != "" && !strings.Contains(string(document), s.differs):
 			t.Errorf("%s: %q is not in %s", s.name, s.differs, documented)
 		}
 	}

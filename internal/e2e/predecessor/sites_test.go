@@ -29,7 +29,7 @@ const (
 	tenTimes  = "More than ten redirects"
 	earlyHint = "`103 Early Hints`"
 	elsewhere = "The extra header after a redirect to another host or port"
-	notASCII  = "UTF-8 here, Latin-1 there"
+	notASCII  = "A header value that is not ASCII"
 )
 
 func says(t *testing.T, answer string) string {

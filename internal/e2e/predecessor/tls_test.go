@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	commonName = "a common name alone"
-	goHasNot   = "A server with none but what Go has not"
+	commonName = "A certificate with a common name and no other names"
+	goHasNot   = "A server that offers only what Go lacks"
 )
 
 // tlsSites are odd in their certificates and handshakes.
