@@ -21,7 +21,7 @@ const deathCount = 24
 // the same sites, at the same interval, with the same timeout and as many failures in a row.
 func detection(binary string) error {
 	fmt.Printf("\nFrom a site's death to the log's line that it is down; a probe every 2 s with a timeout of 1 s, 3 failures in a row, %d deaths. Median (min–max).\n", deathCount)
-	fmt.Println("The monitor's retries count from the end of a probe; HAProxy has fastinter for them.")
+	fmt.Println("The monitor's retries count from the start of a probe, and overlap; HAProxy has fastinter for them.")
 	head("the site", "retries", "monitor, s", "its formula's worst case, s", "HAProxy, s")
 	for _, retry := range []time.Duration{2 * time.Second, 500 * time.Millisecond} {
 		for _, fault := range []string{"refuses", "hangs"} {
@@ -31,7 +31,7 @@ func detection(binary string) error {
 			}
 			worst := 2*time.Second + 2*retry
 			if fault == "hangs" {
-				worst += 3 * time.Second
+				worst += time.Second
 			}
 			row(fault, retry, ours.extremes("%.1f", 1), worst.Seconds(), theirs.extremes("%.1f", 1))
 		}
