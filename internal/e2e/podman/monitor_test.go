@@ -81,6 +81,20 @@ func TestHealthCheckFails(t *testing.T) {
 	must(t, "podman healthcheck run "+name)
 }
 
+// TestOverrideOfTheRunbook pins site B with the runbook's command.
+func TestOverrideOfTheRunbook(t *testing.T) {
+	up := site(t, fakesite.Answer(http.StatusOK)).Address()
+	name := run(t, urls("http://"+up, "http://"+up), "")
+	wait(t, name, "/metric/site-a", `{"value":0}`)
+	line := regexp.MustCompile(`(?m)^    (podman exec failover-monitor .* override site-b down .*)$`).
+		FindStringSubmatch(read(t, "deploy/prometheus/RUNBOOK.md"))
+	if line == nil {
+		t.Fatal("the runbook has no such command")
+	}
+	must(t, strings.Replace(line[1], "exec failover-monitor", "exec "+name, 1))
+	wait(t, name, "/metric/site-a", `{"value":1}`)
+}
+
 // TestBadSetting ends the container and is named in its log.
 func TestBadSetting(t *testing.T) {
 	name := run(t, urls("https://a.example", "https://b.example")+"CACHE_TTL_SEC=soon\nPROBE_METHOD=GTE\n", "")
