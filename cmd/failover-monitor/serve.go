@@ -75,6 +75,7 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 	m.Start(loops)
 	restoreOverrides(loops, s.StateDirectory, m, log)
 	srv := server.New(m, metrics, s.guard, log)
+	srv.Announce(product())
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
 	defer serveLocal(listener.Addr().String(), s.StateDirectory, m, log).Close()

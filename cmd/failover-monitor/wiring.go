@@ -45,7 +45,7 @@ func newProbers(cfg config.Config) []*probe.Prober {
 			ExpectBody:      s.ExpectBody.Regexp(),
 			FollowRedirects: probe.Redirects(s.FollowRedirects),
 			OtherSites:      sites, // a site is no other to itself
-			UserAgent:       userAgent(),
+			UserAgent:       product(),
 			HeaderKey:       string(s.HeaderKey),
 			HeaderVal:       s.HeaderValue,
 			Proxy:           proxy,
@@ -64,7 +64,8 @@ func newProbers(cfg config.Config) []*probe.Prober {
 	return probers
 }
 
-func userAgent() string { return "failover-monitor/" + version }
+// product is how the program names itself to sites and to whoever asks it.
+func product() string { return "failover-monitor/" + version }
 
 // madeAt is when the commit was made that this program was built from; zero if that is not known.
 func madeAt() time.Time {
@@ -118,7 +119,7 @@ func newWitnesses(cfg config.Config) []monitor.Witness {
 			via, _ := proxy(target)
 			w.Probe = probe.New(probe.Target{
 				URL: target, Method: "HEAD", Accept: acceptsWitness(via != nil), FollowRedirects: probe.Never,
-				Proxy: proxy, SkipVerify: true, UserAgent: userAgent(),
+				Proxy: proxy, SkipVerify: true, UserAgent: product(),
 			}).Probe
 		}
 		witnesses = append(witnesses, w)

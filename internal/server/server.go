@@ -2,7 +2,9 @@
 package server
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -35,6 +37,23 @@ func New(m *monitor.Monitor, metrics *Metrics, guard *WebGuard, log *slog.Logger
 	s := &Server{Server: limited(handler, m.MaxWait(), log), guard: guard, pending: new(pendingConns), log: log}
 	s.ConnState = s.pending.note
 	return s
+}
+
+// Announce has every answer say which program gives it, as in "Server: failover-monitor/1.0". What
+// net/http says itself to a request that it cannot read (400, 417, 431, 505) is no answer of ours,
+// and has no such header.
+func (s *Server) Announce(product string) {
+	header := []string{product} // made once: no allocation for a poll
+	// net/http asks for this once, when the exporter-toolkit has put its handler around ours. Thus its
+	// 401 has the header, too.
+	s.BaseContext = func(net.Listener) context.Context {
+		next := s.Handler
+		s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Server"] = header
+			next.ServeHTTP(w, r)
+		})
+		return context.Background()
+	}
 }
 
 // limited makes a server whose handler waits no longer than that.
