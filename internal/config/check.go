@@ -16,6 +16,7 @@ import (
 
 // check looks at the settings of one site.
 func (l *loader) check(prefix string, s Site) {
+	l.checkHost(prefix, s)
 	l.checkHeader(prefix, s.Probing)
 	l.wantBoth(prefix, "CLIENT_CERT_FILE", "CLIENT_KEY_FILE")
 	if s.ExpectBody.Regexp() != nil && s.Method == "HEAD" {

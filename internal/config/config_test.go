@@ -17,7 +17,7 @@ import (
 
 // twoSites is the least that loads.
 func twoSites(more ...string) []string {
-	return append([]string{"SITE_A_HEALTH_URL=https://a.example.com/healthz", "SITE_B_HEALTH_URL=https://b.example.com/healthz"}, more...)
+	return append([]string{"SITE_A_HEALTH_URL=https://a.test/healthz", "SITE_B_HEALTH_URL=https://b.test/healthz"}, more...)
 }
 
 func load(t *testing.T, environ ...string) config.Config {
@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 		"PROBE_METHOD=GET", "PROBE_TIMEOUT_SEC=3", "VERIFY_TLS=true", `ACCEPT_STATUS_REGEX=^2\d\d$`, "EXPECT_BODY_REGEX=", "FOLLOW_REDIRECTS=",
 		"CACHE_TTL_SEC=5", "EXTRA_HEADER_KEY=", "EXTRA_HEADER_VAL=", "EXTRA_HEADER_VAL_FILE=", "REQUESTS_CA_BUNDLE=", "CA_BUNDLE=",
 		"CLIENT_CERT_FILE=", "CLIENT_KEY_FILE=", "TLS_SERVER_NAME=", "FAILURE_THRESHOLD=1", "SUCCESS_THRESHOLD=1", "RETRY_INTERVAL_SEC=1",
-		"SITE_A_HEALTH_URL=https://a.example.com/healthz", "SITE_B_HEALTH_URL=https://b.example.com/healthz",
+		"SITE_A_HEALTH_URL=https://a.test/healthz", "SITE_B_HEALTH_URL=https://b.test/healthz",
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("settings\n got %q\nwant %q", lines, want)
@@ -65,8 +65,8 @@ func TestDefaults(t *testing.T) {
 func TestDamagedEnvFile(t *testing.T) {
 	t.Parallel()
 	cfg := load(t,
-		"\ufeffSITE_A_HEALTH_URL=https://a.example.com/healthz\r",
-		"SITE_B_HEALTH_URL = \"https://b.example.com/healthz\"",
+		"\ufeffSITE_A_HEALTH_URL=https://a.test/healthz\r",
+		"SITE_B_HEALTH_URL = \"https://b.test/healthz\"",
 		"PROBE_METHOD=GET           # GET or HEAD",
 		`EXTRA_HEADER_VAL="Bearer x"`,
 		"export EXTRA_HEADER_KEY=authorization",
@@ -80,7 +80,7 @@ func TestDamagedEnvFile(t *testing.T) {
 		{"method", string(site.Method), "GET"},
 		{"header", string(site.HeaderKey) + ": " + site.HeaderVal.Reveal(), "Authorization: Bearer x"},
 		{"timeout", time.Duration(site.Timeout).String(), "2.5s"},
-		{"url", site.HealthURL.Reveal().String(), "https://b.example.com/healthz"},
+		{"url", site.HealthURL.Reveal().String(), "https://b.test/healthz"},
 		{"bundle", site.CABundle, ""},
 		{"address", string(cfg.ListenAddr), "0.0.0.0:8000"},
 		{"warning", strings.Join(cfg.Warnings, "|"), "PORT looks like a Kubernetes service link and is ignored; the default holds"},
@@ -89,6 +89,32 @@ func TestDamagedEnvFile(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.what, c.got, c.want)
 		}
 	}
+}
+
+// TestExampleHosts are refused as health URLs, and nowhere else.
+func TestExampleHosts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ url, want string }{
+		{"https://site-a.example.com/healthz", `SITE_A_HEALTH_URL="https://site-a.example.com/healthz": site-a.example.com`},
+		{"https://example.com", `SITE_A_HEALTH_URL="https://example.com": example.com`},
+		{"http://example.net:8080/", `SITE_A_HEALTH_URL="http://example.net:8080/": example.net`},
+		{"http://A.Example.ORG./x", `SITE_A_HEALTH_URL="http://A.Example.ORG./x": A.Example.ORG.`},
+		{"http://shop.example", `SITE_A_HEALTH_URL="http://shop.example": shop.example`},
+		{"http://example/", `SITE_A_HEALTH_URL="http://example/": example`},
+		{"http://u:geheim@a.example/?geheim", `SITE_A_HEALTH_URL="http://***@a.example/?***": a.example`},
+		{"https://myexample.com", ""}, {"https://example.com.internal", ""}, {"https://example.de", ""}, {"https://a.test", ""},
+		{"https://my-example/", ""}, {"http://a.internal/example.com", ""}, {"http://example.com@a.test/", ""},
+	} {
+		want := ""
+		if c.want != "" {
+			want = c.want + " is the host of an example: set your own"
+		}
+		if got := strings.Join(problems(twoSites("SITE_A_HEALTH_URL="+c.url)...), "|"); got != want {
+			t.Errorf("%s:\n got %q\nwant %q", c.url, got, want)
+		}
+	}
+	load(t, twoSites("WITNESS_URLS=https://www.example.com", "HTTP_PROXY=http://proxy.example.com:3128",
+		"TLS_SERVER_NAME=app.example.com", "EXTRA_HEADER_KEY=Host", "EXTRA_HEADER_VAL=app.example.com")...)
 }
 
 func TestCleanedValues(t *testing.T) {
@@ -140,7 +166,7 @@ func TestAcceptedValues(t *testing.T) {
 		"FAILURE_THRESHOLD=3", "SITE_B_SUCCESS_THRESHOLD=1000", "RETRY_INTERVAL_SEC=0.5", "ALL_DOWN_POLICY=Error", "SITE_B_OVERRIDE=Down",
 		"OVERRIDE=rubbish", "EXPECT_BODY_REGEX=\"status\": *\"up\"", "TLS_SERVER_NAME=app.example.com",
 		"WITNESS_URLS=https://user:pw@w.example.com/?x, tcp://10.0.0.53:53,tcp://w:53/,http://[::1]",
-		"HTTP_PROXY=http://user:pw@proxy:3128", "https_proxy=proxy:3128", "NO_PROXY=.example.com,10.0.0.0/8",
+		"HTTP_PROXY=http://user:pw@proxy:3128", "https_proxy=proxy:3128", "NO_PROXY=.test,10.0.0.0/8",
 	} {
 		if got := problems(twoSites(line)...); got != nil {
 			t.Errorf("%s: %q, want it accepted", line, got)
@@ -202,14 +228,14 @@ func TestRefusedValues(t *testing.T) {
 		{"CA_BUNDLE=/nowhere/ca.pem", `CA_BUNDLE="/nowhere/ca.pem": no such file or directory; `, bundle},
 		{"REQUESTS_CA_BUNDLE=" + empty, `REQUESTS_CA_BUNDLE="` + empty + `": holds no certificate; `, bundle},
 		{"CA_BUNDLE=" + filepath.Dir(empty), `CA_BUNDLE="` + filepath.Dir(empty) + `": holds no certificate; `, bundle},
-		{"SITE_C_HEALTH_URL=c.example.com/healthz", `SITE_C_HEALTH_URL="c.example.com/healthz": `, url},
-		{"SITE_C_HEALTH_URL=ftp://c.example.com", `SITE_C_HEALTH_URL="ftp://c.example.com": `, url},
+		{"SITE_C_HEALTH_URL=c.test/healthz", `SITE_C_HEALTH_URL="c.test/healthz": `, url},
+		{"SITE_C_HEALTH_URL=ftp://c.test", `SITE_C_HEALTH_URL="ftp://c.test": `, url},
 		{"SITE_C_HEALTH_URL=https:///healthz", `SITE_C_HEALTH_URL="https:///healthz": `, url},
 		{"SITE_C_HEALTH_URL=http://c:99999/", `SITE_C_HEALTH_URL="http://c:99999/": `, url},
 		{"SITE_C_HEALTH_URL=https://https://c/", `SITE_C_HEALTH_URL="https://https://c/": `, url},
 		{"SITE_C_HEALTH_URL=https://c,https://d", `SITE_C_HEALTH_URL="https://c,https://d": `, url},
 		{"SITE_C_HEALTH_URL=https://$HOST/", `SITE_C_HEALTH_URL="https://$HOST/": `, url},
-		{"SITE_C_HEALTH_URL=https://*.example.com/", `SITE_C_HEALTH_URL="https://*.example.com/": `, url},
+		{"SITE_C_HEALTH_URL=https://*.c.test/", `SITE_C_HEALTH_URL="https://*.c.test/": `, url},
 		{"SITE_C_HEALTH_URL=http://u:geheim#@c/", "SITE_C_HEALTH_URL: value not shown, it may hold a password: " + url, "; in a user or password write %2F for /, %3F for ?, %23 for # and %40 for @"},
 		{"SITE_C_HEALTH_URL=c/?token=geheim", "SITE_C_HEALTH_URL: value not shown, it may hold a password: ", url},
 		{"SITE_C_VERIFY_TLS=no", "SITE_C_VERIFY_TLS: there is no site-c; set SITE_C_HEALTH_URL, too", ""},
@@ -264,7 +290,7 @@ func TestRefusedValues(t *testing.T) {
 
 func TestAllMistakesAtOnce(t *testing.T) {
 	t.Parallel()
-	got := problems("SITE_A_HEALTH_URL=https://a.example.com", "PORT=http", "PROBE_TIMEOUT_SEC=x", "SITE_A_PROBE_METHOD=x", "LOG_LEVEL=x")
+	got := problems("SITE_A_HEALTH_URL=https://a.test", "PORT=http", "PROBE_TIMEOUT_SEC=x", "SITE_A_PROBE_METHOD=x", "LOG_LEVEL=x")
 	var names []string
 	for _, line := range got {
 		name, _, _ := strings.Cut(line, "=")
@@ -278,7 +304,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	if got := problems(); len(got) != 1 || !strings.HasPrefix(got[0], "SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set") {
 		t.Errorf("empty environment: %q", got)
 	}
-	got = problems("SITE_A_HEALTH_URL=https://a.example.com", "site_b_health_url=https://b.example.com", "FAILURE_TRESHOLD=3")
+	got = problems("SITE_A_HEALTH_URL=https://a.test", "site_b_health_url=https://b.test", "FAILURE_TRESHOLD=3")
 	if want := []string{"site-a is the only site: want at least two, such as SITE_A_HEALTH_URL and SITE_B_HEALTH_URL",
 		"FAILURE_TRESHOLD is no setting and is ignored; did you mean FAILURE_THRESHOLD?",
 		"site_b_health_url is no setting and is ignored; did you mean SITE_B_HEALTH_URL?"}; !slices.Equal(got, want) {
@@ -306,7 +332,7 @@ func TestOneSiteOnItsOwn(t *testing.T) {
 			own = append(own, s.Name+"="+s.Value)
 		}
 	}
-	want := []string{"SITE_B_HEALTH_URL=https://b.example.com/healthz", "SITE_B_PROBE_TIMEOUT_SEC=1", "SITE_B_VERIFY_TLS=false", "SITE_B_EXTRA_HEADER_VAL=***"}
+	want := []string{"SITE_B_HEALTH_URL=https://b.test/healthz", "SITE_B_PROBE_TIMEOUT_SEC=1", "SITE_B_VERIFY_TLS=false", "SITE_B_EXTRA_HEADER_VAL=***"}
 	if !slices.Equal(own, want) {
 		t.Errorf("site-b's own settings %q, want %q", own, want)
 	}
@@ -364,7 +390,7 @@ func TestProxies(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		lines       []string
-		plain, tls  string // the proxies for http://b.example.com and https://b.example.com
+		plain, tls  string // the proxies for http://b.test and https://b.test
 		shown, told string // how config shows them; the warnings
 	}{
 		{nil, "", "", "HTTP_PROXY= HTTPS_PROXY= ALL_PROXY= NO_PROXY=", ""},
@@ -373,13 +399,13 @@ func TestProxies(t *testing.T) {
 		{[]string{"ALL_PROXY=socks5h://proxy", "HTTPS_PROXY=https://proxy"}, "socks5h://proxy", "https://proxy",
 			"HTTP_PROXY= HTTPS_PROXY=https://proxy ALL_PROXY=socks5h://proxy NO_PROXY=", ""},
 		{[]string{"HTTP_PROXY=http://one", "http_proxy=http://two"}, "http://two", "", "HTTP_PROXY=http://two HTTPS_PROXY= ALL_PROXY= NO_PROXY=", "HTTP_PROXY and http_proxy differ: http_proxy counts"},
-		{[]string{"HTTP_PROXY=http://proxy", "no_proxy=.example.com,10.0.0.0/8"}, "", "", "HTTP_PROXY=http://proxy HTTPS_PROXY= ALL_PROXY= NO_PROXY=.example.com,10.0.0.0/8", ""},
-		{[]string{"ALL_PROXY=http://proxy", "NO_PROXY=.x.example.com, .b.example.com"}, "", "", "HTTP_PROXY= HTTPS_PROXY= ALL_PROXY=http://proxy NO_PROXY=.x.example.com, .b.example.com", ""},
+		{[]string{"HTTP_PROXY=http://proxy", "no_proxy=.test,10.0.0.0/8"}, "", "", "HTTP_PROXY=http://proxy HTTPS_PROXY= ALL_PROXY= NO_PROXY=.test,10.0.0.0/8", ""},
+		{[]string{"ALL_PROXY=http://proxy", "NO_PROXY=.x.test, .b.test"}, "", "", "HTTP_PROXY= HTTPS_PROXY= ALL_PROXY=http://proxy NO_PROXY=.x.test, .b.test", ""},
 		{[]string{"HTTP_PROXY=http://u:p^w@proxy"}, "http://u:p%5Ew@proxy", "", "HTTP_PROXY=http://***@proxy HTTPS_PROXY= ALL_PROXY= NO_PROXY=", ""},
 		{[]string{"HTTP_PROXY=http://proxy", "REQUEST_METHOD=GET"}, "http://proxy", "", "HTTP_PROXY=http://proxy HTTPS_PROXY= ALL_PROXY= NO_PROXY=", ""},
 	} {
 		cfg := load(t, twoSites(c.lines...)...)
-		for address, want := range map[string]string{"http://b.example.com/": c.plain, "https://b.example.com/": c.tls, "http://127.0.0.1/": ""} {
+		for address, want := range map[string]string{"http://b.test/": c.plain, "https://b.test/": c.tls, "http://127.0.0.1/": ""} {
 			u, _ := url.Parse(address)
 			via, err := cfg.Proxies.For()(u)
 			if got := fmt.Sprint(via); err != nil || (via == nil) != (want == "") || via != nil && got != want {
@@ -487,13 +513,13 @@ func TestWarnings(t *testing.T) {
 		{[]string{"SITE_B_VERIFY_TLS=false"}, "VERIFY_TLS is off for site-b: whoever stands in between can play a healthy site"},
 		{[]string{"PROBE_TIMEOUT=3", "CACHE_TLL_SEC=9", "log_level=debug", "LOGNAME=root", "PORTS=1"}, "CACHE_TLL_SEC is no setting and is ignored; did you mean CACHE_TTL_SEC?|" +
 			"PROBE_TIMEOUT is no setting and is ignored; did you mean PROBE_TIMEOUT_SEC?|log_level is no setting and is ignored; did you mean LOG_LEVEL?"},
-		{[]string{"SITE_B_HEALTH_URL=https://a.example.com/healthz"}, "site-a and site-b have the same health URL: they can only be down together"},
-		{[]string{"SITE_B_HEALTH_URL=https://a.example.com/healthz", "EXTRA_HEADER_KEY=Host", "SITE_A_EXTRA_HEADER_VAL=a", "SITE_B_EXTRA_HEADER_VAL=b"}, ""},
+		{[]string{"SITE_B_HEALTH_URL=https://a.test/healthz"}, "site-a and site-b have the same health URL: they can only be down together"},
+		{[]string{"SITE_B_HEALTH_URL=https://a.test/healthz", "EXTRA_HEADER_KEY=Host", "SITE_A_EXTRA_HEADER_VAL=a", "SITE_B_EXTRA_HEADER_VAL=b"}, ""},
 		{[]string{"SITE_B_OVERRIDE=down"}, "site-b is pinned down by its OVERRIDE, whatever its probes say"},
 		{[]string{"RETRY_INTERVAL_SEC=4", "SITE_B_FAILURE_THRESHOLD=2"}, "RETRY_INTERVAL_SEC=4 is longer than PROBE_TIMEOUT_SEC=3: the probes that confirm a failure of site-b do not overlap, and it is found down later than need be"},
 		{[]string{"RETRY_INTERVAL_SEC=6", "PROBE_TIMEOUT_SEC=6", "SITE_B_FAILURE_THRESHOLD=2"}, "RETRY_INTERVAL_SEC=6 is longer than CACHE_TTL_SEC=5: site-b is probed less often when its verdict is in doubt"},
 		{[]string{"EXTRA_HEADER_KEY=X", "SITE_B_EXTRA_HEADER_VAL_FILE=/nowhere/token", "EXTRA_HEADER_VAL=x"}, "SITE_B_EXTRA_HEADER_VAL_FILE: open /nowhere/token: no such file or directory: site-b cannot be probed before that file can be read"},
-		{[]string{"WITNESS_URLS=tcp://w:53,https://b.example.com"}, "WITNESS_URLS has the host of site-b, which cannot witness its own death: name one that is independent of all sites"},
+		{[]string{"WITNESS_URLS=tcp://w:53,https://b.test"}, "WITNESS_URLS has the host of site-b, which cannot witness its own death: name one that is independent of all sites"},
 		{[]string{"ANSWER_TIMEOUT_SEC=3"}, "ANSWER_TIMEOUT_SEC=3 is too long: KEDA gives up after 3 s"},
 		{[]string{"SITE_B_CACHE_TTL_SEC=0", "SITE_B_PROBE_TIMEOUT_SEC=1", "SUCCESS_THRESHOLD=2"}, "CACHE_TTL_SEC=0 has site-b probed only when somebody asks: with a threshold of 2 its verdict turns after as many polls, however long that takes"},
 		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},
@@ -509,8 +535,8 @@ func TestWarnings(t *testing.T) {
 		{[]string{"EXTRA_HEADER_KEY=X", "EXTRA_HEADER_VAL=abc #def"}, "EXTRA_HEADER_VAL: " + comment},
 		{[]string{"EXTRA_HEADER_KEY=X", "EXTRA_HEADER_VAL=x", "SITE_B_EXTRA_HEADER_VAL=abc\t#def"}, "SITE_B_EXTRA_HEADER_VAL: " + comment},
 		{[]string{"EXTRA_HEADER_KEY=X", `EXTRA_HEADER_VAL="abc #def"  # ours`}, ""},
-		{[]string{"EXTRA_HEADER_VAL=   # optional", "PROBE_METHOD=GET   # or HEAD", "SITE_B_HEALTH_URL=https://b.example.com/ # B"}, ""},
-		{[]string{"SITE_B_HEALTH_URL=https://b.example.com/ # ops@example.com"}, "SITE_B_HEALTH_URL: " + comment},
+		{[]string{"EXTRA_HEADER_VAL=   # optional", "PROBE_METHOD=GET   # or HEAD", "SITE_B_HEALTH_URL=https://b.test/ # B"}, ""},
+		{[]string{"SITE_B_HEALTH_URL=https://b.test/ # ops@example.com"}, "SITE_B_HEALTH_URL: " + comment},
 		{[]string{`EXPECT_BODY_REGEX="status": *"up"`}, "EXPECT_BODY_REGEX: its quotes are taken for its own, since there are more of them inside; if they are not, put the value between quotes of the other kind"},
 		{[]string{`EXPECT_BODY_REGEX='"status": *"up"'`, `SITE_B_EXPECT_BODY_REGEX="\"ok\""`}, ""},
 		{[]string{"HTTPS_PROXY=https://proxy:3128"}, ""},

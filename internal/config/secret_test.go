@@ -12,7 +12,7 @@ import (
 // TestNothingSecret prints and logs a whole configuration in every way there is.
 func TestNothingSecret(t *testing.T) {
 	t.Parallel()
-	cfg := load(t, twoSites("SITE_B_HEALTH_URL=https://geheim-user:geheim-pw@b.example.com/healthz?token=geheim-query#geheim",
+	cfg := load(t, twoSites("SITE_B_HEALTH_URL=https://geheim-user:geheim-pw@b.test/healthz?token=geheim-query#geheim",
 		"EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL=Bearer geheim")...)
 	asJSON, err := json.Marshal(cfg)
 	if err != nil {
@@ -29,7 +29,7 @@ func TestNothingSecret(t *testing.T) {
 			t.Errorf("%q is in %s", secret, all)
 		}
 	}
-	if want := "https://***@b.example.com/healthz?***"; !strings.Contains(all, want) {
+	if want := "https://***@b.test/healthz?***"; !strings.Contains(all, want) {
 		t.Errorf("%q is not in %s", want, all)
 	}
 }

@@ -116,14 +116,14 @@ $`)
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := command(t, []string{
-		"SITE_A_HEALTH_URL=https://user:geheim@a.example.com/healthz?token=geheim", "SITE_B_HEALTH_URL=https://b.example.com",
+		"SITE_A_HEALTH_URL=https://user:geheim@a.test/healthz?token=geheim", "SITE_B_HEALTH_URL=https://b.test",
 		"EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL=Bearer geheim", "SITE_B_PROBE_TIMEOUT_SEC=0.5", "VERIFY_TLS=no",
 	}, "config")
 	if code != 0 || stderr != "" {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 	for _, line := range []string{
-		"SITE_A_HEALTH_URL=https://***@a.example.com/healthz?***", "EXTRA_HEADER_VAL=***", "SITE_B_PROBE_TIMEOUT_SEC=0.5", "LISTEN_ADDR=0.0.0.0:8000",
+		"SITE_A_HEALTH_URL=https://***@a.test/healthz?***", "EXTRA_HEADER_VAL=***", "SITE_B_PROBE_TIMEOUT_SEC=0.5", "LISTEN_ADDR=0.0.0.0:8000",
 		"# site-a: 8s when it hangs, 5s when it refuses connections", "# site-b: 5.5s when it hangs, 5s when it refuses connections",
 		"# warning: VERIFY_TLS is off for site-a, site-b: whoever stands in between can play a healthy site",
 	} {

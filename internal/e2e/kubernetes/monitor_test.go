@@ -25,10 +25,18 @@ func settings(m manifests) (environ []string) {
 	return environ
 }
 
+// TestSettingsAreGood once the two URLs are edited. Until then no pod starts.
 func TestSettingsAreGood(t *testing.T) {
-	cmd := exec.Command(binary, "config")
-	cmd.Env = settings(build(t))
+	asTheyStand := settings(build(t))
+	cmd := exec.Command(binary)
+	cmd.Env = asTheyStand
 	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 2 || bytes.Count(out, []byte("is the host of an example: set your own\n")) != 2 {
+		t.Errorf("as they stand: %v: %s", err, out)
+	}
+	cmd = exec.Command(binary, "config")
+	cmd.Env = append(asTheyStand, "SITE_A_HEALTH_URL=https://a.test/", "SITE_B_HEALTH_URL=https://b.test/")
+	out, err = cmd.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("\nLISTEN_ADDR=0.0.0.0:8000\n")) || bytes.Contains(out, []byte("warning")) {
 		t.Errorf("%v: %s", err, out)
 	}

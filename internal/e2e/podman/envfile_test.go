@@ -47,7 +47,7 @@ func TestEnvFileRefused(t *testing.T) {
 // config runs the config command with an env file that ends with a line, of which podman makes raw.
 func config(t *testing.T, line, raw string) (code int, stdout, stderr string) {
 	t.Helper()
-	file := write(t, "env", urls("http://a.example", "http://b.example")+line+"\n")
+	file := write(t, "env", urls("http://a.test", "http://b.test")+line+"\n")
 	id := must(t, "podman create --network none --env-file "+file+" "+image+" config")
 	if environ := inspect(t, id, "{{range .Config.Env}}{{println .}}{{end}}end"); !strings.Contains("\n"+environ, "\n"+raw+"\n") {
 		t.Errorf("podman makes of %q\n%s, want %q", line, environ, raw)

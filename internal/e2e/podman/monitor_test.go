@@ -97,7 +97,7 @@ func TestOverrideOfTheRunbook(t *testing.T) {
 
 // TestBadSetting ends the container and is named in its log.
 func TestBadSetting(t *testing.T) {
-	name := run(t, urls("https://a.example", "https://b.example")+"CACHE_TTL_SEC=soon\nPROBE_METHOD=GTE\n", "")
+	name := run(t, urls("http://a.test", "http://b.test")+"CACHE_TTL_SEC=soon\nPROBE_METHOD=GTE\n", "")
 	if code := must(t, "timeout 10 podman wait "+name); code != "2" {
 		t.Errorf("exit code %s, want 2", code)
 	}
