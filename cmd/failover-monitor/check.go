@@ -51,7 +51,11 @@ func check(ctx context.Context, p process, s setup) int {
 		case t.err != nil:
 			faults = append(faults, fmt.Sprintf("%s is unknown: %v", t.name, t.err))
 		case !t.result.Up:
-			faults = append(faults, fmt.Sprintf("%s is down: %s", t.name, t.result.Detail))
+			why := t.result.Detail
+			if t.result.Reason == probe.ReasonRefused {
+				why += s.machine.explainRefused(t.result.Address, s.Supervisor)
+			}
+			faults = append(faults, fmt.Sprintf("%s is down: %s", t.name, why))
 		case t.result.RedirectedTo != "":
 			notes = append(notes, fmt.Sprintf("%s was answered after a redirect, from %s (%s)", t.name, t.result.RedirectedTo, t.result.Address))
 		}

@@ -89,7 +89,7 @@ func runDemo(ctx context.Context, p process, serving config.Serving) error {
 	setup, err := loadSetup([]string{
 		"SITE_A_HEALTH_URL=http://" + sites["site-a"].Address(), "SITE_B_HEALTH_URL=http://" + sites["site-b"].Address(),
 		"CACHE_TTL_SEC=1", "PROBE_TIMEOUT_SEC=1",
-	})
+	}, p.machine)
 	if err != nil {
 		return err
 	}

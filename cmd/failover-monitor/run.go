@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 )
@@ -40,12 +41,13 @@ Exit code: 0 all is well, 1 something is not, 2 wrong settings or arguments.
 type process struct {
 	environ        []string
 	stdout, stderr io.Writer
+	machine        machine
 }
 
 // run is the whole program: it does what args say, and returns the exit code.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	out := &checkedWriter{to: stdout}
-	p := process{environ, out, stderr}
+	p := process{environ, out, stderr, machine{os.DirFS("/")}}
 	code := p.run(ctx, args)
 	if out.err != nil && code == exitOK {
 		return p.fail(exitFailed, fmt.Errorf("standard output: %w", out.err))
@@ -103,7 +105,7 @@ func (p process) run(ctx context.Context, args []string) int {
 
 // withConfig runs a command that needs all settings to be right.
 func (p process) withConfig(ctx context.Context, command func(context.Context, process, setup) int) int {
-	s, err := loadSetup(p.environ)
+	s, err := loadSetup(p.environ, p.machine)
 	if err != nil {
 		return p.fail(exitUsage, err)
 	}

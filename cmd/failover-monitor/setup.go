@@ -13,19 +13,22 @@ import (
 // setup is the settings, checked by all who act on them.
 type setup struct {
 	config.Config
-	guard *server.WebGuard // of WEB_CONFIG_FILE; nil without it
+	guard   *server.WebGuard // of WEB_CONFIG_FILE; nil without it
+	machine machine
 }
 
 // loadSetup reads all settings. Its error has a line for every mistake.
-func loadSetup(environ []string) (setup, error) {
+func loadSetup(environ []string, m machine) (setup, error) {
 	cfg, err := config.Load(environ)
 	guard, warning, webErr := server.NewWebGuard(cfg.WebConfigFile)
 	if err := errors.Join(err, webErr); err != nil {
 		return setup{}, err
 	}
-	s := setup{cfg, guard}
-	if warning != "" {
-		s.Warnings = append(s.Warnings, warning)
+	s := setup{cfg, guard, m}
+	for _, warning := range []string{warning, m.warnOfLoopback(cfg)} {
+		if warning != "" {
+			s.Warnings = append(s.Warnings, warning)
+		}
 	}
 	for _, site := range cfg.Sites {
 		if wait := time.Duration(site.Timeout) + s.confirmTime(); site.CacheTTL == 0 && wait >= config.KEDATimeout {

@@ -111,11 +111,14 @@ const KEDATimeout = 3 * time.Second
 
 // warnAbout tells of settings that are allowed and dangerous.
 func (l *loader) warnAbout(cfg Config) {
-	var unverified []string
+	var unverified, hasty []string
 	seen := make(map[string]string)
 	for _, s := range cfg.Sites {
 		if !s.VerifyTLS {
 			unverified = append(unverified, s.Name)
+		}
+		if s.FailureThreshold == 1 && cfg.Witnesses == nil {
+			hasty = append(hasty, s.Name)
 		}
 		asks := fmt.Sprintln(s.HealthURL.Reveal(), s.HeaderKey, s.HeaderVal.Reveal()) // a Host header can tell sites apart
 		if other := seen[asks]; other != "" {
@@ -131,6 +134,10 @@ func (l *loader) warnAbout(cfg Config) {
 	}
 	if word := l.vars["VERIFY_TLS"]; word != "" && bool(cfg.Defaults.VerifyTLS) && !strings.EqualFold(word, "true") {
 		l.warn("VERIFY_TLS=%s is on; the predecessor took it for off: write true, or false", word)
+	}
+	if hasty != nil {
+		l.warn("FAILURE_THRESHOLD=1 without WITNESS_URLS: one lost packet can take %s down and scale the others; "+
+			"recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS", strings.Join(hasty, ", "))
 	}
 	if unverified != nil {
 		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site", strings.Join(unverified, ", "))

@@ -29,6 +29,13 @@ func load(t *testing.T, environ ...string) config.Config {
 	return cfg
 }
 
+const hasty = "FAILURE_THRESHOLD=1 without WITNESS_URLS: one lost packet can take "
+
+// warnings are those of settings, without the one that the defaults have.
+func warnings(cfg config.Config) []string {
+	return slices.DeleteFunc(slices.Clone(cfg.Warnings), func(w string) bool { return strings.HasPrefix(w, hasty) })
+}
+
 // problems are the lines of Load's error.
 func problems(environ ...string) []string {
 	_, err := config.Load(environ)
@@ -56,8 +63,8 @@ func TestDefaults(t *testing.T) {
 	if !slices.Equal(lines, want) {
 		t.Errorf("settings\n got %q\nwant %q", lines, want)
 	}
-	if cfg.Warnings != nil {
-		t.Errorf("warnings %q, want none", cfg.Warnings)
+	if len(warnings(cfg)) > 0 || len(cfg.Warnings) != 1 {
+		t.Errorf("warnings %q, want that of FAILURE_THRESHOLD alone", cfg.Warnings)
 	}
 }
 
@@ -83,7 +90,7 @@ func TestDamagedEnvFile(t *testing.T) {
 		{"url", site.HealthURL.Reveal().String(), "https://b.test/healthz"},
 		{"bundle", site.CABundle, ""},
 		{"address", string(cfg.ListenAddr), "0.0.0.0:8000"},
-		{"warning", strings.Join(cfg.Warnings, "|"), "PORT looks like a Kubernetes service link and is ignored; the default holds"},
+		{"warning", strings.Join(warnings(cfg), "|"), "PORT looks like a Kubernetes service link and is ignored; the default holds"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %q, want %q", c.what, c.got, c.want)
@@ -418,7 +425,7 @@ func TestProxies(t *testing.T) {
 				shown = append(shown, s.Name+"="+s.Value)
 			}
 		}
-		if got, told := strings.Join(shown, " "), strings.Join(cfg.Warnings, "|"); got != c.shown || told != c.told {
+		if got, told := strings.Join(shown, " "), strings.Join(warnings(cfg), "|"); got != c.shown || told != c.told {
 			t.Errorf("%q: shown as %s, warnings %q", c.lines, got, told)
 		}
 	}
@@ -455,7 +462,7 @@ func TestBrokenCABundle(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(load(t, twoSites("CA_BUNDLE="+path)...).Warnings, "|"); got != want {
+		if got := strings.Join(warnings(load(t, twoSites("CA_BUNDLE="+path)...)), "|"); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -479,8 +486,8 @@ func TestCABundle(t *testing.T) {
 	both.AppendCertsFromPEM(ca)
 	for _, line := range []string{"CA_BUNDLE=" + bundle, "REQUESTS_CA_BUNDLE=" + dir} {
 		cfg := load(t, twoSites(line)...)
-		if len(cfg.Warnings) > 0 {
-			t.Errorf("%s: %q", line, cfg.Warnings)
+		if told := warnings(cfg); len(told) > 0 {
+			t.Errorf("%s: %q", line, told)
 		}
 		pool, err := cfg.Sites[0].Bundle.Pool()
 		if err != nil || !both.Equal(pool) {
@@ -499,6 +506,22 @@ func TestCABundle(t *testing.T) {
 	cfg := load(t, twoSites("REQUESTS_CA_BUNDLE="+dir, "SITE_B_CA_BUNDLE="+bundle)...)
 	if b := cfg.Sites[1].Probing; b.CABundle != bundle || b.RequestsCA != "" {
 		t.Errorf("site-b: CA_BUNDLE %q and REQUESTS_CA_BUNDLE %q, want its own alone", b.CABundle, b.RequestsCA)
+	}
+}
+
+// TestHastyThreshold is told of in one line, however many sites have it, and not where it is put right.
+func TestHastyThreshold(t *testing.T) {
+	t.Parallel()
+	const recommended = " down and scale the others; recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS"
+	for _, c := range []struct{ line, want string }{
+		{"FAILURE_THRESHOLD=1", hasty + "site-a, site-b" + recommended},
+		{"SITE_B_FAILURE_THRESHOLD=3", hasty + "site-a" + recommended},
+		{"FAILURE_THRESHOLD=2", ""},
+		{"WITNESS_URLS=tcp://10.0.0.53:53", ""},
+	} {
+		if got := strings.Join(load(t, twoSites(c.line)...).Warnings, "|"); got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", c.line, got, c.want)
+		}
 	}
 }
 
@@ -544,7 +567,7 @@ func TestWarnings(t *testing.T) {
 		{[]string{"ACCEPT_STATUS_REGEX=.", "EXPECT_BODY_REGEX=ok"}, ""},
 		{[]string{"HTTPS_PROXY=https://proxy:3128", "SITE_B_TLS_SERVER_NAME=b"}, ""},
 	} {
-		if got := strings.Join(load(t, twoSites(c.lines...)...).Warnings, "|"); got != c.want {
+		if got := strings.Join(warnings(load(t, twoSites(c.lines...)...)), "|"); got != c.want {
 			t.Errorf("%q:\n got %q\nwant %q", c.lines, got, c.want)
 		}
 	}

@@ -107,6 +107,26 @@ func TestBadSetting(t *testing.T) {
 	}
 }
 
+// TestLoopback has a container ask itself: check says so twice, and the log once.
+func TestLoopback(t *testing.T) {
+	file := write(t, "env", urls("http://127.0.0.1:1", "http://"+gateway+":1"))
+	code, stdout, stderr := shell(t, "podman run --rm --network monitors --env-file "+file+" "+image+" check")
+	for _, want := range []string{
+		"\nsite-a is down: connection refused, connecting to 127.0.0.1:1; 127.0.0.1 is the container's own address: rootless podman reaches its host only as host.containers.internal\n",
+		"\nsite-b is down: connection refused, connecting to " + gateway + ":1\n",
+		"\nwarning: site-a: asked at localhost; that is the container itself, not its host\n",
+	} {
+		if code != 1 || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d %s, %q is not in\n%s", code, stderr, want, stdout)
+		}
+	}
+	name := run(t, urls("http://127.0.0.1:1", "http://"+gateway+":1"), "")
+	wait(t, name, "/healthz", "ok")
+	if got := strings.Count(logs(t, name), "asked at localhost"); got != 1 {
+		t.Errorf("%d lines of the log say so:\n%s", got, logs(t, name))
+	}
+}
+
 // TestSecrets follows two secrets, one in a file and one in the env file, through a debug log. The
 // file goes away in the end: the monitor is not well then, and says which file it wants.
 func TestSecrets(t *testing.T) {

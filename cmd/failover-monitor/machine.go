@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"strings"
+
+	"failover-monitor/internal/config"
+)
+
+// machine is where the monitor runs, as far as its files tell. A test has files of its own.
+type machine struct{ root fs.FS }
+
+func (m machine) has(path string) bool {
+	_, err := fs.Stat(m.root, path)
+	return err == nil
+}
+
+// isContainer is whether podman, docker or Kubernetes has started the monitor.
+func (m machine) isContainer(s config.Supervisor) bool {
+	return s.KubernetesServiceHost != "" || m.has("run/.containerenv") || m.has(".dockerenv")
+}
+
+// warnOfLoopback tells whoever runs the monitor in a container of what it asks at its own loopback: what
+// is meant is the host's, or the next pod's, most of the time.
+func (m machine) warnOfLoopback(cfg config.Config) (warning string) {
+	if !m.isContainer(cfg.Supervisor) {
+		return ""
+	}
+	var asked []string
+	for _, site := range cfg.Sites {
+		if isLoopback(site.HealthURL.Reveal().Hostname()) {
+			asked = append(asked, site.Name)
+		}
+	}
+	for _, witness := range cfg.Witnesses {
+		if isLoopback(witness.Reveal().Hostname()) {
+			asked = append(asked, "witness "+witness.String())
+		}
+	}
+	if asked == nil {
+		return ""
+	}
+	return strings.Join(asked, ", ") + ": asked at localhost; that is the container itself, not its host"
+}
+
+// isLoopback is whether a host of a URL is the machine, or the container, that asks. Connections to the
+// unspecified address go there, too.
+func isLoopback(host string) bool {
+	if address, err := netip.ParseAddr(host); err == nil {
+		address = address.Unmap()
+		return address.IsLoopback() || address.IsUnspecified()
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// explainRefused says why connections to an address may be refused that is the container's own: pasta,
+// the network of rootless podman, gives a container the addresses of its host.
+func (m machine) explainRefused(hostPort string, s config.Supervisor) string {
+	address, err := netip.ParseAddrPort(hostPort)
+	if err != nil || !m.isContainer(s) || !isOwn(address.Addr().Unmap().WithZone("")) {
+		return ""
+	}
+	why := fmt.Sprintf("; %s is the container's own address", address.Addr())
+	if s.KubernetesServiceHost == "" {
+		why += ": rootless podman reaches its host only as host.containers.internal"
+	}
+	return why
+}
+
+// isOwn is whether an address is one of the machine's, or of the container's.
+func isOwn(address netip.Addr) bool {
+	own, _ := net.InterfaceAddrs()
+	for _, one := range own {
+		if prefix, err := netip.ParsePrefix(one.String()); err == nil && prefix.Addr() == address {
+			return true
+		}
+	}
+	return address.IsLoopback()
+}
