@@ -25,7 +25,7 @@ type target struct {
 // us through, is the CA right, which step is slow. It fails when one of them is not up.
 func check(ctx context.Context, p process, s setup) int {
 	var targets []*target
-	for i, prober := range newProbers(s.Config) {
+	for i, prober := range newProbers(s) {
 		site := s.Sites[i]
 		targets = append(targets, &target{name: site.Name, limit: time.Duration(site.Timeout), probe: prober.Probe})
 	}

@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
+	"syscall"
 
 	"failover-monitor/internal/config"
 )
@@ -80,4 +82,49 @@ func isOwn(address netip.Addr) bool {
 		}
 	}
 	return address.IsLoopback()
+}
+
+// isSELinux is whether SELinux guards files. A container does not see /sys/fs/selinux, and neither does it
+// see /proc/filesystems in our systemd unit; what a process is labelled as, it sees everywhere.
+func (m machine) isSELinux() bool {
+	label, _ := fs.ReadFile(m.root, "proc/self/attr/current")
+	return m.has("sys/fs/selinux/enforce") || selinuxLabel.Match(label)
+}
+
+// selinuxLabel is user:role:type, and perhaps a level, as in system_u:system_r:container_t:s0:c1,c2. AppArmor's
+// labels, in the same file, are names such as "unconfined" or "docker-default (enforce)".
+var selinuxLabel = regexp.MustCompile(`^[^:/ ]+:[^:/ ]+:[^:/ ]+`)
+
+// permissionDenied is in the error of a file that may not be read. The text is all that is left of the
+// exporter-toolkit's.
+var permissionDenied = syscall.EACCES.Error()
+
+// explainDenied is what to add to an error or warning with "permission denied" on a file in it: what else
+// may deny it than the file's mode. It is empty where there is nothing to add.
+func (m machine) explainDenied(text string) string {
+	if !strings.Contains(text, permissionDenied) || !m.isSELinux() {
+		return ""
+	}
+	return "; SELinux is on, and may deny it whatever the file's mode is: for a container, " +
+		"copy the file beside the env file and mount its folder with :Z"
+}
+
+// explainEach does so in each line.
+func (m machine) explainEach(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] += m.explainDenied(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// explained reads a file, and explains why it may not.
+func explained[T any](m machine, read func() (T, error)) func() (T, error) {
+	return func() (T, error) {
+		value, err := read()
+		if err != nil {
+			err = fmt.Errorf("%w%s", err, m.explainDenied(err.Error()))
+		}
+		return value, err
+	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"syscall"
@@ -79,6 +81,41 @@ func TestCheckExplainsRefused(t *testing.T) {
 	for hostPort, explained := range map[string]bool{"192.0.2.1:80": false, "": false, net.JoinHostPort(outside.String(), "80"): outside != nil} {
 		if got := podman.explainRefused(hostPort, setup{}.Supervisor); (got != "") != explained {
 			t.Errorf("%s: %q", hostPort, got)
+		}
+	}
+}
+
+// TestSELinux is named where a file may not be read and SELinux is on: at the start, in a warning, and in
+// a probe. Everywhere else the message is as it was.
+func TestSELinux(t *testing.T) {
+	t.Parallel()
+	const hint = "; SELinux is on, and may deny it whatever the file's mode is: for a container, " +
+		"copy the file beside the env file and mount its folder with :Z"
+	label := func(text string) machine {
+		return machine{fstest.MapFS{"proc/self/attr/current": {Data: []byte(text)}}}
+	}
+	denied := fmt.Errorf("open /x: %w", syscall.EACCES)
+	for name, c := range map[string]struct {
+		machine machine
+		err     error
+		want    string
+	}{
+		"none":               {bareHost, denied, ""},
+		"SELinux":            {machine{fstest.MapFS{"sys/fs/selinux/enforce": {}}}, denied, hint},
+		"in a container":     {label("system_u:system_r:container_t:s0:c1,c2\x00"), denied, hint},
+		"without levels":     {label("user_u:user_r:user_t\n"), denied, hint},
+		"AppArmor, none":     {label("unconfined\n"), denied, ""},
+		"AppArmor":           {label("docker-default (enforce)\n"), denied, ""},
+		"AppArmor, stacked":  {label(":lxd://&:lxd:unconfined\n"), denied, ""},
+		"another error":      {label("a:b:c"), fmt.Errorf("open /x: %w", syscall.ENOENT), ""},
+		"own error, no file": {label("a:b:c"), errors.New("holds no certificate"), ""},
+	} {
+		_, err := explained(c.machine, func() (string, error) { return "", c.err })()
+		if got := err.Error(); got != c.err.Error()+c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s: %q, want %q", name, got, c.err.Error()+c.want)
+		}
+		if got := c.machine.explainEach("a\n" + c.err.Error() + "\nb"); got != "a\n"+c.err.Error()+c.want+"\nb" {
+			t.Errorf("%s, among others: %q", name, got)
 		}
 	}
 }

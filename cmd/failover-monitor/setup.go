@@ -22,7 +22,7 @@ func loadSetup(environ []string, m machine) (setup, error) {
 	cfg, err := config.Load(environ)
 	guard, warning, webErr := server.NewWebGuard(cfg.WebConfigFile)
 	if err := errors.Join(err, webErr); err != nil {
-		return setup{}, err
+		return setup{}, errors.New(m.explainEach(err.Error()))
 	}
 	s := setup{cfg, guard, m}
 	for _, warning := range []string{warning, m.warnOfLoopback(cfg)} {
@@ -34,6 +34,9 @@ func loadSetup(environ []string, m machine) (setup, error) {
 		if wait := time.Duration(site.Timeout) + s.confirmTime(); site.CacheTTL == 0 && wait >= config.KEDATimeout {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v", site.Name, wait, config.KEDATimeout))
 		}
+	}
+	for i, warning := range s.Warnings {
+		s.Warnings[i] += m.explainDenied(warning)
 	}
 	return s, nil
 }

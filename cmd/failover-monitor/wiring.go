@@ -30,7 +30,7 @@ func durationsWithUnit(_ []string, a slog.Attr) slog.Attr {
 }
 
 // newProbers makes a prober for each site.
-func newProbers(cfg config.Config) []*probe.Prober {
+func newProbers(cfg setup) []*probe.Prober {
 	var sites []probe.Site
 	for _, s := range cfg.Sites {
 		sites = append(sites, probe.Site{Name: s.Name, URL: s.HealthURL.Reveal()})
@@ -47,17 +47,17 @@ func newProbers(cfg config.Config) []*probe.Prober {
 			OtherSites:      sites, // a site is no other to itself
 			UserAgent:       product(),
 			HeaderKey:       string(s.HeaderKey),
-			HeaderVal:       s.HeaderValue,
+			HeaderVal:       explained(cfg.machine, s.HeaderValue),
 			Proxy:           proxy,
 			SkipVerify:      !bool(s.VerifyTLS),
 			ServerName:      string(s.TLSServerName),
 			Made:            madeAt(),
 		}
 		if s.Bundle != nil {
-			target.RootCAs = s.Bundle.Pool
+			target.RootCAs = explained(cfg.machine, s.Bundle.Pool)
 		}
 		if s.ClientCert != "" {
-			target.ClientCert = s.ClientCertificate
+			target.ClientCert = explained(cfg.machine, s.ClientCertificate)
 		}
 		probers = append(probers, probe.New(target))
 	}
@@ -91,7 +91,7 @@ func newSite(s config.Site) *monitor.Site {
 
 func newMonitor(s setup, observe func(monitor.Event)) *monitor.Monitor {
 	var sites []*monitor.Site
-	for i, prober := range newProbers(s.Config) {
+	for i, prober := range newProbers(s) {
 		site := newSite(s.Sites[i])
 		site.Probe = prober.Probe
 		share := site.Interval / time.Duration(len(s.Sites)) // of the cycle
