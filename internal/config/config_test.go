@@ -192,6 +192,7 @@ func TestRefusedValues(t *testing.T) {
 		url      = "want a URL such as https://site.example.com/healthz"
 		bundle   = "want a PEM file with a certificate, or a directory of such files, that the monitor can see and read"
 		systemd  = "asks for a \"d\" in an HTTP status; if you wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$"
+		twice    = `two backslashes ask for one in the HTTP status, and none has one; write \d with a single one, or ^2[0-9][0-9]$ (YAML makes one of two between double quotes only)`
 		noStatus = "asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$"
 		python   = "not a regular expression: look-ahead, look-behind, references to groups and \\Z are Python's, and not known here; "
 		statuses = "say which statuses are up, such as ^[1-4]\\d\\d$, or ^[1-4][0-9][0-9]$ for systemd"
@@ -211,12 +212,15 @@ func TestRefusedValues(t *testing.T) {
 		{"ANSWER_TIMEOUT_SEC=0", `ANSWER_TIMEOUT_SEC="0": ` + seconds, ""},
 		{"ACCEPT_STATUS_REGEX=^2dd$", `ACCEPT_STATUS_REGEX="^2dd$": `, systemd},
 		{"ACCEPT_STATUS_REGEX=^(2dd|401)$", `ACCEPT_STATUS_REGEX="^(2dd|401)$": `, systemd},
+		{`ACCEPT_STATUS_REGEX=^2\\d\\d$`, `ACCEPT_STATUS_REGEX="^2\\d\\d$": `, twice},
+		{`ACCEPT_STATUS_REGEX=^2\\d[0-9]$`, `ACCEPT_STATUS_REGEX="^2\\d[0-9]$": `, twice},
+		{`ACCEPT_STATUS_REGEX=^2\d\\d$`, `ACCEPT_STATUS_REGEX="^2\d\\d$": `, twice},
 		{"ACCEPT_STATUS_REGEX=^9[0-9][0-9]$", `ACCEPT_STATUS_REGEX="^9[0-9][0-9]$": `, noStatus},
 		{"ACCEPT_STATUS_REGEX=2)|(3", `ACCEPT_STATUS_REGEX="2)|(3": `, "not a regular expression (unexpected )); want one such as ^2[0-9][0-9]$"},
-		{"ACCEPT_STATUS_REGEX=^(?!5)\\d\\d\\d$", `ACCEPT_STATUS_REGEX="^(?!5)\\d\\d\\d$": ` + python, statuses},
-		{`ACCEPT_STATUS_REGEX=^2\d\d\Z`, `ACCEPT_STATUS_REGEX="^2\\d\\d\\Z": ` + python, statuses},
+		{"ACCEPT_STATUS_REGEX=^(?!5)\\d\\d\\d$", `ACCEPT_STATUS_REGEX="^(?!5)\d\d\d$": ` + python, statuses},
+		{`ACCEPT_STATUS_REGEX=^2\d\d\Z`, `ACCEPT_STATUS_REGEX="^2\d\d\Z": ` + python, statuses},
 		{`ACCEPT_STATUS_REGEX=^(?<!3)2..`, `ACCEPT_STATUS_REGEX="^(?<!3)2..": ` + python, statuses},
-		{`ACCEPT_STATUS_REGEX=^(2)\1.`, `ACCEPT_STATUS_REGEX="^(2)\\1.": ` + python, statuses},
+		{`ACCEPT_STATUS_REGEX=^(2)\1.`, `ACCEPT_STATUS_REGEX="^(2)\1.": ` + python, statuses},
 		{`EXPECT_BODY_REGEX=(?=.*up)(?=.*ready)`, `EXPECT_BODY_REGEX="(?=.*up)(?=.*ready)": ` + python, "want one such as database.*ok"},
 		{"FOLLOW_REDIRECTS=yes", `FOLLOW_REDIRECTS="yes": `, "want one of always, same-host, never"},
 		{"LOG_LEVEL=verbose", `LOG_LEVEL="verbose": `, "want one of debug, info, warn, error"},

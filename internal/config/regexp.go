@@ -21,7 +21,7 @@ const multiLine = "(?m)"
 func (r *BodyRegexp) UnmarshalText(text []byte) error {
 	expr, err := regexp.Compile(multiLine + string(text))
 	if err != nil {
-		return fmt.Errorf("%q: not a regular expression%s; want one such as database.*ok", text, pythonOnly(text))
+		return fmt.Errorf("%s: not a regular expression%s; want one such as database.*ok", quoteExpr(text), pythonOnly(text))
 	}
 	r.expr = expr
 	return nil
@@ -37,6 +37,11 @@ func (r BodyRegexp) String() string {
 
 // Regexp is the expression, nil if there is none.
 func (r BodyRegexp) Regexp() *regexp.Regexp { return r.expr }
+
+// quoteExpr quotes an expression with as many backslashes as it has: they are what is wrong with it, often.
+func quoteExpr(text []byte) string {
+	return strings.ReplaceAll(strconv.Quote(string(text)), `\\`, `\`)
+}
 
 // pythonSyntax is what Python's regular expressions have and Go's have not.
 var pythonSyntax = regexp.MustCompile(`\(\?<?[=!]|\\Z|\(\?P=|\\[1-9]|\(\?[>(#]|[*+?}]\+`)
@@ -57,21 +62,24 @@ type StatusRegexp struct{ expr *regexp.Regexp }
 // a character in it that no status has: `^2\d\d$` has become `^2dd$` by the time systemd hands it
 // over, and would leave every site down for ever.
 func (r *StatusRegexp) UnmarshalText(text []byte) error {
+	quoted := quoteExpr(text)
 	tree, err := syntax.Parse(string(text), syntax.Perl)
 	if err != nil {
 		if python := pythonOnly(text); python != "" {
-			return fmt.Errorf("%q: not a regular expression%s; say which statuses are up, such as ^[1-4]\\d\\d$, or ^[1-4][0-9][0-9]$ for systemd", text, python)
+			return fmt.Errorf("%s: not a regular expression%s; say which statuses are up, such as ^[1-4]\\d\\d$, or ^[1-4][0-9][0-9]$ for systemd", quoted, python)
 		}
 		var bad *syntax.Error
 		errors.As(err, &bad)
-		return fmt.Errorf("%q: not a regular expression (%s); want one such as ^2[0-9][0-9]$", text, bad.Code)
+		return fmt.Errorf("%s: not a regular expression (%s); want one such as ^2[0-9][0-9]$", quoted, bad.Code)
 	}
 	compiled := StatusRegexp{regexp.MustCompile(string(text))} // which parses as above
 	switch {
+	case strayLiteral(tree) && bytes.Contains(text, []byte(`\\`)):
+		return fmt.Errorf(`%s: two backslashes ask for one in the HTTP status, and none has one; write \d with a single one, or ^2[0-9][0-9]$ (YAML makes one of two between double quotes only)`, quoted)
 	case strayLiteral(tree) && bytes.ContainsRune(text, 'd'):
-		return fmt.Errorf(`%q: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, text)
+		return fmt.Errorf(`%s: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, quoted)
 	case strayLiteral(tree), !compiled.matchesAny():
-		return fmt.Errorf("%q: asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$", text)
+		return fmt.Errorf("%s: asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$", quoted)
 	}
 	*r = compiled
 	return nil

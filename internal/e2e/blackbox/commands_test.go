@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v2"
+
 	"failover-monitor/internal/fakesite"
 )
 
@@ -37,6 +39,44 @@ func TestPredecessorsEnvFile(t *testing.T) {
 	}
 }
 
+// TestPredecessorsConfigMap is the predecessor's, of which only the image was changed: all its variables,
+// an empty header, and a regular expression with two backslashes, of which YAML makes one.
+func TestPredecessorsConfigMap(t *testing.T) {
+	t.Parallel()
+	const manifest = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: failover-monitor}
+data:
+  SITE_A_HEALTH_URL: "http://SITE_A/healthz"
+  SITE_B_HEALTH_URL: "http://SITE_B/healthz"
+  PROBE_METHOD: "GET"
+  PROBE_TIMEOUT_SEC: "3"
+  VERIFY_TLS: "true"
+  ACCEPT_STATUS_REGEX: "^2\\d\\d$"
+  CACHE_TTL_SEC: "5"
+  EXTRA_HEADER_KEY: ""
+  EXTRA_HEADER_VAL: ""
+  REQUESTS_CA_BUNDLE: ""
+`
+	var configMap struct{ Data map[string]string }
+	urls := strings.NewReplacer("SITE_A/", healthy(t)+"/", "SITE_B/", site(t, fakesite.Answer(503))+"/")
+	if err := yaml.Unmarshal([]byte(urls.Replace(manifest)), &configMap); err != nil {
+		t.Fatal(err)
+	}
+	var environ []string
+	for name, value := range configMap.Data {
+		environ = append(environ, name+"="+value)
+	}
+	m := start(t, environ...)
+	m.Verdict(t, "site-b", "down")
+	m.WantValue(t, "site-a", "1")
+	m.WantValue(t, "site-b", "0")
+	if status, body := m.Get(t, "/healthz"); status != 200 || body != "ok\n" { // what the probes ask
+		t.Errorf("/healthz: %d %q", status, body)
+	}
+}
+
 func TestBadSettings(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -46,6 +86,9 @@ func TestBadSettings(t *testing.T) {
 	}{
 		{"what systemd makes of the predecessor's default", sites("a", "b", "ACCEPT_STATUS_REGEX=^2dd$"),
 			"failover-monitor: ACCEPT_STATUS_REGEX=\"^2dd$\": asks for a \"d\" in an HTTP status; if you wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$\n"},
+		{"two backslashes, as from YAML without quotes", sites("a", "b", `ACCEPT_STATUS_REGEX=^2\\d\\d$`),
+			`failover-monitor: ACCEPT_STATUS_REGEX="^2\\d\\d$": two backslashes ask for one in the HTTP status, and none has one; ` +
+				`write \d with a single one, or ^2[0-9][0-9]$ (YAML makes one of two between double quotes only)` + "\n"},
 		{"several", sites("a", "b", "PROBE_TIMEOUT_SEC=3s", "PORT=http", "EXTRA_HEADER_VAL=geheim"),
 			"failover-monitor: PORT=\"http\": want a port number up to 65535, such as 8000\n" +
 				"failover-monitor: PROBE_TIMEOUT_SEC=\"3s\": want seconds as a plain number from 0.001 to 86400, such as 3 or 0.5\n" +
