@@ -94,6 +94,27 @@ func TestEnvExample(t *testing.T) {
 	}
 }
 
+// TestInstanceExample has a port of its own as an active line, and, once its URLs are edited, nothing to
+// warn of.
+func TestInstanceExample(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for line := range strings.Lines(read(t, "systemd/instance.env")) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			lines = append(lines, line)
+		}
+	}
+	if got := problems(lines...); len(got) != 2 || !strings.HasSuffix(got[0], "is the host of an example: set your own") {
+		t.Errorf("as it stands: %q, want a line for each of two URLs", got)
+	}
+	for i, line := range lines {
+		lines[i] = strings.ReplaceAll(line, ".example.com", ".test")
+	}
+	if cfg := load(t, lines...); cfg.ListenAddr != "0.0.0.0:8001" || cfg.Warnings != nil {
+		t.Errorf("listens at %s, warnings %q", cfg.ListenAddr, cfg.Warnings)
+	}
+}
+
 // exampleLines are the settings of env.example, those in comments, too.
 func exampleLines(t *testing.T) []string {
 	t.Helper()

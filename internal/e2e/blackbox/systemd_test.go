@@ -273,6 +273,8 @@ func TestTemplateUnit(t *testing.T) {
 	for one, many := range map[string]string{
 		"Description=Failover Monitor: tells each site's KEDA how many of the other sites are down": "Description=Failover Monitor %i: tells each site's KEDA how many of the other sites are down",
 		"EnvironmentFile=/etc/failover-monitor/failover-monitor.env":                                "EnvironmentFile=/etc/failover-monitor/%i.env",
+		"# Read by root before privileges are dropped: it may stay readable by root alone.": "# No port, and none of another monitor's by omission: PORT in the file counts instead.\n" +
+			"Environment=PORT=none-in-%i.env\n# Read by root before privileges are dropped: it may stay readable by root alone.",
 	} {
 		i := slices.Index(want, one)
 		if i < 0 {
@@ -280,6 +282,7 @@ func TestTemplateUnit(t *testing.T) {
 		}
 		want[i] = many
 	}
+	want = strings.Split(strings.Join(want, "\n"), "\n")
 	if got := lines("failover-monitor@.service"); !slices.Equal(got, want) {
 		t.Errorf("failover-monitor@.service is\n%s\nwant failover-monitor.service:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -47,9 +47,10 @@ machine_down() {
 sites() { inside systemd-run --quiet --unit=sites --setenv=PORT=9000 /usr/local/bin/failover-monitor demo; }
 ill() { inside curl -s --fail "127.0.0.1:9003/site-b/$1" >/dev/null; }
 
-# env_file makes an env file of env.example, with the sites at these addresses: env_file FILE HOST:PORT HOST:PORT
+# env_file makes an env file of env.example, or another, with the sites at these addresses:
+# env_file FILE HOST:PORT HOST:PORT [EXAMPLE]
 env_file() {
-  inside install -m 600 -D /src/env.example "$1"
+  inside install -m 600 -D "/src/${4:-env.example}" "$1"
   inside sed -i -E "s|^(SITE_A_HEALTH_URL)=.*|\1=http://$2|; s|^(SITE_B_HEALTH_URL)=.*|\1=http://$3|" "$1"
 }
 
