@@ -25,8 +25,8 @@ func (m machine) isContainer(s config.Supervisor) bool {
 	return s.KubernetesServiceHost != "" || m.has("run/.containerenv") || m.has(".dockerenv")
 }
 
-// warnOfLoopback tells whoever runs the monitor in a container of what it asks at its own loopback: what
-// is meant is the host's, or the next pod's, most of the time.
+// warnOfLoopback names what a monitor in a container asks at its own loopback address: whoever wrote
+// that meant the host, most of the time.
 func (m machine) warnOfLoopback(cfg config.Config) (warning string) {
 	if !m.isContainer(cfg.Supervisor) {
 		return ""
@@ -45,11 +45,12 @@ func (m machine) warnOfLoopback(cfg config.Config) (warning string) {
 	if asked == nil {
 		return ""
 	}
-	return strings.Join(asked, ", ") + ": asked at localhost; that is the container itself, not its host"
+	const is = ": asked at localhost; that is the container itself, not its host"
+	return strings.Join(asked, ", ") + is
 }
 
-// isLoopback is whether a host of a URL is the machine, or the container, that asks. Connections to the
-// unspecified address go there, too.
+// isLoopback is whether a host of a URL is the machine, or the container, that asks. Connections to
+// the unspecified address go there, too.
 func isLoopback(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		address = address.Unmap()
@@ -59,8 +60,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// explainRefused says why connections to an address may be refused that is the container's own: pasta,
-// the network of rootless podman, gives a container the addresses of its host.
+// explainRefused says why an address that is the container's own may refuse connections: pasta, the
+// network of rootless podman, gives a container the addresses of its host.
 func (m machine) explainRefused(hostPort string, s config.Supervisor) string {
 	address, err := netip.ParseAddrPort(hostPort)
 	if err != nil || !m.isContainer(s) || !isOwn(address.Addr().Unmap().WithZone("")) {
@@ -84,23 +85,23 @@ func isOwn(address netip.Addr) bool {
 	return address.IsLoopback()
 }
 
-// isSELinux is whether SELinux guards files. A container does not see /sys/fs/selinux, and neither does it
-// see /proc/filesystems in our systemd unit; what a process is labelled as, it sees everywhere.
+// isSELinux is whether SELinux guards files. A container does not see /sys/fs/selinux; a process sees
+// its own label everywhere.
 func (m machine) isSELinux() bool {
 	label, _ := fs.ReadFile(m.root, "proc/self/attr/current")
 	return m.has("sys/fs/selinux/enforce") || selinuxLabel.Match(label)
 }
 
-// selinuxLabel is user:role:type, and perhaps a level, as in system_u:system_r:container_t:s0:c1,c2. AppArmor's
-// labels, in the same file, are names such as "unconfined" or "docker-default (enforce)".
+// selinuxLabel is user:role:type, and perhaps a level, as in system_u:system_r:container_t:s0:c1,c2.
+// AppArmor's labels, in the same file, are names such as "unconfined" or "docker-default (enforce)".
 var selinuxLabel = regexp.MustCompile(`^[^:/ ]+:[^:/ ]+:[^:/ ]+`)
 
-// permissionDenied is in the error of a file that may not be read. The text is all that is left of the
-// exporter-toolkit's.
+// permissionDenied is in the error of a file that may not be read. The exporter-toolkit's error has
+// only its text.
 var permissionDenied = syscall.EACCES.Error()
 
-// explainDenied is what to add to an error or warning with "permission denied" on a file in it: what else
-// may deny it than the file's mode. It is empty where there is nothing to add.
+// explainDenied is what to add to an error or warning that says "permission denied" of a file: what
+// may deny it beside the file's mode. It is empty where there is nothing to add.
 func (m machine) explainDenied(text string) string {
 	if !strings.Contains(text, permissionDenied) || !m.isSELinux() {
 		return ""

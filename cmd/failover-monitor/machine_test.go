@@ -37,8 +37,17 @@ func TestLoopbackInContainer(t *testing.T) {
 		"podman":     {podman, local, "site-a" + is},
 		"docker":     {docker, local, "site-a" + is},
 		"Kubernetes": {bareHost, append(local, kubernetes), "site-a" + is},
-		"all":        {podman, []string{"SITE_A_HEALTH_URL=http://LocalHost.", "SITE_B_HEALTH_URL=http://[::1]:8080", "SITE_C_HEALTH_URL=http://127.9.9.9", "SITE_D_HEALTH_URL=http://app.localhost", "SITE_E_HEALTH_URL=http://0.0.0.0:80", "WITNESS_URLS=tcp://localhost:53,http://u:geheim@[::ffff:127.0.0.1]"}, "site-a, site-b, site-c, site-d, site-e, witness tcp://localhost:53, witness http://***@[::ffff:127.0.0.1]" + is},
-		"none":       {podman, []string{"SITE_A_HEALTH_URL=http://128.0.0.1", "SITE_B_HEALTH_URL=http://localhost.test", "SITE_C_HEALTH_URL=http://host.containers.internal"}, ""},
+		"all": {podman, []string{
+			"SITE_A_HEALTH_URL=http://LocalHost.", "SITE_B_HEALTH_URL=http://[::1]:8080",
+			"SITE_C_HEALTH_URL=http://127.9.9.9", "SITE_D_HEALTH_URL=http://app.localhost",
+			"SITE_E_HEALTH_URL=http://0.0.0.0:80",
+			"WITNESS_URLS=tcp://localhost:53,http://u:geheim@[::ffff:127.0.0.1]",
+		}, "site-a, site-b, site-c, site-d, site-e, " +
+			"witness tcp://localhost:53, witness http://***@[::ffff:127.0.0.1]" + is},
+		"none": {podman, []string{
+			"SITE_A_HEALTH_URL=http://128.0.0.1", "SITE_B_HEALTH_URL=http://localhost.test",
+			"SITE_C_HEALTH_URL=http://host.containers.internal",
+		}, ""},
 	} {
 		s, err := loadSetup(append([]string{"FAILURE_THRESHOLD=3"}, c.environ...), c.machine)
 		if got := strings.Join(s.Warnings, "|"); err != nil || got != c.want {
@@ -55,18 +64,25 @@ func TestCheckExplainsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Close(socket) })
-	const own, podmans = "; 127.0.0.1 is the container's own address", ": rootless podman reaches its host only as host.containers.internal"
+	const own = "; 127.0.0.1 is the container's own address"
+	const podmans = ": rootless podman reaches its host only as host.containers.internal"
 	for name, c := range map[string]struct {
 		machine machine
 		environ []string
 		want    string
 	}{
-		"bare host": {bareHost, nil, ""}, "podman": {podman, nil, own + podmans}, "Kubernetes": {bareHost, []string{kubernetes}, own},
+		"bare host":  {bareHost, nil, ""},
+		"podman":     {podman, nil, own + podmans},
+		"Kubernetes": {bareHost, []string{kubernetes}, own},
 	} {
 		var stdout, stderr bytes.Buffer
-		environ := append([]string{"SITE_A_HEALTH_URL=http://" + refuses, "SITE_B_HEALTH_URL=" + site(t, fakesite.Answer(503))}, c.environ...)
+		environ := append([]string{
+			"SITE_A_HEALTH_URL=http://" + refuses,
+			"SITE_B_HEALTH_URL=" + site(t, fakesite.Answer(503)),
+		}, c.environ...)
 		code := process{environ, &stdout, &stderr, c.machine}.run(t.Context(), []string{"check"})
-		want := "\nsite-a is down: connection refused, connecting to " + refuses + c.want + "\nsite-b is down: status 503\n"
+		want := "\nsite-a is down: connection refused, connecting to " + refuses + c.want +
+			"\nsite-b is down: status 503\n"
 		if code != 1 || !strings.Contains(stdout.String(), want) {
 			t.Errorf("%s: exit code %d, want %q in\n%s%s", name, code, want, &stdout, &stderr)
 		}
@@ -78,15 +94,17 @@ func TestCheckExplainsRefused(t *testing.T) {
 			outside = network.IP
 		}
 	}
-	for hostPort, explained := range map[string]bool{"192.0.2.1:80": false, "": false, net.JoinHostPort(outside.String(), "80"): outside != nil} {
+	for hostPort, explained := range map[string]bool{
+		"192.0.2.1:80": false, "": false, net.JoinHostPort(outside.String(), "80"): outside != nil,
+	} {
 		if got := podman.explainRefused(hostPort, setup{}.Supervisor); (got != "") != explained {
 			t.Errorf("%s: %q", hostPort, got)
 		}
 	}
 }
 
-// TestSELinux is named where a file may not be read and SELinux is on: at the start, in a warning, and in
-// a probe. Everywhere else the message is as it was.
+// TestSELinux has SELinux named where a file may not be read and SELinux is on. Everywhere else the
+// message is as it was.
 func TestSELinux(t *testing.T) {
 	t.Parallel()
 	const hint = "; SELinux is on, and may deny it whatever the file's mode is: for a container, " +
@@ -114,7 +132,8 @@ func TestSELinux(t *testing.T) {
 		if got := err.Error(); got != c.err.Error()+c.want || !errors.Is(err, c.err) {
 			t.Errorf("%s: %q, want %q", name, got, c.err.Error()+c.want)
 		}
-		if got := c.machine.explainEach("a\n" + c.err.Error() + "\nb"); got != "a\n"+c.err.Error()+c.want+"\nb" {
+		lines := "a\n" + c.err.Error() + c.want + "\nb"
+		if got := c.machine.explainEach("a\n" + c.err.Error() + "\nb"); got != lines {
 			t.Errorf("%s, among others: %q", name, got)
 		}
 	}

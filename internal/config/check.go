@@ -136,8 +136,9 @@ func (l *loader) warnAbout(cfg Config) {
 		l.warn("VERIFY_TLS=%s is on; the predecessor took it for off: write true, or false", word)
 	}
 	if hasty != nil {
-		l.warn("FAILURE_THRESHOLD=1 without WITNESS_URLS: one lost packet can take %s down and scale the others; "+
-			"recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS", strings.Join(hasty, ", "))
+		l.warn("FAILURE_THRESHOLD=1 without WITNESS_URLS: one lost packet can take %s down "+
+			"and scale the others; recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS",
+			strings.Join(hasty, ", "))
 	}
 	if unverified != nil {
 		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site", strings.Join(unverified, ", "))

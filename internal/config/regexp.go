@@ -38,7 +38,7 @@ func (r BodyRegexp) String() string {
 // Regexp is the expression, nil if there is none.
 func (r BodyRegexp) Regexp() *regexp.Regexp { return r.expr }
 
-// quoteExpr quotes an expression with as many backslashes as it has: they are what is wrong with it, often.
+// quoteExpr quotes an expression with as many backslashes as it has: often they are what is wrong.
 func quoteExpr(text []byte) string {
 	return strings.ReplaceAll(strconv.Quote(string(text)), `\\`, `\`)
 }
@@ -75,7 +75,8 @@ func (r *StatusRegexp) UnmarshalText(text []byte) error {
 	compiled := StatusRegexp{regexp.MustCompile(string(text))} // which parses as above
 	switch {
 	case strayLiteral(tree) && bytes.Contains(text, []byte(`\\`)):
-		return fmt.Errorf(`%s: two backslashes ask for one in the HTTP status, and none has one; write \d with a single one, or ^2[0-9][0-9]$ (YAML makes one of two between double quotes only)`, quoted)
+		return fmt.Errorf("%s: two backslashes ask for one in the HTTP status, and none has one; "+
+			`write \d with a single one, or ^2[0-9][0-9]$ (YAML makes one of two between double quotes only)`, quoted)
 	case strayLiteral(tree) && bytes.ContainsRune(text, 'd'):
 		return fmt.Errorf(`%s: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, quoted)
 	case strayLiteral(tree), !compiled.matchesAny():

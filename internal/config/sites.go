@@ -49,14 +49,15 @@ func (l *loader) sitePrefixes() []string {
 	return prefixes
 }
 
-// exampleHost is a name that RFC 2606 keeps for examples. It belongs to nobody who could have a site there.
+// exampleHost is a name that RFC 2606 keeps for examples. Nobody can have a site there.
 var exampleHost = regexp.MustCompile(`(?i)^(.+\.)?(example|example\.(com|net|org))\.?$`)
 
-// checkHost refuses a health URL that nobody has edited: example.com answers, and its 404 would have
-// every site scale.
+// checkHost refuses a health URL that nobody has edited: example.com answers, and its 404 would
+// scale every site.
 func (l *loader) checkHost(prefix string, s Site) {
 	if u := s.HealthURL.Reveal(); u != nil && exampleHost.MatchString(u.Hostname()) {
-		l.report("%s%s=%q: %s is the host of an example: set your own", prefix, healthURL, s.HealthURL, u.Hostname())
+		l.report("%s%s=%q: %s is the host of an example: set your own",
+			prefix, healthURL, s.HealthURL, u.Hostname())
 	}
 }
 

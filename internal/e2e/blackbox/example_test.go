@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestUneditedExample starts every command with env.example as it is. It does nothing, and says which
-// settings to set.
+// TestUneditedExample starts every command with env.example as it is. Each does nothing, and says
+// which settings to set.
 func TestUneditedExample(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../env.example")
@@ -23,11 +23,13 @@ func TestUneditedExample(t *testing.T) {
 	}
 	want := ""
 	for _, site := range []string{"a", "b"} {
-		want += fmt.Sprintf("failover-monitor: SITE_%s_HEALTH_URL=\"https://site-%s.example.com/healthz\": "+
-			"site-%s.example.com is the host of an example: set your own\n", strings.ToUpper(site), site, site)
+		host := "site-" + site + ".example.com"
+		want += fmt.Sprintf("failover-monitor: SITE_%s_HEALTH_URL=\"https://%s/healthz\": "+
+			"%s is the host of an example: set your own\n", strings.ToUpper(site), host, host)
 	}
 	for _, name := range []string{"serve", "check", "config"} {
-		if code, stdout, stderr := command(t, environ, name); code != 2 || stdout != "" || stderr != want {
+		code, stdout, stderr := command(t, environ, name)
+		if code != 2 || stdout != "" || stderr != want {
 			t.Errorf("%s: exit code %d, %q\n got %s\nwant %s", name, code, stdout, stderr, want)
 		}
 	}

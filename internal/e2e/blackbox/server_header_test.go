@@ -11,7 +11,7 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// TestServerHeader asks for everything, in every way: whoever answers says which program it is. Beside
+// TestServerHeader asks for everything, in every way: each answer says which program gives it. With
 // an old service on the same port, that is the first thing to look at.
 func TestServerHeader(t *testing.T) {
 	t.Parallel()
@@ -19,7 +19,8 @@ func TestServerHeader(t *testing.T) {
 	want := "failover-monitor/" + strings.Fields(stdout)[1]
 	open := start(t, sites(healthy(t), healthy(t))...)
 	open.Verdict(t, "site-b", "up")
-	unknown := start(t, sites(site(t, fakesite.Hang), site(t, fakesite.Hang), "ANSWER_TIMEOUT_SEC=0.1")...)
+	hangs := site(t, fakesite.Hang)
+	unknown := start(t, sites(hangs, hangs, "ANSWER_TIMEOUT_SEC=0.1")...)
 	password, both := guard(t, passwords), guard(t, serverTLS+passwords)
 
 	roots := x509.NewCertPool()
@@ -64,7 +65,8 @@ func TestServerHeader(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if got := resp.Header["Server"]; resp.StatusCode != c.status || len(got) != 1 || got[0] != want {
+		got := resp.Header["Server"]
+		if resp.StatusCode != c.status || len(got) != 1 || got[0] != want {
 			t.Errorf("%s %s: %d %q, want %d %q", c.method, c.url, resp.StatusCode, got, c.status, want)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// TestStartWarnings has settings that are allowed and dangerous: each is one line at the start, and one
-// that check prints. Without what is dangerous there is none.
+// TestStartWarnings has settings that are allowed and dangerous: each is one line at the start, and
+// one that check prints. Without what is dangerous there is none.
 func TestStartWarnings(t *testing.T) {
 	t.Parallel()
 	refuses := bound(t)
@@ -19,7 +19,8 @@ func TestStartWarnings(t *testing.T) {
 		never   string // is in no line
 	}{
 		"the defaults, in a pod": {sites(healthy(t), refuses, pod), []string{
-			"FAILURE_THRESHOLD=1 without WITNESS_URLS: one lost packet can take site-a, site-b down and scale the others; recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS",
+			"FAILURE_THRESHOLD=1 without WITNESS_URLS: one lost packet can take site-a, site-b down " +
+				"and scale the others; recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS",
 			"site-a, site-b: asked at localhost; that is the container itself, not its host",
 		}, ""},
 		"three failures": {sites(healthy(t), refuses, "FAILURE_THRESHOLD=3"), nil, "lost packet"},
@@ -42,7 +43,9 @@ func TestStartWarnings(t *testing.T) {
 		if name != "the defaults, in a pod" {
 			continue
 		}
-		if want := "\nsite-b is down: connection refused, connecting to " + refuses + "; 127.0.0.1 is the container's own address\n"; !strings.Contains(stdout, want) {
+		want := "\nsite-b is down: connection refused, connecting to " + refuses +
+			"; 127.0.0.1 is the container's own address\n"
+		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// asOnSELinux runs a command as a user without rights, on a machine that looks like one with SELinux:
-// this kernel may have none.
+// asOnSELinux runs a command as a user without rights, on a machine that looks like one with
+// SELinux: this kernel may have none.
 const asOnSELinux = `
 mount -t tmpfs tmpfs /sys/fs && mkdir /sys/fs/selinux && echo 1 >/sys/fs/selinux/enforce || exit 99
 exec setpriv --reuid 65532 --regid 65532 --clear-groups "$@"`
@@ -45,7 +45,8 @@ func TestSELinux(t *testing.T) {
 		{"config", []string{"CA_BUNDLE=" + secret}, []string{"failover-monitor: CA_BUNDLE="}},
 		{"config", []string{"WEB_CONFIG_FILE=" + secret}, []string{"failover-monitor: WEB_CONFIG_FILE="}},
 		{"check", []string{"EXTRA_HEADER_KEY=X", "EXTRA_HEADER_VAL_FILE=" + secret},
-			[]string{"site-a is unknown: ", "site-b is unknown: ", "warning: EXTRA_HEADER_VAL_FILE: ", "warning: EXTRA_HEADER_VAL_FILE: "}},
+			[]string{"site-a is unknown: ", "site-b is unknown: ",
+				"warning: EXTRA_HEADER_VAL_FILE: ", "warning: EXTRA_HEADER_VAL_FILE: "}},
 	} {
 		cmd := exec.Command("unshare", "--mount", "sh", "-c", asOnSELinux, "sh", binary, c.command)
 		cmd.Env = append(c.environ, "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
