@@ -20,9 +20,11 @@ func (m machine) has(path string) bool {
 	return err == nil
 }
 
-// isContainer is whether podman, docker or Kubernetes has started the monitor.
+// isContainer is whether podman, docker or Kubernetes has started the monitor. podman's file is missing
+// where /run is a tmpfs, as under --read-only.
 func (m machine) isContainer(s config.Supervisor) bool {
-	return s.KubernetesServiceHost != "" || m.has("run/.containerenv") || m.has(".dockerenv")
+	return s.KubernetesServiceHost != "" || s.Container != "" ||
+		m.has("run/.containerenv") || m.has(".dockerenv")
 }
 
 // warnOfLoopback names what a monitor in a container asks at its own loopback address: whoever wrote

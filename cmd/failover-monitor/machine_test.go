@@ -37,6 +37,7 @@ func TestLoopbackInContainer(t *testing.T) {
 		"podman":     {podman, local, "site-a" + is},
 		"docker":     {docker, local, "site-a" + is},
 		"Kubernetes": {bareHost, append(local, kubernetes), "site-a" + is},
+		"read-only":  {bareHost, append(local, "container=podman"), "site-a" + is},
 		"all": {podman, []string{
 			"SITE_A_HEALTH_URL=http://LocalHost.", "SITE_B_HEALTH_URL=http://[::1]:8080",
 			"SITE_C_HEALTH_URL=http://127.9.9.9", "SITE_D_HEALTH_URL=http://app.localhost",

@@ -66,7 +66,7 @@ func (p Proxies) For() func(*url.URL) (*url.URL, error) {
 var leadingDots = regexp.MustCompile(`(^|,)\s*\.+`)
 
 // Supervisor is what systemd, or who stands in for it, tells a service: sd_notify(3), sd_listen_fds(3) and
-// sd_watchdog_enabled(3); and what Kubernetes tells every pod. These are no settings of a user's.
+// sd_watchdog_enabled(3); and what podman and Kubernetes tell every container. These are no settings of a user's.
 type Supervisor struct {
 	NotifySocket string `env:"NOTIFY_SOCKET"`
 	WatchdogUSec string `env:"WATCHDOG_USEC"`
@@ -74,6 +74,7 @@ type Supervisor struct {
 	ListenFDs    string `env:"LISTEN_FDS"`
 	ListenPID    string `env:"LISTEN_PID"`
 
+	Container             string `env:"container"` // such as podman
 	KubernetesServiceHost string `env:"KUBERNETES_SERVICE_HOST"`
 }
 
