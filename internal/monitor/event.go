@@ -6,30 +6,31 @@ import "time"
 // [PollEvent].
 type Event interface{ event() }
 
-// SiteEvent is how a probe ended, or what the time changed.
+// SiteEvent says how a probe of a site ended, or that its verdict expired.
 type SiteEvent struct {
-	*Snapshot          // after it
-	Before    State    // and what was known before
-	Outcome   *Outcome // how a probe ended; nil when it was the time
+	*Snapshot          // after the event
+	Before    State    // before the event
+	Outcome   *Outcome // of the probe; nil if the verdict expired
 	Changes   []Change
 }
 
-// OverrideEvent is that an override began, or ended: its time was over, it was cleared, or another took its place.
+// OverrideEvent says that an override began or ended. It ends when its time is over, when it is
+// cleared, or when another one replaces it.
 type OverrideEvent struct {
-	*Snapshot // after it
+	*Snapshot // after the event
 	Override  Override
 	Ended     bool
-	EndedBy   string // who ended it; empty when its time was over
+	EndedBy   string // whoever ended it; empty if its time was over
 }
 
-// NetworkEvent is that the monitor went offline, or is online again.
+// NetworkEvent says that the monitor went offline, or is online again.
 type NetworkEvent struct {
 	Online    bool
-	Offline   time.Duration   // for how long it was
+	Offline   time.Duration   // how long the monitor was offline; zero when that begins
 	Witnesses []WitnessAnswer // as they last answered
 }
 
-// PollEvent is that nobody asks for a site's value any more, or somebody does again.
+// PollEvent says that a site's value is not polled any more, or is polled again.
 type PollEvent struct {
 	*Site
 	Poll

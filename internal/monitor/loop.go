@@ -6,46 +6,61 @@ import (
 	"time"
 )
 
-// siteLoop probes one site. Its goroutine alone owns the state, and publishes a snapshot of it after every
-// step.
+// siteLoop probes one site. Only its goroutine touches the state, and it publishes a snapshot after
+// every step.
+//
+// While a site may be down, probes of it overlap, so that several failures are confirmed within
+// one timeout. Take a failure threshold of 3 and a retry interval of 1 s, and a site that is up and
+// stops answering: probes start at 0 s, 1 s and 2 s, and each has its whole timeout, 3 s. They fail
+// at 3 s, 4 s and 5 s, and then the site is down. One after the other they would take 9 s.
+//
+//   - A probe that has not ended when the retry interval is over gets a second one beside it, then
+//     a third, until as many are under way as failures are missing to the threshold.
+//   - Results count in the order in which their probes started, as if the probes had not
+//     overlapped. A result that comes early waits for the older ones.
+//   - A success answers the question. Younger probes are cut off, and count for nothing.
+//   - A site that is down already, or is probed on demand, has one probe at a time.
 type siteLoop struct {
 	*Site
-	shared *shared
-	polls  *polls
-	asks   chan chan<- (<-chan struct{}) // on demand: who asks gets to know when the probe has ended
-	orders chan order                    // overrides to set
-	ended  chan struct{}                 // closed when the loop has
+	shared           *shared
+	polls            *polls
+	probeRequests    chan chan<- (<-chan struct{}) // on demand: each is sent the done of its probe
+	overrideRequests chan overrideRequest
+	ended            chan struct{} // closed when the loop has ended
 
 	state    State
 	pinned   Override
 	history  []Past
-	origin   time.Time     // a place of the site in the cycle, before its first probe
-	next     time.Time     // when the next probe begins if none is under way; zero on demand
-	attempts []*attempt    // begun and not counted yet, in the order of their starts
-	spare    int           // how many may still begin beside those
-	done     chan struct{} // closed when the oldest, or the first that is about to begin, is counted; nil if there is none
+	origin   time.Time  // some time before the first probe at which the site's cycle begins
+	next     time.Time  // when the next probe starts if none is under way; zero on demand
+	attempts []*attempt // started and not counted yet, the oldest first
+	allowed  int        // how many more probes may start beside those
+	// done is closed when the oldest attempt is counted; before the first probe, when that one is.
+	// It is nil otherwise.
+	done     chan struct{}
 	finished chan *attempt
 }
 
-// attempt is a probe from its start until it is counted. Results count in the order of the starts, so one that
-// has ended waits for those that began before it.
+// attempt is a probe from its start until it is counted.
 type attempt struct {
 	began   time.Time
-	due     time.Time // when it must have ended, or else the loop was stalled
+	due     time.Time // when it must have ended; if it has not, the loop is stalled
 	cutOff  context.CancelFunc
 	outcome *Outcome
-	ended   bool // whether outcome is there
+	ended   bool // outcome is set
 }
 
 func newSiteLoop(site *Site, s *shared) *siteLoop {
 	return &siteLoop{
 		Site: site, shared: s, polls: newPolls(site, s.observe),
-		asks: make(chan chan<- (<-chan struct{})), orders: make(chan order), ended: make(chan struct{}),
-		finished: make(chan *attempt),
+		probeRequests:    make(chan chan<- (<-chan struct{})),
+		overrideRequests: make(chan overrideRequest),
+		ended:            make(chan struct{}),
+		finished:         make(chan *attempt),
 	}
 }
 
-// prepare publishes a first snapshot, before anybody can ask: whoever does waits for the first probe.
+// prepare publishes a first snapshot before anyone can poll: polls then wait for the first probe.
 func (l *siteLoop) prepare() {
 	l.polls.start()
 	if !l.OnDemand() {
@@ -57,25 +72,25 @@ func (l *siteLoop) prepare() {
 	l.publish()
 }
 
-// run probes until ctx ends. A probe that this cuts off is thrown away.
+// run probes until ctx ends. Probes that are under way then are cut off and discarded.
 func (l *siteLoop) run(ctx context.Context) {
 	defer l.stop()
 	for {
 		select {
-		case <-l.clock():
-		case answer := <-l.asks:
+		case <-l.timer():
+		case request := <-l.probeRequests:
 			if len(l.attempts) == 0 {
 				l.startProbe(ctx)
 			}
-			answer <- l.done
+			request <- l.done
 		case a := <-l.finished:
 			if ctx.Err() != nil {
 				return
 			}
 			l.finishProbe(a)
-		case o := <-l.orders:
-			l.override(o.Override)
-			close(o.set)
+		case r := <-l.overrideRequests:
+			l.override(r.Override)
+			close(r.done)
 		case <-ctx.Done():
 			return
 		}
@@ -91,31 +106,31 @@ func (l *siteLoop) run(ctx context.Context) {
 	}
 }
 
-// nextStart is when the next probe begins; zero while none is to. A probe that has not answered for the retry
-// interval puts the verdict in doubt: the next one begins beside it.
+// nextStart is when the next probe starts; zero if none may. While a probe is under way the next
+// one starts beside it, a retry interval after the youngest (see [siteLoop]).
 func (l *siteLoop) nextStart() time.Time {
 	switch {
 	case len(l.attempts) == 0:
 		return l.next
-	case l.spare == 0:
+	case l.allowed == 0:
 		return time.Time{}
 	}
 	return l.attempts[len(l.attempts)-1].began.Add(l.Retry)
 }
 
-// clock fires when a probe is due, the verdict expires, or the override ends.
-func (l *siteLoop) clock() <-chan time.Time {
+// timer fires when a probe is due, the verdict expires, or the override ends.
+func (l *siteLoop) timer() <-chan time.Time {
 	first := l.nextStart()
-	sooner := func(t time.Time) {
+	atLatest := func(t time.Time) {
 		if first.IsZero() || t.Before(first) {
 			first = t
 		}
 	}
 	if l.expires() {
-		sooner(l.expiry())
+		atLatest(l.expiry())
 	}
 	if l.pinned.Verdict != Unknown {
-		sooner(l.pinned.Ends)
+		atLatest(l.pinned.Ends)
 	}
 	if first.IsZero() {
 		return nil
@@ -123,7 +138,7 @@ func (l *siteLoop) clock() <-chan time.Time {
 	return time.After(time.Until(first))
 }
 
-// expires is whether there is a verdict that is still to expire. On demand nobody expects one to be there.
+// expires is whether there is a verdict that can expire. On demand there is none between the polls.
 func (l *siteLoop) expires() bool {
 	return !l.OnDemand() && l.state.Verdict != Unknown && l.state.Expired.IsZero()
 }
@@ -137,16 +152,17 @@ func (l *siteLoop) expire(now time.Time) {
 	l.shared.observe(SiteEvent{Snapshot: l.publish(), Before: before, Changes: []Change{VerdictAged}})
 }
 
-// startProbe begins a probe. Beside it at most as many may begin as are missing to a verdict of down.
+// startProbe starts a probe. If it is the only one under way, it also decides how many may start
+// beside it: as many as failures are missing to a verdict of down, apart from its own.
 func (l *siteLoop) startProbe(ctx context.Context) {
 	now := time.Now()
 	switch {
 	case len(l.attempts) > 0:
-		l.spare--
+		l.allowed--
 	case l.OnDemand(), l.state.Verdict == Down:
-		l.spare = 0
+		l.allowed = 0
 	default:
-		l.spare = l.Failure - l.state.Streak - 1
+		l.allowed = l.Failure - l.state.Streak - 1
 	}
 	if l.done == nil {
 		l.done = make(chan struct{})
@@ -165,10 +181,11 @@ func (l *siteLoop) startProbe(ctx context.Context) {
 	})
 }
 
-// finishProbe takes the outcome of a probe, and counts all that no older probe is waited for.
+// finishProbe takes the outcome of a probe. It counts the attempts that have ended, from the oldest
+// to the first that is still under way.
 func (l *siteLoop) finishProbe(a *attempt) {
 	if !slices.Contains(l.attempts, a) {
-		return // it has been cut off
+		return // it was cut off
 	}
 	a.ended = true
 	a.outcome.Ended = time.Now()
@@ -181,16 +198,16 @@ func (l *siteLoop) finishProbe(a *attempt) {
 	l.publish()
 }
 
-// count counts the oldest probe, and wakes those who wait for it. A success cuts the younger ones off: they
-// count for nothing.
+// count counts the oldest attempt and wakes whoever waits for it. A success cuts off the younger
+// attempts.
 func (l *siteLoop) count(a *attempt) {
 	now, o := time.Now(), a.outcome
-	network := l.shared.witnesses.note(l.Name, o)
+	network := l.shared.witnesses.record(l.Name, o)
 	before := l.state
 	var changes []Change
 	l.state, changes = before.Next(*o, now, l.Thresholds)
 	l.history = remember(l.history, *o)
-	a.cutOff()
+	a.cutOff() // frees the context
 	l.attempts = l.attempts[1:]
 	if o.Result.Up && o.Discarded == nil {
 		l.cutOff()
@@ -211,7 +228,7 @@ func (l *siteLoop) count(a *attempt) {
 	l.shared.observe(SiteEvent{Snapshot: snapshot, Before: before, Outcome: o, Changes: changes})
 }
 
-// cutOff ends all probes that are under way.
+// cutOff ends all probes that are under way, uncounted.
 func (l *siteLoop) cutOff() {
 	for _, a := range l.attempts {
 		a.cutOff()
@@ -219,8 +236,8 @@ func (l *siteLoop) cutOff() {
 	l.attempts = nil
 }
 
-// after is when the next probe begins, after one that began then: the retry interval later during a streak, and
-// else at the site's next place in the cycle.
+// after is when the next probe starts, after one that began at that time: a retry interval later
+// during a streak, otherwise at the site's next place in the cycle.
 func (l *siteLoop) after(began time.Time) time.Time {
 	if l.state.Streak > 0 {
 		return began.Add(l.Retry)
@@ -228,11 +245,12 @@ func (l *siteLoop) after(began time.Time) time.Time {
 	return began.Add(l.Interval - began.Sub(l.origin)%l.Interval)
 }
 
-// stop wakes those who wait, and leaves nothing that one could wait for.
+// stop wakes whoever waits, and publishes a last snapshot that makes no one wait.
 func (l *siteLoop) stop() {
 	l.polls.stop()
 	if l.OnDemand() {
-		l.state.Counted = time.Time{} // the last result is no answer to who asked for a new one
+		// The last result is no answer to a poll that asked for a new probe.
+		l.state.Counted = time.Time{}
 		l.state.Verdict = Unknown
 	}
 	l.cutOff()
@@ -246,10 +264,11 @@ func (l *siteLoop) stop() {
 	close(l.ended)
 }
 
-// publish makes what is known now visible to all.
+// publish makes a snapshot of what is known now, for all readers.
 func (l *siteLoop) publish() *Snapshot {
 	s := &Snapshot{
-		Site: l.Site, State: l.state, Pinned: l.pinned, Lifetime: l.shared.lifetime(l.Site), History: l.history,
+		Site: l.Site, State: l.state, Pinned: l.pinned, Lifetime: l.shared.lifetime(l.Site),
+		History: l.history,
 		Probing: l.done != nil, due: l.due(), done: l.done,
 	}
 	if !s.Probing {
@@ -259,8 +278,8 @@ func (l *siteLoop) publish() *Snapshot {
 	return s
 }
 
-// due is by when the loop must have done something: counted the probe under way that began first, or begun
-// the next; zero if there is nothing to do.
+// due is when the loop must have acted at the latest: counted the oldest probe that is under way,
+// or started the next. It is zero if nothing is to be done.
 func (l *siteLoop) due() (due time.Time) {
 	for _, a := range l.attempts {
 		if !a.ended {

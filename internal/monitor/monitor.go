@@ -1,8 +1,8 @@
-// Package monitor repeats the probes of every site in the background, makes verdicts of their results,
-// and answers from memory how many peers of a site are down.
+// Package monitor probes every site again and again, makes verdicts of the results, and answers
+// from memory how many peers of a site are down.
 //
-// Each site has a goroutine that owns its [State] and publishes it as a [Snapshot]. Whoever asks reads
-// snapshots, and takes no lock of a site. Nothing here knows HTTP, or how many sites there are.
+// Each site has a goroutine that owns its [State] and publishes it as a [Snapshot]. Readers use the
+// snapshots and take no lock of a site. Nothing here knows HTTP, or how many sites there are.
 package monitor
 
 import (
@@ -14,32 +14,34 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// ErrNoSite is the error for a name that is no site's.
+// ErrNoSite is the error for a name that no site has.
 var ErrNoSite = errors.New("no such site")
 
-// ErrAllDown is the error while every site is down, if it is asked for.
+// ErrAllDown is the error while every site is down, with [Options.ErrorWhenAllDown].
 var ErrAllDown = errors.New("all sites are down, and ALL_DOWN_POLICY=error says not to scale on that")
 
 // errGone is for a caller that has closed its side of the connection, and may still read.
 var errGone = errors.New("the request ended before the sites were probed for it")
 
-// Options are what holds for all sites.
+// Options hold for all sites.
 type Options struct {
 	// AnswerTimeout is how long a caller of [Monitor.Value] waits for a missing verdict.
 	AnswerTimeout time.Duration
-	// Witnesses, if there are any, must confirm a failure for it to count: one of them answers.
+	// Witnesses confirm failures: if there are any, a failure counts only when one of them answers.
 	Witnesses []Witness
-	// ErrorWhenAllDown gives no value while every site is down, where everybody would be told to scale; nor
-	// to a site whose own first probe has not finished, while all others are down.
+	// ErrorWhenAllDown gives an error in place of a value while every site is down, which would
+	// scale all of them up. A site whose own first probe has not finished gets one, too, while all
+	// others are down.
 	ErrorWhenAllDown bool
-	// Observe, if set, gets every event, from several goroutines. It must not block: its site's loop waits.
+	// Observe, if set, gets every event, from several goroutines. It must not block: the site's
+	// loop waits for it.
 	Observe func(Event)
 }
 
 // Monitor watches a fixed set of sites.
 type Monitor struct {
 	options  Options
-	onDemand bool // whether some site is probed only when somebody asks
+	onDemand bool // some site is probed only when it is asked for
 	loops    []*siteLoop
 	byName   map[string]*siteLoop
 	shared   *shared
@@ -54,7 +56,9 @@ type shared struct {
 	running   sync.WaitGroup // all goroutines
 
 	snapshots *lru.Cache[string, *Snapshot] // the newest of each site
-	moment    sync.RWMutex                  // publishers share it; whoever wants all sites at one moment excludes them
+	// publishing is held by publishers for reading, and by [Monitor.Overview] for writing: no
+	// snapshot is published while it reads all of them.
+	publishing sync.RWMutex
 }
 
 // New makes a monitor of one site or more, each with a name of its own.
@@ -68,7 +72,8 @@ func New(sites []*Site, o Options) *Monitor {
 	}
 	m := &Monitor{options: o, byName: make(map[string]*siteLoop)}
 	m.shared = &shared{
-		witnesses: newWitnesses(o.Witnesses), confirm: ConfirmTime(len(o.Witnesses)), observe: o.Observe, snapshots: snapshots,
+		witnesses: newWitnesses(o.Witnesses), confirm: ConfirmTime(len(o.Witnesses)), observe: o.Observe,
+		snapshots: snapshots,
 	}
 	for _, site := range sites {
 		l := newSiteLoop(site, m.shared)
@@ -79,7 +84,7 @@ func New(sites []*Site, o Options) *Monitor {
 	return m
 }
 
-// Start begins the first probe of every site, and goes on until ctx ends.
+// Start starts the first probe of every site, and goes on until ctx ends.
 func (m *Monitor) Start(ctx context.Context) {
 	for _, l := range m.loops {
 		l.prepare()
@@ -87,7 +92,7 @@ func (m *Monitor) Start(ctx context.Context) {
 	}
 }
 
-// Wait returns when every loop has ended, and with it every probe.
+// Wait returns when every loop and every probe has ended.
 func (m *Monitor) Wait() {
 	m.shared.running.Wait()
 	m.shared.witnesses.rounds.Wait()
@@ -102,11 +107,12 @@ func (m *Monitor) Names() []string {
 	return names
 }
 
-// Value is how many sites other than the named one are down. The error is [ErrNoSite] for a name that is
-// no site's, [ErrAllDown] if that is asked for, and otherwise a [NoVerdictError] about one of the others.
+// Value is how many sites other than the named one are down. The error is [ErrNoSite] for a name
+// that no site has, [ErrAllDown], or a [NoVerdictError] about one of the others.
 //
-// It answers from memory. Where a verdict is missing it waits for the probe under way, no longer than the
-// answer timeout. Sites with an interval of 0 are probed for this call, which waits for them.
+// It answers from memory. Where a verdict is missing it waits for the probe under way, but no
+// longer than the answer timeout. Sites with an interval of 0 are probed for this call, which waits
+// for them.
 func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 	self, ok := m.byName[name]
 	if !ok {
@@ -115,16 +121,16 @@ func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 	if value, err := m.value(self); err == nil && !m.onDemand {
 		return value, nil
 	}
-	if !m.await(ctx, self) && m.onDemand { // what is known may be from before this call
+	if !m.await(ctx, self) && m.onDemand { // what is known may be older than this call
 		return 0, errGone
 	}
 	return m.value(self)
 }
 
-// Polled notes that a site's value was asked for, and by whom. The name must be a site's.
-func (m *Monitor) Polled(name, by string) { m.byName[name].polls.note(by) }
+// Polled records that a site's value was asked for, and by which client. The site must exist.
+func (m *Monitor) Polled(name, by string) { m.byName[name].polls.record(by) }
 
-// value counts the peers that are down, from what is known now.
+// value counts the peers that are down now.
 func (m *Monitor) value(self *siteLoop) (int, error) {
 	now, down := time.Now(), 0
 	for _, peer := range m.loops {
@@ -144,8 +150,8 @@ func (m *Monitor) value(self *siteLoop) (int, error) {
 	return down, nil
 }
 
-// suppressed is why a site is told nothing although all its peers are down, if that is asked for: it is
-// down itself, or its first probe has not finished. A prober that is broken suppresses nothing.
+// suppressed is why a site gets no value although all its peers are down: with ErrorWhenAllDown, if
+// it is down itself, or its first probe has not finished. A broken prober suppresses nothing.
 func (m *Monitor) suppressed(self *Snapshot, now time.Time) error {
 	if !m.options.ErrorWhenAllDown {
 		return nil
@@ -161,8 +167,8 @@ func (m *Monitor) suppressed(self *Snapshot, now time.Time) error {
 	return nil
 }
 
-// await waits for the probes under way of all peers whose verdict is missing. With ErrorWhenAllDown a site
-// needs its own verdict as well. It is false when ctx has ended before they have.
+// await waits for the probes under way of all peers whose verdict is missing. With ErrorWhenAllDown
+// the site's own verdict is needed as well. It returns false if ctx ends first.
 func (m *Monitor) await(ctx context.Context, self *siteLoop) bool {
 	type wait struct {
 		done  <-chan struct{}
@@ -189,16 +195,18 @@ func (m *Monitor) await(ctx context.Context, self *siteLoop) bool {
 	return true
 }
 
-// join is a channel that is closed when the probe under way ends; nil while the verdict is known or pinned,
-// or no probe is under way. On demand it asks for a probe, unless one is under way already.
+// join gives a channel that is closed when the probe under way ends. It is nil while the verdict is
+// known or pinned, or no probe is under way. On demand it asks for a probe if none is under way.
 func (m *Monitor) join(ctx context.Context, l *siteLoop) <-chan struct{} {
 	s := m.shared.snapshot(l.Name)
 	switch {
 	case l.OnDemand():
-		answer := make(chan (<-chan struct{}), 1)
+		request := make(chan (<-chan struct{}), 1)
 		select {
-		case l.asks <- answer:
-			if done := <-answer; s.Override(time.Now()).Verdict == Unknown { // else the probe goes on beside it, and nobody waits
+		case l.probeRequests <- request:
+			done := <-request
+			// A poll does not wait for a pinned site, but has it probed all the same.
+			if s.Override(time.Now()).Verdict == Unknown {
 				return done
 			}
 		case <-l.ended:
@@ -229,23 +237,24 @@ func (m *Monitor) MaxWait() time.Duration {
 
 // publish makes a snapshot the newest of its site.
 func (s *shared) publish(snapshot *Snapshot) {
-	s.moment.RLock()
-	defer s.moment.RUnlock()
+	s.publishing.RLock()
+	defer s.publishing.RUnlock()
 	s.snapshots.Add(snapshot.Name, snapshot)
 }
 
-// snapshot is the newest of a site. There is one of every site, from [New] on.
+// snapshot gives the newest of a site. Every site has one, from [New] on.
 func (s *shared) snapshot(name string) *Snapshot {
-	newest, _ := s.snapshots.Peek(name) // not Get: there is room for all, and who was used last does not matter
+	// Peek, not Get: the cache has room for all, so the order of use does not matter.
+	newest, _ := s.snapshots.Peek(name)
 	return newest
 }
 
 func (s *shared) lifetime(site *Site) time.Duration { return site.lifetime(s.confirm) }
 
-// probe probes a site once, until ctx ends. A failure does not count while no witness answers; nor one that came
-// while this process did not get to run for a quarter of the probe's time, or more: it may be the monitor's own.
-// What is shorter leaves a site time enough to answer. A round of the witnesses goes on until run ends, since
-// other probes may have joined it.
+// probe probes a site once, until ctx ends. A failure does not count if no witness answers. Nor
+// does it count if this process was stopped for a quarter of the probe's timeout, or longer: then
+// the failure may be the monitor's own. A shorter stop leaves a site time enough to answer. A round
+// of the witnesses goes on until run ends, since other probes may have joined it.
 func (s *shared) probe(run, ctx context.Context, site *Site) Outcome {
 	before := s.stalls.begin() // first: the process may be stopped anywhere from here on
 	timed, cancel := context.WithTimeout(ctx, site.Timeout)

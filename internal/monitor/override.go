@@ -6,40 +6,42 @@ import (
 	"time"
 )
 
-// MaxOverride is the longest that an override may last. Who needs more sets the site's OVERRIDE, which every
-// reader of the settings sees.
+// MaxOverride is the longest that an override may last. Whoever needs more sets the site's
+// OVERRIDE, which every reader of the settings sees.
 const MaxOverride = 72 * time.Hour
 
-// ErrStopped is the error for an order to a monitor that has stopped.
+// ErrStopped is the error for an override that comes after the monitor has stopped.
 var ErrStopped = errors.New("the monitor has stopped")
 
-// Override pins a site's verdict, whatever its probes say.
+// Override pins a site's verdict, whatever its probes find.
 type Override struct {
-	Verdict Verdict   // Unknown: there is no override
-	Began   time.Time // zero, as all that follows, for one of the settings: it lasts until the next start
-	Ends    time.Time
-	Reason  string
-	By      string // who asked for it
+	Verdict Verdict // Unknown: there is no override
+	// Began, like all fields below, is zero for an override of the settings, which lasts until the
+	// next start.
+	Began  time.Time
+	Ends   time.Time
+	Reason string
+	By     string // the user who set it
 }
 
-// holds is whether it counts at a time. The end is a time of the wall clock, as it was given.
+// holds is whether the override is in force. It ends by the wall clock, as its user expects.
 func (o Override) holds(now time.Time) bool {
 	return o.Verdict != Unknown && now.Round(0).Before(o.Ends)
 }
 
-// SetOverride pins a site's verdict until the override ends, in place of one that there is; an override of the
-// verdict Unknown clears it. When it returns, everybody who asks gets the new verdict. The error is [ErrNoSite],
-// [ErrStopped] or that of ctx.
+// SetOverride pins a site's verdict until the override ends, and replaces an earlier one; the
+// verdict Unknown clears it. When it returns, every reader gets the new verdict. The error is
+// [ErrNoSite], [ErrStopped] or that of ctx.
 func (m *Monitor) SetOverride(ctx context.Context, name string, o Override) error {
 	l, ok := m.byName[name]
 	if !ok {
 		return ErrNoSite
 	}
 	o.Ends = o.Ends.Round(0) // without the reading of the monotonic clock
-	set := make(chan struct{})
+	done := make(chan struct{})
 	select {
-	case l.orders <- order{o, set}:
-		<-set
+	case l.overrideRequests <- overrideRequest{o, done}:
+		<-done
 		return nil
 	case <-l.ended:
 		return ErrStopped
@@ -48,13 +50,13 @@ func (m *Monitor) SetOverride(ctx context.Context, name string, o Override) erro
 	}
 }
 
-// order is an override that a loop is to set.
-type order struct {
+// overrideRequest asks a loop to set an override.
+type overrideRequest struct {
 	Override
-	set chan<- struct{}
+	done chan<- struct{} // closed when it is set
 }
 
-// override sets one, and says what that ends and begins.
+// override sets or clears one, and reports which one ends and which one begins.
 func (l *siteLoop) override(o Override) {
 	before := l.pinned
 	l.pinned = o

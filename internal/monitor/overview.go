@@ -8,27 +8,27 @@ import (
 // Overview is what was known of all sites at one moment.
 type Overview struct {
 	Time         time.Time
-	OfflineSince time.Time       // zero while the monitor is online: failures count
+	OfflineSince time.Time       // zero while the monitor is online
 	Witnesses    []WitnessAnswer // as they last answered
 	Sites        []*Snapshot     // in the order in which the sites were given
-	Polls        []Poll          // the last of each site's value, in the same order
-	OnDemand     bool            // whether some site is probed only when somebody asks
+	Polls        []Poll          // the last poll of each site's value, in the same order
+	OnDemand     bool            // some site is probed only when it is asked for
 
 	monitor *Monitor
-	down    []*Snapshot // of the sites
+	down    []*Snapshot // of Sites
 	unknown []*Snapshot
 }
 
 // Overview takes a snapshot of everything. It makes no probe, and does not wait for one.
 func (m *Monitor) Overview() Overview {
 	o := Overview{monitor: m, OnDemand: m.onDemand}
-	m.shared.moment.Lock()
+	m.shared.publishing.Lock()
 	o.Time = time.Now()
 	for _, l := range m.loops {
 		o.Sites = append(o.Sites, m.shared.snapshot(l.Name))
 	}
 	o.OfflineSince, o.Witnesses = m.shared.witnesses.describe()
-	m.shared.moment.Unlock()
+	m.shared.publishing.Unlock()
 	for i, s := range o.Sites {
 		o.Polls = append(o.Polls, m.loops[i].polls.latest())
 		switch s.Current(o.Time) {
@@ -41,29 +41,29 @@ func (m *Monitor) Overview() Overview {
 	return o
 }
 
-// Told is what a site is told, by the rules of [Monitor.Value], and the peers that are why: those that are
-// down, or unknown where that is an error.
+// Told is what a site's KEDA is told, by the rules of [Monitor.Value], and the peers that are the
+// reason: those that are down, or those that are unknown if that makes it an error.
 func (o Overview) Told(self *Snapshot) (value int, because []*Snapshot, err error) {
-	but := func(sites []*Snapshot) []*Snapshot {
+	peersIn := func(sites []*Snapshot) []*Snapshot {
 		if i := slices.Index(sites, self); i >= 0 {
 			return slices.Concat(sites[:i], sites[i+1:])
 		}
 		return sites
 	}
-	if unknown := but(o.unknown); len(unknown) > 0 {
+	if unknown := peersIn(o.unknown); len(unknown) > 0 {
 		return 0, unknown, &NoVerdictError{unknown[0], o.Time}
 	}
-	down := but(o.down)
+	down := peersIn(o.down)
 	if len(down) == len(o.Sites)-1 {
 		err = o.monitor.suppressed(self, o.Time)
 	}
 	return len(down), down, err
 }
 
-// Online is whether failures count: a witness answers, or there is none.
+// Online is whether failures count: a witness answers, or no witness is set.
 func (o Overview) Online() bool { return o.OfflineSince.IsZero() }
 
-// Live is whether no site's loop is stalled, which a restart can cure.
+// Live is whether all loops run. A restart cures one that is stalled.
 func (o Overview) Live() bool {
 	return !slices.ContainsFunc(o.Sites, func(s *Snapshot) bool { return s.Stalled(o.Time) > 0 })
 }

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// PollTimeout is how long nobody may ask for a site's value before its failover counts as disarmed: four of
-// the HPA's rounds of 15 s.
+// PollTimeout is how long a site's value may go unpolled before its failover counts as disarmed:
+// four rounds of the HPA, of 15 s each.
 const PollTimeout = time.Minute
 
-// Poll is when a site's value was last asked for. That should be by its KEDA: while nobody asks, whatever
-// the monitor finds out helps that site nothing.
+// Poll is the last request for a site's value. It should come from the site's KEDA: without polls,
+// the monitor's verdicts do not help that site.
 type Poll struct {
-	At    time.Time // zero before the first
-	By    string    // who asked, as the request says
-	Armed bool      // false when nobody has asked for too long
+	At    time.Time // zero before the first poll
+	By    string    // the user agent of the request
+	Armed bool      // false when the last poll is too long ago
 }
 
-// polls watches who asks for a site's value.
+// polls watches the requests for one site's value.
 type polls struct {
 	site    *Site
 	observe func(Event)
@@ -25,11 +25,14 @@ type polls struct {
 	mu     sync.Mutex
 	at     time.Time
 	by     string
-	silent bool // nobody has asked for too long, as far as check has found out
+	silent bool // the last poll is too long ago, as of the last check
 	timer  *time.Timer
 }
 
-func newPolls(site *Site, observe func(Event)) *polls { return &polls{site: site, observe: observe} }
+func newPolls(site *Site,
+	observe func(Event)) *polls {
+	return &polls{site: site, observe: observe}
+}
 
 // start begins to wait for the first poll.
 func (p *polls) start() {
@@ -44,8 +47,8 @@ func (p *polls) stop() {
 	p.timer.Stop()
 }
 
-// note notes a poll. It is quick, since a poll waits for it: check does the rest.
-func (p *polls) note(by string) {
+// record records a poll. The poll waits for it, so it is quick, and check does the rest.
+func (p *polls) record(by string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at, p.by = time.Now(), by
@@ -54,7 +57,7 @@ func (p *polls) note(by string) {
 	}
 }
 
-// check finds out when polls stop or go on again, and plans the next check.
+// check reports when polls stop and when they resume, and plans the next check.
 func (p *polls) check() {
 	p.mu.Lock()
 	before := p.silent
@@ -75,6 +78,7 @@ func (p *polls) latest() Poll {
 	return p.poll()
 }
 
+// poll describes the last poll. The caller holds mu.
 func (p *polls) poll() Poll {
 	return Poll{p.at, p.by, !p.silent || time.Since(p.at) < PollTimeout}
 }

@@ -7,11 +7,11 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// grace is how late a probe or a loop may be, on a busy machine, before it counts as stalled.
+// grace is how late a probe or a loop may be on a busy machine. What is later is stalled.
 const grace = time.Second
 
-// Probe asks a site, or a witness, once. An error means that nothing was learned about it; the result
-// is then the zero value. It comes back soon after ctx ends, whose deadline is the probe's.
+// Probe probes a site, or a witness, once. An error means that it learned nothing about the site;
+// the result is then the zero value. It returns soon after ctx ends, whose deadline is the probe's.
 type Probe func(context.Context) (probe.Result, error)
 
 // Site is a site to watch.
@@ -19,39 +19,40 @@ type Site struct {
 	Name  string
 	Probe Probe
 	// Interval is from the start of one probe to the start of the next. With 0 the site is probed
-	// only when, and whenever, somebody asks.
+	// on demand: when, and whenever, its verdict is asked for.
 	Interval time.Duration
-	// Delay is how long after the start the first probe begins.
+	// Delay is from the start of the monitor to the first probe.
 	Delay time.Duration
-	// Phase is the site's place in the cycle, less than Interval: but for its first one and its retries, its
-	// probes begin that long after the start and at every Interval from there. So many sites are spread over
-	// the cycle, and stay so after whatever had them probed at one time.
+	// Phase is the site's place in the cycle, less than Interval. Apart from the first probe and
+	// from retries, probes start that long after the start of the monitor, and at every Interval
+	// from there. This spreads many sites over the cycle, and keeps them spread after an outage
+	// that had them all probed at the same time.
 	Phase time.Duration
-	// Retry is from the start of one probe to the start of the next while the verdict is in doubt: during a
-	// streak, and while a site that is not down has not answered for so long. Up to Failure probes of a site are
-	// then under way at once.
+	// Retry is from the start of one probe to the start of the next while the verdict is in doubt:
+	// during a streak, and while a probe of a site that is not down takes longer than this. Up to
+	// Failure probes of a site are then under way at once.
 	Retry time.Duration
 	// Timeout is what a probe takes at most.
 	Timeout time.Duration
 	Thresholds
-	// Override pins the verdict from the start on, unless it is Unknown. Probing goes on beside it. What
-	// [Monitor.SetOverride] pins takes its place while it lasts.
+	// Override pins the verdict from the start on, unless it is Unknown. Probes go on all the same.
+	// [Monitor.SetOverride] replaces it for a time.
 	Override Verdict
 }
 
-// OnDemand is whether the site is probed only when somebody asks.
+// OnDemand is whether the site is probed only when its verdict is asked for.
 func (s *Site) OnDemand() bool { return s.Interval == 0 }
 
-// WorstCase is the longest from a site's death to its verdict.
+// WorstCase is the longest time from a site's death to its verdict.
 type WorstCase struct {
-	Hangs   time.Duration // when it accepts and never answers
-	Refuses time.Duration // when it refuses connections
+	Hangs   time.Duration // for a site that accepts connections and never answers
+	Refuses time.Duration // for a site that refuses connections
 }
 
-// WorstCase works it out, with the time that witnesses may take to confirm a failure ([ConfirmTime]). The
-// site dies just after a probe; then the probes of the streak begin, Retry apart, and the last one is waited for.
-// For a site that is probed on demand, one probe after the other, it is only the probes' part: the time between
-// the polls comes on top.
+// WorstCase computes it, with the time that witnesses may take to confirm a failure
+// ([ConfirmTime]). The site dies just after a probe. An interval later the probes of the streak
+// start, Retry apart, and the last one takes its time. On demand, probes do not overlap, and the
+// time between the polls is not known: it comes on top.
 func (s *Site) WorstCase(confirm time.Duration) WorstCase {
 	if s.OnDemand() {
 		failures := time.Duration(s.Failure)
@@ -61,9 +62,9 @@ func (s *Site) WorstCase(confirm time.Duration) WorstCase {
 	return WorstCase{Hangs: starts + s.Timeout + confirm, Refuses: starts + confirm}
 }
 
-// lifetime is how long a verdict counts without a new result: as long as the next probe can take to bring
-// one, which witnesses may have to confirm. So a stalled prober leads to no answer, and never to a stale
-// one.
+// lifetime is how long a verdict counts without a new result: as long as the next probe can take to
+// bring one, and witnesses to confirm it. So a stalled prober leads to an error, and never to a
+// stale verdict.
 func (s *Site) lifetime(confirm time.Duration) time.Duration {
 	longest := s.Interval
 	if !s.OnDemand() && max(s.Failure, s.Success) > 1 {
@@ -72,5 +73,5 @@ func (s *Site) lifetime(confirm time.Duration) time.Duration {
 	return longest + s.ProbeTime(confirm)
 }
 
-// ProbeTime is what a probe takes at most, until it counts or is discarded.
+// ProbeTime is the longest that a probe takes until it is counted or discarded.
 func (s *Site) ProbeTime(confirm time.Duration) time.Duration { return s.Timeout + confirm + grace }

@@ -6,23 +6,23 @@ import (
 )
 
 const (
-	// stallTick is how often a stall meter looks at the clock.
+	// stallTick is how often a stall meter reads the clock.
 	stallTick = 50 * time.Millisecond
-	// stallNoise is how late a tick may be on a machine that is merely busy.
+	// stallNoise is how late a tick may be on a busy machine that is not stalled.
 	stallNoise = 20 * time.Millisecond
 )
 
-// stallMeter measures for how long this process did not get to run while probes were under way: it was
-// stopped, its machine was suspended, or others had the CPU.
+// stallMeter measures for how long this process was stopped while probes were under way: by a
+// signal, because its machine was suspended, or because other processes had the CPU.
 type stallMeter struct {
 	mu     sync.Mutex
 	probes int           // under way
-	last   time.Time     // when it last looked at the clock
-	lost   time.Duration // by how much ticks were late until then
+	last   time.Time     // when it last read the clock
+	lost   time.Duration // sum of the delays of all ticks until then
 	ticks  *time.Timer
 }
 
-// begin notes a probe, and gives the time lost so far.
+// begin is called at the start of a probe, and gives the time lost so far.
 func (m *stallMeter) begin() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -33,12 +33,12 @@ func (m *stallMeter) begin() time.Duration {
 	return m.total()
 }
 
-// end is the end of a probe, and gives the time lost so far, also while the tick that would find it has not
-// come yet.
+// end is called at the end of a probe, and gives the time lost so far. That includes a delay that
+// no tick has measured yet.
 func (m *stallMeter) end() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.look()
+	m.update()
 	if m.probes--; m.probes == 0 {
 		m.ticks.Stop()
 	}
@@ -49,12 +49,12 @@ func (m *stallMeter) tick() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.probes > 0 {
-		m.look()
+		m.update()
 		m.ticks.Reset(stallTick)
 	}
 }
 
-func (m *stallMeter) look() { m.lost, m.last = m.total(), time.Now() }
+func (m *stallMeter) update() { m.lost, m.last = m.total(), time.Now() }
 
 func (m *stallMeter) total() time.Duration {
 	if late := time.Since(m.last) - stallTick; late > stallNoise {

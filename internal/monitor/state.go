@@ -6,10 +6,10 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// Verdict is what the monitor holds a site to be.
+// Verdict is what the monitor decides that a site is.
 type Verdict int
 
-// A site is Unknown until its first success, or until as many failures in a row as its threshold says.
+// A site is Unknown until its first success, or until its failure threshold is reached.
 const (
 	Unknown Verdict = iota
 	Up
@@ -19,10 +19,11 @@ const (
 // String is unknown, up or down.
 func (v Verdict) String() string { return [...]string{"unknown", "up", "down"}[v] }
 
-// MarshalText is String, for logs and JSON.
+// MarshalText implements [encoding.TextMarshaler], for logs and JSON.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// Thresholds are how many results in a row turn a verdict, as Kubernetes' probes count them; both at least 1.
+// Thresholds are how many results in a row turn a verdict, as Kubernetes' probes count them. Both
+// are at least 1.
 type Thresholds struct {
 	Failure int // from up to down
 	Success int // from down to up
@@ -30,41 +31,43 @@ type Thresholds struct {
 
 // Outcome is how one probe ended.
 type Outcome struct {
-	Result    probe.Result // the zero value of one that could not be made
+	Result    probe.Result // the zero value if the probe could not be made
 	Discarded error        // why it does not count; nil if it does
-	Ended     time.Time    // it may count later: results count in the order in which their probes began
+	Ended     time.Time    // it may be counted later, since older probes are counted first
 }
 
-// State is what is known of a site, and how it came about. It is a value: [State.Next] makes the next one.
+// State is what is known of a site, and since when. It is a value: [State.Next] makes the next one.
 type State struct {
 	Verdict   Verdict      // what the probes say, however old
-	Streak    int          // results in a row that speak against the verdict, or failures before there is one
+	Streak    int          // results in a row against the verdict; failures if there is none yet
 	Since     time.Time    // when the verdict last changed
 	TurnedBy  int          // how many results in a row changed it
-	Last      probe.Result // of the last probe that had one, whether it counts or not
-	LastUp    time.Time    // when a result that counts last said up
-	LastDown  time.Time    // and down
-	Counted   time.Time    // when the last result that counts came
-	Expired   time.Time    // when the verdict became too old to count; zero while it does
+	Last      probe.Result // of the last probe that had one, counted or not
+	LastUp    time.Time    // when the last counted success ended
+	LastDown  time.Time    // when the last counted failure ended
+	Counted   time.Time    // when the last counted result came
+	Expired   time.Time    // when the verdict became too old to count; zero while it counts
 	Discarded error        // why the last probe does not count; nil if it does
 }
 
-// Change is something that an outcome, or the time, changed.
+// Change is something that an outcome, or the passing of time, changed.
 type Change int
 
 // The changes of a state.
 const (
 	Turned       Change = iota // the verdict is another one
-	FaultBegan                 // a probe does not count, for a fault of the monitor's own
-	FaultEnded                 // the first that counts after that
-	VerdictAged                // the verdict is too old to count
-	VerdictKnown               // there is one again
+	FaultBegan                 // a probe does not count, through the monitor's own fault
+	FaultEnded                 // after that, a probe counts again
+	VerdictAged                // the verdict has become too old to count
+	VerdictKnown               // after that, there is one again
 )
 
-// Next is the state after one more outcome that is counted now, and what that changed. The first success of
-// all decides at once. The first failure does not, unless the threshold is 1: a monitor that is started while its
-// own network is not there yet must not call a site down. From then on a verdict is turned by as many results in
-// a row as the threshold says. An outcome that does not count leaves verdict and streak as they are.
+// Next is the state after one more outcome, which is counted now, and what that changed.
+//
+// The first success decides at once. The first failure does not, unless the threshold is 1: a
+// monitor that starts before its own network must not call a site down. From then on as many
+// results in a row as the threshold says turn the verdict. An outcome that does not count changes
+// neither verdict nor streak.
 func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Change) {
 	next := s
 	if !o.Result.Began.IsZero() {
@@ -93,7 +96,7 @@ func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Chang
 	}
 	if next.Verdict != s.Verdict {
 		next.Since, next.TurnedBy = now, s.Streak+1
-		if s.Verdict == Unknown && next.Verdict == Up { // whatever failed before
+		if s.Verdict == Unknown && next.Verdict == Up { // the failures before it do not matter
 			next.TurnedBy = 1
 		}
 		changes = append(changes, Turned)
@@ -101,7 +104,7 @@ func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Chang
 	return next, changes
 }
 
-// count makes verdict and streak those after one more result.
+// count updates verdict and streak with one more result.
 func (s *State) count(up bool, limits Thresholds) {
 	says, need := Down, limits.Failure
 	if up {
@@ -120,7 +123,7 @@ func (s *State) count(up bool, limits Thresholds) {
 	}
 }
 
-// isFault is whether a probe does not count for a fault of the monitor's own.
+// isFault is whether a probe does not count through the monitor's own fault.
 func isFault(discarded error) bool {
 	_, offline := discarded.(*OfflineError)
 	return discarded != nil && !offline

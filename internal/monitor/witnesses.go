@@ -9,11 +9,11 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// WitnessTimeout is how long a witness has to answer. It is short, since it is added to a probe that has
+// WitnessTimeout is how long a witness has to answer. Kept short: it is added to a probe that has
 // failed already.
 const WitnessTimeout = time.Second
 
-// witnessPause is from the start of one round of asking to the next, however many sites fail.
+// witnessPause is from the start of one round to the start of the next, however many sites fail.
 const witnessPause = time.Second
 
 // Witness is an address outside all sites that answers whenever the monitor has a network.
@@ -22,7 +22,7 @@ type Witness struct {
 	Probe Probe
 }
 
-// WitnessAnswer is how a witness last answered. They are only asked when a probe has failed.
+// WitnessAnswer is how a witness last answered. Witnesses are only asked when a probe has failed.
 type WitnessAnswer struct {
 	Witness string
 	Asked   time.Time // zero before the first time
@@ -33,26 +33,28 @@ type WitnessAnswer struct {
 // OfflineError is why a failed probe does not count.
 type OfflineError struct{ Since time.Time }
 
-// Error is [error]'s.
+// Error implements error.
 func (e *OfflineError) Error() string { return "the monitor is offline: no witness answers" }
 
-// witnesses tell a site that is down from a monitor that is cut off.
+// witnesses distinguish a site that is down from a monitor that is offline.
 type witnesses struct {
 	all    []Witness
 	rounds sync.WaitGroup
 
-	mu          sync.Mutex
-	began       time.Time           // of the last round
-	planned     *round              // that has not begun yet, nil if there is none
-	answers     []WitnessAnswer     // the last of each
-	unconfirmed map[string]struct{} // sites whose last failure no witness confirmed; offline while there are any
-	since       time.Time           // when the first of them was
+	mu      sync.Mutex
+	began   time.Time       // when the last round began
+	planned *round          // the next round, until it begins; nil without one
+	answers []WitnessAnswer // the last of each witness
+	// unconfirmed are the sites whose last failure no witness confirmed. While there are any, the
+	// monitor is offline, since the first of those failures.
+	unconfirmed map[string]struct{}
+	since       time.Time
 }
 
 // round asks all witnesses once.
 type round struct {
 	done   chan struct{}
-	online bool // to be read when done
+	online bool // valid when done is closed
 }
 
 func newWitnesses(all []Witness) *witnesses {
@@ -63,9 +65,9 @@ func newWitnesses(all []Witness) *witnesses {
 	return w
 }
 
-// ConfirmTime is the longest that it takes with so many witnesses until a failure is confirmed, or
-// discarded: until they may be asked again, and one of them has answered or none has. Without witnesses
-// every failure counts at once.
+// ConfirmTime is the longest that this many witnesses take until a failure is confirmed or
+// discarded: the pause until they are asked, and the time in which one of them answers or none
+// does. Without witnesses every failure counts at once.
 func ConfirmTime(witnesses int) time.Duration {
 	if witnesses == 0 {
 		return 0
@@ -73,8 +75,8 @@ func ConfirmTime(witnesses int) time.Duration {
 	return witnessPause + WitnessTimeout
 }
 
-// confirm is whether a failure counts that has just been seen: some witness answers in a round that begins
-// after it. An answer from before proves nothing.
+// confirm is whether a failure that has just happened counts: some witness answers in a round that
+// begins after it. An answer from before proves nothing.
 func (w *witnesses) confirm(ctx context.Context) bool {
 	if len(w.all) == 0 {
 		return true
@@ -84,7 +86,7 @@ func (w *witnesses) confirm(ctx context.Context) bool {
 	return r.online
 }
 
-// plan joins the next round, or plans it.
+// plan joins the next round, and plans one if there is none.
 func (w *witnesses) plan(ctx context.Context) *round {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,8 +106,8 @@ func (w *witnesses) plan(ctx context.Context) *round {
 	return w.planned
 }
 
-// ask asks all witnesses at once. The round is done with the first that answers, or with the last that does
-// not.
+// ask asks all witnesses at once. The round is done when the first has answered, or all have
+// failed.
 func (w *witnesses) ask(ctx context.Context, r *round) {
 	w.mu.Lock()
 	w.planned, w.began = nil, time.Now()
@@ -117,7 +119,7 @@ func (w *witnesses) ask(ctx context.Context, r *round) {
 			defer cancel()
 			answer := WitnessAnswer{Witness: one.Name, Asked: time.Now()}
 			answer.Result, answer.Err = one.Probe(timed)
-			w.keep(i, answer)
+			w.store(i, answer)
 			answers <- answer.Result.Up
 		})
 	}
@@ -130,8 +132,8 @@ func (w *witnesses) ask(ctx context.Context, r *round) {
 	close(r.done)
 }
 
-// keep keeps a witness's answer, unless one of a later round has come before it.
-func (w *witnesses) keep(i int, answer WitnessAnswer) {
+// store stores a witness's answer, unless that of a later round came first.
+func (w *witnesses) store(i int, answer WitnessAnswer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if answer.Asked.After(w.answers[i].Asked) {
@@ -139,10 +141,11 @@ func (w *witnesses) keep(i int, answer WitnessAnswer) {
 	}
 }
 
-// note takes what an outcome says of the network, and tells an unconfirmed one since when the monitor is
-// offline. The event is what has changed; nil if nothing has. A witness that confirms a failure ends what
-// none answered for other sites, too; a probe that could not be made tells nothing.
-func (w *witnesses) note(site string, o *Outcome) *NetworkEvent {
+// record updates what is known of the network with an outcome, and sets since when the monitor is
+// offline in an unconfirmed one. The event says what has changed; it is nil if nothing has. A
+// witness that confirms one site's failure ends the offline state for all sites. A probe that could
+// not be made proves nothing.
+func (w *witnesses) record(site string, o *Outcome) *NetworkEvent {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := len(w.unconfirmed)
@@ -168,7 +171,7 @@ func (w *witnesses) note(site string, o *Outcome) *NetworkEvent {
 	return nil
 }
 
-// describe is since when the monitor is offline, zero while it is online, and how the witnesses answered.
+// describe is since when the monitor has been offline, zero if it is online, and the last answers.
 func (w *witnesses) describe() (offlineSince time.Time, answers []WitnessAnswer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
