@@ -3,12 +3,14 @@ package monitor_test
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"failover-monitor/internal/monitor"
 )
 
-// TestCycle says when the probes of a site begin, in seconds, with an interval of 5 s and retries after 1 s.
+// TestCycle checks when the probes of a site start, in seconds, with a retry interval of 1 s and
+// mostly an interval of 5 s.
 func TestCycle(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -18,30 +20,36 @@ func TestCycle(t *testing.T) {
 		takes        float64
 		dies, heals  float64
 		want         []float64 // within 23 s
-		most         int       // at once
+		most         int       // at the same time
 	}{
 		{"the first at once", 0, 0, 5, 0, 99, 0, []float64{0, 5, 10, 15, 20}, 1},
 		{"a place in the cycle", 0, 1.25, 5, 0, 99, 0, []float64{0, 1.25, 6.25, 11.25, 16.25, 21.25}, 1},
-		{"a first that is delayed beyond its place", 2, 1.25, 5, 0, 99, 0, []float64{2, 6.25, 11.25, 16.25, 21.25}, 1},
-		{"a first that is delayed", 0.5, 1.25, 5, 0, 99, 0, []float64{0.5, 1.25, 6.25, 11.25, 16.25, 21.25}, 1},
+		{"a first that is delayed beyond its place", 2, 1.25, 5, 0, 99, 0,
+			[]float64{2, 6.25, 11.25, 16.25, 21.25}, 1},
+		{"a first that is delayed", 0.5, 1.25, 5, 0, 99, 0,
+			[]float64{0.5, 1.25, 6.25, 11.25, 16.25, 21.25}, 1},
 		{"beyond the interval", 12, 0, 5, 0, 99, 0, []float64{12, 15, 20}, 1},
 		{"retries of a failure, and back", 0, 0, 5, 0, 6, 99, []float64{0, 5, 10, 11, 12, 15, 20}, 1},
-		{"a retry that succeeds, and back", 0, 0.5, 5, 0, 6, 12, []float64{0, 0.5, 5.5, 10.5, 11.5, 12.5, 15.5, 20.5}, 1},
+		{"a retry that succeeds, and back", 0, 0.5, 5, 0, 6, 12,
+			[]float64{0, 0.5, 5.5, 10.5, 11.5, 12.5, 15.5, 20.5}, 1},
 		{"retries of a success, too", 0, 0, 5, 0, 6, 14, []float64{0, 5, 10, 11, 12, 15, 16, 20}, 1},
 		{"slow, start to start", 0, 0, 5, 0.999, 99, 0, []float64{0, 5, 10, 15, 20}, 1},
-		{"slower than the retries: a second beside it", 0, 0, 5, 1.5, 99, 0, []float64{0, 1, 5, 6, 10, 11, 15, 16, 20, 21}, 2},
-		{"slow and failing: as many as the threshold", 0, 0, 5, 2.5, 6, 99, []float64{0, 1, 2, 5, 6, 7, 10, 11, 12, 15, 20}, 3},
-		{"slower than the interval while down: at once, never two", 0.5, 0, 2, 99, 99, 0, []float64{0.5, 1.5, 2.5, 5.5, 8.5, 11.5, 14.5, 17.5, 20.5}, 3},
+		{"slower than the retries: a second beside it", 0, 0, 5, 1.5, 99, 0,
+			[]float64{0, 1, 5, 6, 10, 11, 15, 16, 20, 21}, 2},
+		{"slow and failing: as many as the threshold", 0, 0, 5, 2.5, 6, 99,
+			[]float64{0, 1, 2, 5, 6, 7, 10, 11, 12, 15, 20}, 3},
+		{"slower than the interval while down: at once, never two", 0.5, 0, 2, 99, 99, 0,
+			[]float64{0.5, 1.5, 2.5, 5.5, 8.5, 11.5, 14.5, 17.5, 20.5}, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				a, b := newFake(), newFake()
 				b.takes = seconds(c.takes)
 				first, site := newSite('a', a.probe), newSite('b', b.probe)
 				site.Delay, site.Phase, site.Interval = seconds(c.delay), seconds(c.phase), seconds(c.interval)
 				site.Thresholds = monitor.Thresholds{Failure: 3, Success: 2}
-				watch(t, []*monitor.Site{first, site}, silent, func(m *monitor.Monitor) {
+				runMonitor(t, []*monitor.Site{first, site}, noEvents, func(m *monitor.Monitor) {
 					for second := range 23 {
 						down := float64(second) >= c.dies && float64(second) < c.heals
 						b.set(func(f *fake) { f.down = down })
@@ -59,11 +67,11 @@ func TestCycle(t *testing.T) {
 				if got := b.probes(); !slices.Equal(got, want) {
 					t.Errorf("probes began at %v, want %v", got, want)
 				}
-				if b.most != c.most {
-					t.Errorf("%d probes at once, want %d", b.most, c.most)
+				if b.mostRunning != c.most {
+					t.Errorf("%d probes at once, want %d", b.mostRunning, c.most)
 				}
 				if got := a.probes(); len(got) < 2 || got[1] != 5*time.Second {
-					t.Errorf("site-a was probed at %v: it waits for site-b", got)
+					t.Errorf("site-a was probed at %v, as if it waited for site-b", got)
 				}
 			})
 		})

@@ -18,7 +18,8 @@ import (
 var ErrNoSite = errors.New("no such site")
 
 // ErrAllDown is the error while every site is down, with [Options.ErrorWhenAllDown].
-var ErrAllDown = errors.New("all sites are down, and ALL_DOWN_POLICY=error says not to scale on that")
+var ErrAllDown = errors.New(
+	"all sites are down, and ALL_DOWN_POLICY=error says not to scale on that")
 
 // errGone is for a caller that has closed its side of the connection, and may still read.
 var errGone = errors.New("the request ended before the sites were probed for it")

@@ -14,10 +14,13 @@ import (
 // pin is an override that begins now.
 func pin(v monitor.Verdict, lasts time.Duration) monitor.Override {
 	now := time.Now()
-	return monitor.Override{Verdict: v, Began: now, Ends: now.Add(lasts), Reason: "a drill", By: "uid 0"}
+	return monitor.Override{
+		Verdict: v, Began: now, Ends: now.Add(lasts), Reason: "a drill", By: "uid 0",
+	}
 }
 
-// TestOverride sets and clears overrides of site-b, which refuses from 12 s on with thresholds of 3 and 2.
+// TestOverride sets and clears overrides of site-b, which refuses from 12 s on with thresholds of 3
+// and 2.
 func TestOverride(t *testing.T) {
 	t.Parallel()
 	const s = time.Second
@@ -30,8 +33,8 @@ func TestOverride(t *testing.T) {
 		name    string
 		setting monitor.Verdict
 		orders  []order
-		at      []time.Duration // when to look
-		want    []string        // what site-a is told then
+		at      []time.Duration // when site-a's value is polled
+		want    []string        // the values
 		events  []string
 	}{
 		{"it begins and ends at once", 0, []order{{3 * s, monitor.Down, 4 * s}},
@@ -42,21 +45,30 @@ func TestOverride(t *testing.T) {
 			[]string{"03.000 site-b pinned down", "06.000 site-b not down any more, by uid 7"}},
 		{"another takes its place", 0, []order{{3 * s, monitor.Down, 4 * s}, {5 * s, monitor.Up, 20 * s}},
 			[]time.Duration{4 * s, 5 * s, 8 * s, 24 * s, 25 * s}, []string{"1", "0", "0", "0", "1"},
-			[]string{"03.000 site-b pinned down", "05.000 site-b not down any more, by uid 0", "05.000 site-b pinned up",
+			[]string{"03.000 site-b pinned down", "05.000 site-b not down any more, by uid 0",
+				"05.000 site-b pinned up",
 				"17.000 site-b turned down after 3", "25.000 site-b not up any more, by its time"}},
-		{"probes go on beside it, in the middle of a streak", 0, []order{{15500 * time.Millisecond, monitor.Up, 10 * s}},
+		{"probes go on beside it, in the middle of a streak", 0,
+			[]order{{15500 * time.Millisecond, monitor.Up, 10 * s}},
 			[]time.Duration{16 * s, 25 * s, 25500 * time.Millisecond}, []string{"0", "0", "1"},
-			[]string{"15.500 site-b pinned up", "17.000 site-b turned down after 3", "25.500 site-b not up any more, by its time"}},
-		{"it takes the place of a setting, which is back at its end", monitor.Up, []order{{3 * s, monitor.Down, 4 * s}},
+			[]string{"15.500 site-b pinned up", "17.000 site-b turned down after 3",
+				"25.500 site-b not up any more, by its time"}},
+		{"it takes the place of a setting, which is back at its end", monitor.Up,
+			[]order{{3 * s, monitor.Down, 4 * s}},
 			[]time.Duration{2 * s, 3 * s, 7 * s, 30 * s}, []string{"0", "1", "0", "0"},
-			[]string{"03.000 site-b pinned down", "07.000 site-b not down any more, by its time", "17.000 site-b turned down after 3"}},
+			[]string{"03.000 site-b pinned down", "07.000 site-b not down any more, by its time",
+				"17.000 site-b turned down after 3"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			sc := scenario{sites: []script{nil, dies(12*s, refuses)}, limits: monitor.Thresholds{Failure: 3, Success: 2}, override: map[int]monitor.Verdict{1: c.setting}}
+			sc := scenario{
+				sites:    []script{nil, dies(12*s, refuses)},
+				limits:   monitor.Thresholds{Failure: 3, Success: 2},
+				override: map[int]monitor.Verdict{1: c.setting},
+			}
 			sc.run(t, func(t *testing.T, m *monitor.Monitor, events *recorder) {
 				synctest.Wait()
-				events.since()
+				events.take()
 				orders := c.orders
 				for i, at := range c.at {
 					for len(orders) > 0 && orders[0].at <= at {
@@ -74,7 +86,7 @@ func TestOverride(t *testing.T) {
 					wantAnswer(t, m, "site-a", c.want[i])
 				}
 				time.Sleep(time.Millisecond)
-				if got := events.since(); !slices.Equal(got, c.events) {
+				if got := events.take(); !slices.Equal(got, c.events) {
 					t.Errorf("got\n %q\nwant\n %q", got, c.events)
 				}
 			})
@@ -82,50 +94,34 @@ func TestOverride(t *testing.T) {
 	}
 }
 
-// TestOverrideIsRefused for what is no site, and by a monitor that has stopped.
+// TestOverrideIsRefused sets an override of an unknown site, and one after the monitor has stopped.
 func TestOverrideIsRefused(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New([]*monitor.Site{newSite('a', script(nil).probe(midnight)), newSite('b', script(nil).probe(midnight))}, silent)
+		m := monitor.New(scenario{sites: []script{nil, nil}}.list(), noEvents)
 		m.Start(ctx)
-		if err := m.SetOverride(ctx, "site-c", pin(monitor.Up, time.Hour)); !errors.Is(err, monitor.ErrNoSite) {
-			t.Errorf("got %v", err)
+		err := m.SetOverride(ctx, "site-c", pin(monitor.Up, time.Hour))
+		if !errors.Is(err, monitor.ErrNoSite) {
+			t.Errorf("got %v, want %v", err, monitor.ErrNoSite)
 		}
 		cancel()
 		m.Wait()
-		if err := m.SetOverride(t.Context(), "site-b", pin(monitor.Down, time.Hour)); !errors.Is(err, monitor.ErrStopped) {
-			t.Errorf("got %v", err)
+		err = m.SetOverride(t.Context(), "site-b", pin(monitor.Down, time.Hour))
+		if !errors.Is(err, monitor.ErrStopped) {
+			t.Errorf("got %v, want %v", err, monitor.ErrStopped)
 		}
 	})
 }
 
-// TestOverrideOnDemand has nobody wait for a site that is pinned while the monitor runs.
-func TestOverrideOnDemand(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		b := newFake()
-		b.takes = time.Hour
-		sites := []*monitor.Site{newSite('a', newFake().probe), newSite('b', b.probe)}
-		sites[0].Interval, sites[1].Interval = 0, 0
-		watch(t, sites, silent, func(m *monitor.Monitor) {
-			if err := m.SetOverride(t.Context(), "site-b", pin(monitor.Down, time.Hour)); err != nil {
-				t.Fatal(err)
-			}
-			wantAnswer(t, m, "site-a", "1")
-			if waited := time.Since(midnight); waited != 0 {
-				t.Errorf("waited %v", waited)
-			}
-		})
-	})
-}
-
-// TestOverrideEndsOnAStuckLoop: whoever asks looks at the end itself.
+// TestOverrideEndsOnAStuckLoop: readers of a snapshot check the end of the override themselves.
 func TestOverrideEndsOnAStuckLoop(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	s := &monitor.Snapshot{Site: &monitor.Site{}, Pinned: pin(monitor.Down, time.Minute)}
-	for after, want := range map[time.Duration]monitor.Verdict{0: monitor.Down, 59 * time.Second: monitor.Down, 61 * time.Second: monitor.Unknown} {
+	for after, want := range map[time.Duration]monitor.Verdict{
+		0: monitor.Down, 59 * time.Second: monitor.Down, 61 * time.Second: monitor.Unknown,
+	} {
 		if got := s.Current(now.Add(after)); got != want {
 			t.Errorf("after %v: %v, want %v", after, got, want)
 		}

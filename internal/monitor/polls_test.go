@@ -8,17 +8,19 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// TestPolls has site-a's KEDA ask for two and a half minutes, stop, and ask again; site-b's never asks.
+// TestPolls has polls of site-a for two and a half minutes, none for ten minutes, and one more.
+// Site-b is never polled.
 func TestPolls(t *testing.T) {
 	t.Parallel()
-	bubble(t, 5*time.Second, []*fake{newFake(), newFake()}, func(t *testing.T, m *monitor.Monitor, events *recorder) {
+	sites := fakes{newFake(), newFake()}
+	runFakes(t, 5*time.Second, sites, func(t *testing.T, m *monitor.Monitor, events *recorder) {
 		want := func(armedA, armedB bool, lines ...string) {
 			t.Helper()
 			polls := m.Overview().Polls
 			if polls[0].Armed != armedA || polls[1].Armed != armedB {
 				t.Errorf("at %v: %+v, want armed %v and %v", time.Since(midnight), polls, armedA, armedB)
 			}
-			if got := events.since(); !slices.Equal(got, lines) {
+			if got := events.take(); !slices.Equal(got, lines) {
 				t.Errorf("at %v: %q, want %q", time.Since(midnight), got, lines)
 			}
 		}

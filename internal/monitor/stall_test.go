@@ -44,15 +44,16 @@ func TestStallMeter(t *testing.T) {
 	})
 }
 
-// TestStalledProbe stops the monitor for more or less than a quarter of a probe's time: a failure counts or not, and a
-// success always does.
+// TestStalledProbe stops the monitor for more or less than a quarter of a probe's time: a failure
+// counts or not, and a success always does.
 func TestStalledProbe(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		stopped time.Duration
 		up      bool
 		counts  bool
-	}{{0, false, true}, {200 * time.Millisecond, false, true}, {300 * time.Millisecond, false, false}, {300 * time.Millisecond, true, true}} {
+	}{{0, false, true}, {200 * time.Millisecond, false, true}, {300 * time.Millisecond, false, false},
+		{300 * time.Millisecond, true, true}} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &shared{witnesses: newWitnesses(nil)}
 			site := &Site{Timeout: time.Second, Probe: func(context.Context) (probe.Result, error) {
@@ -61,7 +62,8 @@ func TestStalledProbe(t *testing.T) {
 				return probe.Result{Up: c.up}, nil
 			}}
 			if o := s.probe(t.Context(), t.Context(), site); (o.Discarded == nil) != c.counts {
-				t.Errorf("stopped for %v, up=%v: %v, want it to count: %v", c.stopped, c.up, o.Discarded, c.counts)
+				t.Errorf("stopped for %v, up=%v: %v, want it to count: %v",
+					c.stopped, c.up, o.Discarded, c.counts)
 			}
 		})
 	}

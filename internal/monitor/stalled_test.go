@@ -6,17 +6,18 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
 )
 
-// TestStuckProber is a probe that never comes back: the verdict ages, and is then no longer told.
+// TestStuckProber has a probe that never ends: the verdict ages, and does not count any more.
 func TestStuckProber(t *testing.T) {
 	t.Parallel()
 	a, b := newFake(), newFake()
-	bubble(t, 5*time.Second, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, events *recorder) {
+	runFakes(t, 5*time.Second, fakes{a, b}, func(t *testing.T, m *monitor.Monitor, events *recorder) {
 		time.Sleep(time.Second)
 		b.set(func(f *fake) { f.stuck = true }) // from the probe at 5 s on
 
@@ -34,7 +35,7 @@ func TestStuckProber(t *testing.T) {
 		wantAnswer(t, m, "site-a", "no verdict on site-b") // it waits 2 s for one
 		wantAnswer(t, m, "site-b", "0")
 		sleepUntil(12 * time.Second)
-		if got := events.since(); !slices.Equal(got[2:], []string{"09.010 site-b aged"}) {
+		if got := events.take(); !slices.Equal(got[2:], []string{"09.010 site-b aged"}) {
 			t.Errorf("got %q", got)
 		}
 		if got := b.probes(); len(got) != 2 {
@@ -42,20 +43,21 @@ func TestStuckProber(t *testing.T) {
 		}
 
 		b.set(func(f *fake) { f.stuck = false })
-		b.free <- true
+		b.release <- true
 		time.Sleep(time.Second)
 		wantAnswer(t, m, "site-a", "0")
-		if late := stalled(); late != 0 || !events.has("site-b known") {
-			t.Errorf("healthy again: %v late, %q", late, events.since())
+		if late := stalled(); late != 0 || !events.contains("site-b known") {
+			t.Errorf("healthy again: %v late, %q", late, events.take())
 		}
 	})
 }
 
-// TestFaultOfTheMonitor is a probe that cannot be made: it is not the site's fault, the verdict ages.
+// TestFaultOfTheMonitor has a probe that cannot be made. That is not the site's fault, so the
+// verdict ages.
 func TestFaultOfTheMonitor(t *testing.T) {
 	t.Parallel()
 	a, b := newFake(), newFake()
-	bubble(t, 5*time.Second, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, events *recorder) {
+	runFakes(t, 5*time.Second, fakes{a, b}, func(t *testing.T, m *monitor.Monitor, events *recorder) {
 		tooMany := errors.New("too many open files")
 		time.Sleep(time.Second)
 		b.set(func(f *fake) { f.fault = tooMany })
@@ -70,43 +72,48 @@ func TestFaultOfTheMonitor(t *testing.T) {
 		b.set(func(f *fake) { f.fault = nil })
 		time.Sleep(6 * time.Second)
 		wantAnswer(t, m, "site-a", "0")
-		if got, want := events.since()[2:], []string{"05.010 site-b fault", "09.010 site-b aged", "15.010 site-b fault ended", "15.010 site-b known"}; !slices.Equal(got, want) {
+		want := []string{
+			"05.010 site-b fault", "09.010 site-b aged",
+			"15.010 site-b fault ended", "15.010 site-b known",
+		}
+		if got := events.take()[2:]; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }
 
-// TestStuckBetweenProbes has a loop that hangs behind its first probe, in telling somebody of it: it has
-// a second from when the next probe should have begun.
+// TestStuckBetweenProbes has a loop that hangs after its first probe, because the observer of its
+// event does. It counts as stalled a second after the next probe should have started.
 func TestStuckBetweenProbes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		interval time.Duration
 		takes    time.Duration
-		stuck    time.Duration // when it counts as that
+		stalled  time.Duration // from then on
 	}{
 		{"the next is at 5 s", 5 * time.Second, 2 * time.Second, 6 * time.Second},
-		{"the next was at 1 s, and begins at once", time.Second, 2500 * time.Millisecond, 3500 * time.Millisecond},
+		{"the next was at 1 s, and starts at once",
+			time.Second, 2500 * time.Millisecond, 3500 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				f, free := newFake(), make(chan bool)
 				f.takes = c.takes
-				o := silent
+				o := noEvents
 				o.Observe = func(monitor.Event) { <-free }
 				site := newSite('a', f.probe)
 				site.Interval = c.interval
-				watch(t, []*monitor.Site{site}, o, func(m *monitor.Monitor) {
+				runMonitor(t, []*monitor.Site{site}, o, func(m *monitor.Monitor) {
 					late := func() time.Duration { return m.Overview().Sites[0].Stalled(time.Now()) }
-					sleepUntil(c.stuck)
+					sleepUntil(c.stalled)
 					if late() != 0 {
-						t.Errorf("after %v: %v late", c.stuck, late())
+						t.Errorf("after %v: %v late", c.stalled, late())
 					}
 					time.Sleep(100 * time.Millisecond)
 					if late() != 100*time.Millisecond {
-						t.Errorf("stuck since %v: %v late", c.stuck, late())
+						t.Errorf("stalled since %v: %v late", c.stalled, late())
 					}
 					close(free)
 				})
@@ -115,12 +122,13 @@ func TestStuckBetweenProbes(t *testing.T) {
 	}
 }
 
-// TestNoFalseExpiry has a result that arrives in the very moment in which the verdict before it expires. Whichever of the
-// two comes first: a verdict that is told to have expired is told to be known again.
+// TestNoFalseExpiry has a result that arrives in the moment in which the verdict before it expires.
+// Either of the two may come first. If an event says that the verdict has expired, another one says
+// that it is known again.
 func TestNoFalseExpiry(t *testing.T) {
 	t.Parallel()
 	for range 200 {
-		inBubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			late := func(context.Context) (probe.Result, error) {
 				result := probe.Result{Up: true, Began: time.Now()}
 				if time.Since(midnight) > time.Second {
@@ -131,19 +139,21 @@ func TestNoFalseExpiry(t *testing.T) {
 			events := new(recorder)
 			o := options(events)
 			record := o.Observe
-			o.Observe = func(e monitor.Event) { record(e); sleepUntil(5500 * time.Millisecond) } // so late is the second probe
-			watch(t, []*monitor.Site{newSite('a', late)}, o, func(m *monitor.Monitor) {
+			// The observer delays the second probe until then.
+			o.Observe = func(e monitor.Event) { record(e); sleepUntil(5500 * time.Millisecond) }
+			runMonitor(t, []*monitor.Site{newSite('a', late)}, o, func(m *monitor.Monitor) {
 				sleepUntil(9500 * time.Millisecond)
-				if o := m.Overview(); o.Sites[0].Current(o.Time) != monitor.Up || events.has("aged") != events.has("known") {
-					t.Errorf("%v, and %q", o.Sites[0].Current(o.Time), events.since())
+				if o := m.Overview(); o.Sites[0].Current(o.Time) != monitor.Up ||
+					events.contains("aged") != events.contains("known") {
+					t.Errorf("%v, and %q", o.Sites[0].Current(o.Time), events.take())
 				}
 			})
 		})
 	}
 }
 
-// TestStoppedDuringAProbe is a monitor that the system stops, or starves, in the middle of a probe. What
-// that probe says then is as old as the pause, and its deadline has passed without the site's doing.
+// TestStoppedDuringAProbe has a monitor that the system stops in the middle of a probe. The result
+// of that probe is as old as the pause is long, and the site is not to blame for the deadline.
 func TestStoppedDuringAProbe(t *testing.T) {
 	t.Parallel()
 	for _, interval := range []time.Duration{0, 5 * time.Second} {
@@ -152,14 +162,14 @@ func TestStoppedDuringAProbe(t *testing.T) {
 				t.Parallel()
 				a, b := newFake(), newFake()
 				b.stuck, b.down = true, found == "down"
-				bubble(t, interval, []*fake{a, b}, func(t *testing.T, m *monitor.Monitor, events *recorder) {
-					go m.Value(t.Context(), "site-a") // on demand, somebody has to ask
+				runFakes(t, interval, fakes{a, b}, func(t *testing.T, m *monitor.Monitor, events *recorder) {
+					go m.Value(t.Context(), "site-a") // on demand, a poll starts the probe
 					time.Sleep(30 * time.Second)
 					b.set(func(f *fake) { f.stuck, f.takes = false, time.Second })
-					b.free <- true
+					b.release <- true
 					time.Sleep(100 * time.Millisecond)
-					if !events.has("site-b fault") || events.has("site-b turned") {
-						t.Errorf("its result counts: %q", events.since())
+					if !events.contains("site-b fault") || events.contains("site-b turned") {
+						t.Errorf("its result counts: %q", events.take())
 					}
 					if last := m.Overview().Sites[1].Last; last.Began.IsZero() || last.Up != (found == "up") {
 						t.Errorf("the last result is %+v, want it to be shown", last)

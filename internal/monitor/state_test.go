@@ -12,7 +12,8 @@ import (
 
 // outcome is a result that counts, of a probe that ended 8 seconds after midnight.
 func outcome(up bool) monitor.Outcome {
-	return monitor.Outcome{Result: probe.Result{Up: up, Began: midnight}, Ended: midnight.Add(8 * time.Second)}
+	result := probe.Result{Up: up, Began: midnight}
+	return monitor.Outcome{Result: result, Ended: midnight.Add(8 * time.Second)}
 }
 
 func TestVerdicts(t *testing.T) {
@@ -37,14 +38,16 @@ func TestVerdicts(t *testing.T) {
 		{"down needs its successes in a row", 1, 3, "duuduuu", "ddddddu"},
 		{"flapping never turns it", 2, 2, "udududud", "uuuuuuuu"},
 	} {
+		limits := monitor.Thresholds{Failure: c.failure, Success: c.success}
+		letters := map[monitor.Verdict]string{monitor.Unknown: "-", monitor.Up: "u", monitor.Down: "d"}
 		var state monitor.State
 		got := ""
 		for _, r := range c.results {
-			state, _ = state.Next(outcome(r == 'u'), midnight, monitor.Thresholds{Failure: c.failure, Success: c.success})
-			got += map[monitor.Verdict]string{monitor.Unknown: "-", monitor.Up: "u", monitor.Down: "d"}[state.Verdict]
+			state, _ = state.Next(outcome(r == 'u'), midnight, limits)
+			got += letters[state.Verdict]
 		}
 		if got != c.want {
-			t.Errorf("%s: %d/%d on %s: got %s, want %s", c.name, c.failure, c.success, c.results, got, c.want)
+			t.Errorf("%s: %+v on %s: got %s, want %s", c.name, limits, c.results, got, c.want)
 		}
 	}
 }
@@ -55,7 +58,8 @@ func TestChanges(t *testing.T) {
 	at := func(seconds int) time.Time { return midnight.Add(time.Duration(seconds) * time.Second) }
 	limits := monitor.Thresholds{Failure: 2, Success: 1}
 	fault, offline := errors.New("no token"), &monitor.OfflineError{}
-	isUp := monitor.State{Verdict: monitor.Up, Since: at(1), TurnedBy: 1, LastUp: at(5), Counted: at(5), Last: outcome(true).Result}
+	isUp := monitor.State{Verdict: monitor.Up, Since: at(1), TurnedBy: 1, LastUp: at(5),
+		Counted: at(5), Last: outcome(true).Result}
 	with := func(change func(*monitor.State)) monitor.State {
 		s := isUp
 		change(&s)
@@ -69,22 +73,37 @@ func TestChanges(t *testing.T) {
 		after   monitor.State
 		changes []monitor.Change
 	}{
-		{"a success agrees", isUp, outcome(true), with(func(s *monitor.State) { s.LastUp, s.Counted = at(8), at(8) }), nil},
-		{"a first failure", isUp, outcome(false), with(func(s *monitor.State) { s.Streak, s.LastDown, s.Counted, s.Last.Up = 1, at(8), at(8), false }), nil},
+		{"a success agrees", isUp, outcome(true),
+			with(func(s *monitor.State) { s.LastUp, s.Counted = at(8), at(8) }), nil},
+		{"a first failure", isUp, outcome(false),
+			with(func(s *monitor.State) {
+				s.Streak, s.LastDown, s.Counted, s.Last.Up = 1, at(8), at(8), false
+			}), nil},
 		{"a second turns it", with(func(s *monitor.State) { s.Streak = 1 }), outcome(false),
 			with(func(s *monitor.State) {
-				s.Verdict, s.Since, s.TurnedBy, s.LastDown, s.Counted, s.Last.Up = monitor.Down, at(9), 2, at(8), at(8), false
+				s.Verdict, s.Since, s.TurnedBy = monitor.Down, at(9), 2
+				s.LastDown, s.Counted, s.Last.Up = at(8), at(8), false
 			}), []monitor.Change{monitor.Turned}},
-		{"a fault", isUp, discarded(fault), with(func(s *monitor.State) { s.Discarded = fault }), []monitor.Change{monitor.FaultBegan}},
-		{"another", with(func(s *monitor.State) { s.Discarded = fault }), discarded(errBroken), with(func(s *monitor.State) { s.Discarded = errBroken }), nil},
-		{"offline is no fault", with(func(s *monitor.State) { s.Streak = 1 }), discarded(offline), with(func(s *monitor.State) { s.Streak, s.Discarded = 1, offline }), nil},
-		{"a fault while offline", with(func(s *monitor.State) { s.Discarded = offline }), discarded(fault), with(func(s *monitor.State) { s.Discarded = fault }), []monitor.Change{monitor.FaultBegan}},
-		{"all is well again", with(func(s *monitor.State) { s.Discarded, s.Expired = fault, at(7) }), outcome(true),
-			with(func(s *monitor.State) { s.LastUp, s.Counted = at(8), at(8) }), []monitor.Change{monitor.FaultEnded, monitor.VerdictKnown}},
+		{"a fault", isUp, discarded(fault), with(func(s *monitor.State) { s.Discarded = fault }),
+			[]monitor.Change{monitor.FaultBegan}},
+		{"another", with(func(s *monitor.State) { s.Discarded = fault }), discarded(errBroken),
+			with(func(s *monitor.State) { s.Discarded = errBroken }), nil},
+		{"offline is no fault", with(func(s *monitor.State) { s.Streak = 1 }), discarded(offline),
+			with(func(s *monitor.State) { s.Streak, s.Discarded = 1, offline }), nil},
+		{"a fault while offline", with(func(s *monitor.State) { s.Discarded = offline }),
+			discarded(fault), with(func(s *monitor.State) { s.Discarded = fault }),
+			[]monitor.Change{monitor.FaultBegan}},
+		{"all is healthy again", with(func(s *monitor.State) { s.Discarded, s.Expired = fault, at(7) }),
+			outcome(true),
+			with(func(s *monitor.State) { s.LastUp, s.Counted = at(8), at(8) }),
+			[]monitor.Change{monitor.FaultEnded, monitor.VerdictKnown}},
 		{"the first", monitor.State{}, outcome(true),
-			monitor.State{Verdict: monitor.Up, Since: at(9), TurnedBy: 1, LastUp: at(8), Counted: at(8), Last: outcome(true).Result}, []monitor.Change{monitor.Turned}},
-		{"the first after failures", monitor.State{Streak: 1, LastDown: at(5), Counted: at(5)}, outcome(true),
-			monitor.State{Verdict: monitor.Up, Since: at(9), TurnedBy: 1, LastUp: at(8), LastDown: at(5), Counted: at(8), Last: outcome(true).Result},
+			monitor.State{Verdict: monitor.Up, Since: at(9), TurnedBy: 1, LastUp: at(8), Counted: at(8),
+				Last: outcome(true).Result}, []monitor.Change{monitor.Turned}},
+		{"the first after failures", monitor.State{Streak: 1, LastDown: at(5), Counted: at(5)},
+			outcome(true),
+			monitor.State{Verdict: monitor.Up, Since: at(9), TurnedBy: 1, LastUp: at(8), LastDown: at(5),
+				Counted: at(8), Last: outcome(true).Result},
 			[]monitor.Change{monitor.Turned}},
 	} {
 		after, changes := c.before.Next(c.outcome, at(9), limits)
@@ -94,7 +113,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// FuzzStep compares the state with a model that looks at the whole history each time.
+// FuzzStep compares the state with a reference that reads the whole history each time.
 func FuzzStep(f *testing.F) {
 	f.Add([]byte("uddduudu"), byte(3), byte(2))
 	f.Add([]byte("dududud"), byte(1), byte(1))
@@ -104,9 +123,9 @@ func FuzzStep(f *testing.F) {
 		model := monitor.Unknown
 		for i, r := range results {
 			state, _ = state.Next(outcome(r%2 == 1), midnight, limits)
-			model = naive(results[:i+1], model, limits)
+			model = reference(results[:i+1], model, limits)
 			if state.Verdict != model {
-				t.Fatalf("%d/%d after %v: %v, the model says %v", limits.Failure, limits.Success, results[:i+1], state.Verdict, model)
+				t.Fatalf("%+v after %v: got %v, want %v", limits, results[:i+1], state.Verdict, model)
 			}
 			if state.Streak < 0 || state.Streak >= max(limits.Failure, limits.Success) {
 				t.Fatalf("a streak of %d", state.Streak)
@@ -115,9 +134,10 @@ func FuzzStep(f *testing.F) {
 	})
 }
 
-// naive is the rule as a person would say it: the first success of all decides; else a verdict is turned by as many
-// results of the other kind as the threshold says, the last ones without a gap.
-func naive(history []byte, before monitor.Verdict, limits monitor.Thresholds) monitor.Verdict {
+// reference is a second implementation of the rule, for comparison. The first success of all
+// decides. Otherwise the last results turn the verdict if they are all of the other kind, and as
+// many as the threshold says.
+func reference(history []byte, before monitor.Verdict, limits monitor.Thresholds) monitor.Verdict {
 	says := map[byte]monitor.Verdict{0: monitor.Down, 1: monitor.Up}[history[len(history)-1]%2]
 	need := map[monitor.Verdict]int{monitor.Down: limits.Failure, monitor.Up: limits.Success}[says]
 	if before == monitor.Unknown && says == monitor.Up {

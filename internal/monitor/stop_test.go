@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"failover-monitor/internal/monitor"
@@ -14,10 +15,11 @@ import (
 // TestStopIsNoOutage stops the monitor in the middle of a probe.
 func TestStopIsNoOutage(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, events := newFake(), new(recorder)
 		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New([]*monitor.Site{newSite('a', newFake().probe), newSite('b', b.probe)}, options(events))
+		sites := []*monitor.Site{newSite('a', newFake().probe), newSite('b', b.probe)}
+		m := monitor.New(sites, options(events))
 		m.Start(ctx)
 		time.Sleep(time.Second)
 		b.set(func(f *fake) { f.takes = time.Hour })
@@ -25,8 +27,8 @@ func TestStopIsNoOutage(t *testing.T) {
 		stopped := time.Now()
 		cancel()
 		m.Wait()
-		if took := time.Since(stopped); took != 0 || events.has("down") {
-			t.Errorf("took %v to stop: %q", took, events.since())
+		if took := time.Since(stopped); took != 0 || events.contains("down") {
+			t.Errorf("took %v to stop: %q", took, events.take())
 		}
 		wantAnswer(t, m, "site-a", "0")
 	})
@@ -36,13 +38,13 @@ func TestStopIsNoOutage(t *testing.T) {
 func TestStopReleasesCallers(t *testing.T) {
 	t.Parallel()
 	for _, interval := range []time.Duration{0, 5 * time.Second} {
-		inBubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			b := newFake()
 			b.takes = time.Hour
 			sites := []*monitor.Site{newSite('a', newFake().probe), newSite('b', b.probe)}
 			sites[0].Interval, sites[1].Interval = interval, interval
 			ctx, cancel := context.WithCancel(t.Context())
-			m := monitor.New(sites, silent)
+			m := monitor.New(sites, noEvents)
 			m.Start(ctx)
 			asked := time.Now()
 			var caller sync.WaitGroup
@@ -59,70 +61,58 @@ func TestStopReleasesCallers(t *testing.T) {
 	}
 }
 
-// TestStopWaits for all that the monitor has started, and for no more than that.
+// TestStopWaits: Wait waits for all goroutines that the monitor has started, and for nothing else.
 func TestStopWaits(t *testing.T) {
 	t.Parallel()
-	const notices = 100 * time.Millisecond // what the slow one takes to end with ctx
+	const slowness = 100 * time.Millisecond // from the end of ctx to the end of the slow witness
 	var asking atomic.Int32
 	slow := monitor.Witness{Name: "slow", Probe: func(ctx context.Context) (probe.Result, error) {
 		asking.Add(1)
 		defer asking.Add(-1)
 		<-ctx.Done()
-		time.Sleep(notices)
+		time.Sleep(slowness)
 		return probe.Result{}, ctx.Err()
 	}}
 	quick := monitor.Witness{Name: "quick", Probe: script(nil).probe(midnight)}
 	for _, c := range []struct {
 		name      string
 		witnesses []monitor.Witness
-		own       monitor.Probe // of site-a
+		probe     monitor.Probe // of site-a
 		takes     time.Duration
 	}{
-		{"in a probe", nil, slow.Probe, notices},
-		{"in a round", []monitor.Witness{slow}, quick.Probe, notices},
-		{"in a round that is decided already", []monitor.Witness{quick, slow}, quick.Probe, notices},
-		{"before a round: the last was less than a second ago", []monitor.Witness{quick}, quick.Probe, 0},
+		{"in a probe", nil, slow.Probe, slowness},
+		{"in a round", []monitor.Witness{slow}, quick.Probe, slowness},
+		{"in a round that is decided already", []monitor.Witness{quick, slow}, quick.Probe, slowness},
+		{"before a round: the last was less than a second ago",
+			[]monitor.Witness{quick}, quick.Probe, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				events := new(recorder)
 				o := options(events)
 				o.Witnesses = c.witnesses
 				ctx, cancel := context.WithCancel(t.Context())
-				sites := scenario{sites: []script{nil, dies(time.Second, refuses), dies(time.Second, refuses)}, intervals: map[int]time.Duration{2: 5500 * time.Millisecond}}.list()
-				sites[0].Probe = c.own
+				dead := dies(time.Second, refuses)
+				sites := scenario{
+					sites:     []script{nil, dead, dead},
+					intervals: map[int]time.Duration{2: 5500 * time.Millisecond},
+				}.list()
+				sites[0].Probe = c.probe
 				m := monitor.New(sites, o)
 				m.Start(ctx)
 				sleepUntil(5600 * time.Millisecond) // site-b failed at 5 s, site-c at 5.5 s
-				events.since()
+				events.take()
 				cancel()
 				m.Wait()
-				if took := time.Since(midnight) - 5600*time.Millisecond; took != c.takes || asking.Load() != 0 {
-					t.Errorf("took %v, want %v; %d of them still under way", took, c.takes, asking.Load())
+				took := time.Since(midnight) - 5600*time.Millisecond
+				if took != c.takes || asking.Load() != 0 {
+					t.Errorf("took %v, want %v; %d still under way", took, c.takes, asking.Load())
 				}
 				time.Sleep(time.Hour)
-				if happened := events.since(); happened != nil {
-					t.Errorf("it speaks of what it does not watch any more: %q", happened)
+				if happened := events.take(); happened != nil {
+					t.Errorf("events after the stop: %q", happened)
 				}
 			})
 		})
 	}
-}
-
-// TestStopOnDemand: a caller that waits for a new probe when the monitor stops does not get what the last one found.
-func TestStopOnDemand(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		b := newFake()
-		sites := []*monitor.Site{newSite('a', newFake().probe), newSite('b', b.probe)}
-		sites[0].Interval, sites[1].Interval = 0, 0
-		ctx, cancel := context.WithCancel(t.Context())
-		m := monitor.New(sites, silent)
-		m.Start(ctx)
-		wantAnswer(t, m, "site-a", "0")
-		b.set(func(f *fake) { f.takes = time.Hour })
-		time.AfterFunc(time.Second, cancel)
-		wantAnswer(t, m, "site-a", "no verdict on site-b")
-		m.Wait()
-	})
 }

@@ -14,13 +14,13 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// TestWitnesses counts how often they are asked, and when.
+// TestWitnesses checks how often witnesses are asked, and when.
 func TestWitnesses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var asked []time.Duration
-		o := silent
+		o := noEvents
 		o.Witnesses = []monitor.Witness{{Name: "w", Probe: func(context.Context) (probe.Result, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -28,7 +28,7 @@ func TestWitnesses(t *testing.T) {
 			return probe.Result{Up: true}, nil
 		}}}
 		var sites []*monitor.Site
-		for i := range 20 { // of which all but the first fail at once and then a tenth of a second apart
+		for i := range 20 { // all but the first fail: at first together, then 100 ms apart
 			how := script{{0, refuses}}
 			if i == 0 {
 				how = nil
@@ -37,7 +37,7 @@ func TestWitnesses(t *testing.T) {
 			site.Interval = 2*time.Second + time.Duration(i)*100*time.Millisecond
 			sites = append(sites, site)
 		}
-		watch(t, sites, o, func(m *monitor.Monitor) {
+		runMonitor(t, sites, o, func(m *monitor.Monitor) {
 			time.Sleep(30 * time.Second)
 			wantAnswer(t, m, "site-a", "19")
 		})
@@ -52,8 +52,8 @@ func TestWitnesses(t *testing.T) {
 	})
 }
 
-// TestWitnessAfterTheFailure: an answer from before a failure is no witness of it. Here the network is
-// cut between the witness's answer for site-b, at 5 s, and the failure of site-c, at 5.5 s.
+// TestWitnessAfterTheFailure: an answer from before a failure is no witness of it. Here the network
+// is cut between the witness's answer for site-b, at 5 s, and the failure of site-c, at 5.5 s.
 func TestWitnessAfterTheFailure(t *testing.T) {
 	t.Parallel()
 	cut := 5200 * time.Millisecond
@@ -63,13 +63,13 @@ func TestWitnessAfterTheFailure(t *testing.T) {
 		witnesses: []script{{{cut, hangs}}},
 		until:     30 * time.Second,
 	})
-	if want := "0 0; 5 1; 11.5 503"; got != want { // never 2; site-c's result of the start counts for 5.5 + 3 + 1 s, and 2 s for witnesses
+	// The value is never 2. Site-c's first result counts for 5.5 + 3 + 1 s, and 2 s for witnesses.
+	if want := "0 0; 5 1; 11.5 503"; got != want {
 		t.Errorf("got %s, want %s\n%s", got, want, strings.Join(happened, "\n"))
 	}
 }
 
-// TestWitnessAnswers has one of each kind. The slow one has not answered in time, and that it answers after all is seen
-// at the next failure.
+// TestWitnessAnswers has a witness of each kind, before and after a failure.
 func TestWitnessAnswers(t *testing.T) {
 	t.Parallel()
 	scenario{
@@ -91,44 +91,60 @@ func TestWitnessAnswers(t *testing.T) {
 			return strings.Join(all, "; ")
 		}
 		sleepUntil(4 * time.Second)
-		if got, want := shown(), "witness-0 false ; witness-1 false ; witness-2 false ; witness-3 false "; got != want {
+		want := "witness-0 false ; witness-1 false ; witness-2 false ; witness-3 false "
+		if got := shown(); got != want {
 			t.Errorf("before a failure: got %s, want %s", got, want)
 		}
 		sleepUntil(7 * time.Second)
-		if got, want := shown(), "witness-0 true  at 5s; witness-1 false refused at 5s; witness-2 false timeout at 5s; witness-3 false broken at 5s"; got != want {
+		want = "witness-0 true  at 5s; witness-1 false refused at 5s; " +
+			"witness-2 false timeout at 5s; witness-3 false broken at 5s"
+		if got := shown(); got != want {
 			t.Errorf("after one: got %s, want %s", got, want)
 		}
 	})
 }
 
-// TestNoWitnessOfAFault: a probe that could not be made is no failure, and asks nobody.
+// TestNoWitnessOfAFault: a probe that could not be made is no failure, and no witness is asked.
 func TestNoWitnessOfAFault(t *testing.T) {
 	t.Parallel()
-	scenario{sites: []script{nil, dies(0, broken)}, witnesses: []script{dies(0, refuses)}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
+	sc := scenario{sites: []script{nil, dies(0, broken)}, witnesses: []script{dies(0, refuses)}}
+	sc.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
 		sleepUntil(20 * time.Second)
-		if o := m.Overview(); !o.Online() || !o.Witnesses[0].Asked.IsZero() || o.Sites[1].Discarded != errBroken {
-			t.Errorf("online %v, witnesses %+v, discarded %v", o.Online(), o.Witnesses, o.Sites[1].Discarded)
+		if o := m.Overview(); !o.Online() || !o.Witnesses[0].Asked.IsZero() ||
+			o.Sites[1].Discarded != errBroken {
+			t.Errorf("online %v, witnesses %+v, discarded %v",
+				o.Online(), o.Witnesses, o.Sites[1].Discarded)
 		}
 	})
 }
 
-// TestOfflineIsNoFault: a restart cures no network.
+// TestOfflineIsNoFault: while the monitor is offline, it is still live, since a restart would not
+// help.
 func TestOfflineIsNoFault(t *testing.T) {
 	t.Parallel()
-	scenario{sites: []script{nil, dies(time.Second, refuses)}, witnesses: []script{dies(0, refuses)}}.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
+	sc := scenario{
+		sites:     []script{nil, dies(time.Second, refuses)},
+		witnesses: []script{dies(0, refuses)},
+	}
+	sc.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
 		sleepUntil(20 * time.Second)
-		if o := m.Overview(); o.Online() || !o.OfflineSince.Equal(midnight.Add(5*time.Second)) || o.Sites[1].Fault() != nil || !o.Live() {
+		if o := m.Overview(); o.Online() || !o.OfflineSince.Equal(midnight.Add(5*time.Second)) ||
+			o.Sites[1].Fault() != nil || !o.Live() {
 			t.Errorf("offline since %v, fault %v", o.OfflineSince, o.Sites[1].Fault())
 		}
 	})
 }
 
-// TestOnlineAgain: a witness that answers for one site ends what it did not answer for another, which is
-// probed once an hour here. A probe that could not be made proves nothing.
+// TestOnlineAgain: a witness that confirms one site's failure ends the offline state, although
+// another site's failure is unconfirmed; that one is probed once an hour here. A probe that could
+// not be made proves nothing.
 func TestOnlineAgain(t *testing.T) {
 	t.Parallel()
 	scenario{
-		sites: []script{nil, {{1 * time.Second, broken}, {12 * time.Second, refuses}}, {{0, refuses}}}, intervals: map[int]time.Duration{2: time.Hour},
+		sites: []script{
+			nil, {{1 * time.Second, broken}, {12 * time.Second, refuses}}, {{0, refuses}},
+		},
+		intervals: map[int]time.Duration{2: time.Hour},
 		witnesses: []script{{{0, refuses}, {12 * time.Second, up}}},
 	}.run(t, func(t *testing.T, m *monitor.Monitor, _ *recorder) {
 		for _, want := range []struct {
@@ -143,7 +159,8 @@ func TestOnlineAgain(t *testing.T) {
 	})
 }
 
-// TestLateWitness has a witness whose first answer comes after its second: the status shows the second.
+// TestLateWitness has a witness whose first answer comes after its second: the overview has the
+// second.
 func TestLateWitness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -155,10 +172,13 @@ func TestLateWitness(t *testing.T) {
 			}
 			return probe.Result{Up: true}, nil
 		}}
-		o := silent
+		o := noEvents
 		o.Witnesses = []monitor.Witness{late, {Name: "quick", Probe: script(nil).probe(midnight)}}
-		failsTwice := scenario{sites: []script{nil, {{time.Second, refuses}, {6500 * time.Millisecond, up}}}, limits: monitor.Thresholds{Failure: 3}}
-		watch(t, failsTwice.list(), o, func(m *monitor.Monitor) {
+		failsTwice := scenario{
+			sites:  []script{nil, {{time.Second, refuses}, {6500 * time.Millisecond, up}}},
+			limits: monitor.Thresholds{Failure: 3},
+		}
+		runMonitor(t, failsTwice.list(), o, func(m *monitor.Monitor) {
 			time.Sleep(30 * time.Second)
 			if got := m.Overview().Witnesses[0]; asked.Load() != 2 || !got.Result.Up {
 				t.Errorf("asked %d times, the overview has %+v", asked.Load(), got)
