@@ -13,7 +13,7 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// Header values that need no allocation for a poll.
+// Header values that a poll uses without an allocation.
 var (
 	noStore   = []string{"no-store"}
 	jsonType  = []string{"application/json"}
@@ -21,8 +21,8 @@ var (
 	htmlType  = []string{"text/html; charset=utf-8"}
 )
 
-// values writes {"value":N} for every N below sites.
-func values(sites int) [][]byte {
+// valueBodies gives {"value":N} for every N below the number of sites.
+func valueBodies(sites int) [][]byte {
 	bodies := make([][]byte, sites)
 	for n := range bodies {
 		bodies[n] = []byte(`{"value":` + strconv.Itoa(n) + "}\n")
@@ -30,8 +30,8 @@ func values(sites int) [][]byte {
 	return bodies
 }
 
-// metric tells a site's KEDA how many peers are down. KEDA takes 200 for an answer and nothing else,
-// and reads much that is no number as 0 (a wrong one): hence a 503 for whatever is not known.
+// metric tells a site's KEDA how many peers are down. KEDA accepts only a 200, and reads much that
+// is no number as 0, which would be wrong. So what is not known is a 503.
 func (rs *routes) metric(w http.ResponseWriter, r *http.Request) int {
 	site := strings.TrimPrefix(r.URL.Path, metricPath)
 	value, err := rs.monitor.Value(r.Context(), site)
@@ -43,24 +43,26 @@ func (rs *routes) metric(w http.ResponseWriter, r *http.Request) int {
 	}
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
-		return refuse(w, http.StatusServiceUnavailable, refusal{Error: explainError(err)})
+		return writeError(w, http.StatusServiceUnavailable, errorJSON{Error: explainError(err)})
 	}
 	w.Header()["Content-Type"] = jsonType
 	w.Write(rs.values[value])
 	return http.StatusOK
 }
 
-// health says whether the prober is healthy; whether sites are up is no part of that.
-func (rs *routes) health(w http.ResponseWriter, _ *http.Request) int { return health(w, rs.monitor) }
+func (rs *routes) health(w http.ResponseWriter, _ *http.Request) int {
+	return writeHealth(w, rs.monitor)
+}
 
-func health(w http.ResponseWriter, m *monitor.Monitor) int {
+// writeHealth says whether the probers of all sites are healthy, up or down.
+func writeHealth(w http.ResponseWriter, m *monitor.Monitor) int {
 	w.Header()["Content-Type"] = plainType
 	overview, healthy := m.Overview(), true
 	var lines strings.Builder
 	for _, site := range overview.Sites {
-		if wrong := trouble(site, overview.Time); wrong != "" {
+		if fault := proberFault(site, overview.Time); fault != "" {
 			healthy = false
-			fmt.Fprintf(&lines, "%s: %s\n", site.Name, wrong)
+			fmt.Fprintf(&lines, "%s: %s\n", site.Name, fault)
 		}
 	}
 	if healthy {
@@ -73,21 +75,22 @@ func health(w http.ResponseWriter, m *monitor.Monitor) int {
 }
 
 func (rs *routes) notFound(w http.ResponseWriter, r *http.Request) int {
-	return refuse(w, http.StatusNotFound, refusal{
-		Error: fmt.Sprintf("nothing at %q; there are /, /healthz, /status, /metrics and, for each site, /metric/{site}", r.URL.Path),
+	return writeError(w, http.StatusNotFound, errorJSON{
+		Error: fmt.Sprintf("nothing at %q; there are /, /healthz, /status, /metrics and, "+
+			"for each site, /metric/{site}", r.URL.Path),
 		Sites: rs.monitor.Names(),
 	})
 }
 
-// refusal is the JSON of every answer that is no value.
-type refusal struct {
+// errorJSON is the body of every answer of /metric that is no value, and of refused requests.
+type errorJSON struct {
 	Error string   `json:"error"`
 	Sites []string `json:"sites,omitempty"`
 }
 
-func refuse(w http.ResponseWriter, code int, why refusal) int {
+func writeError(w http.ResponseWriter, code int, body errorJSON) int {
 	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(code)
-	json.NewEncoder(w).Encode(why)
+	json.NewEncoder(w).Encode(body)
 	return code
 }

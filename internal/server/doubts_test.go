@@ -9,7 +9,10 @@ import (
 // TestDoubtEnded has a row for each way in which a streak of failures can go on or end.
 func TestDoubtEnded(t *testing.T) {
 	t.Parallel()
-	state := func(v monitor.Verdict, streak int) monitor.State { return monitor.State{Verdict: v, Streak: streak} }
+	state := func(v monitor.Verdict,
+		streak int) monitor.State {
+		return monitor.State{Verdict: v, Streak: streak}
+	}
 	for _, c := range []struct {
 		name          string
 		before, after monitor.State
@@ -21,7 +24,8 @@ func TestDoubtEnded(t *testing.T) {
 		{"a success before any", state(monitor.Up, 0), state(monitor.Up, 0), ""},
 		{"a success after one", state(monitor.Up, 1), state(monitor.Up, 0), "cleared"},
 		{"the last failure", state(monitor.Up, 2), state(monitor.Down, 0), "confirmed"},
-		{"the only one, with a threshold of 1", state(monitor.Up, 0), state(monitor.Down, 0), "confirmed"},
+		{"the only one, with a threshold of 1", state(monitor.Up, 0), state(monitor.Down, 0),
+			"confirmed"},
 		{"of a site that was never up", state(monitor.Unknown, 2), state(monitor.Down, 0), ""},
 		{"a success of a site that was down", state(monitor.Down, 1), state(monitor.Up, 0), ""},
 	} {

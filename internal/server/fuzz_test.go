@@ -16,25 +16,38 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// FuzzRequests sends any bytes over a connection: the server ends it, does not panic, and whatever it
-// answers, a value is the right one.
+// FuzzRequests sends any bytes over a connection: the server ends it, does not panic, and whatever
+// it answers, a value is the right one.
 func FuzzRequests(f *testing.F) {
 	const host = " HTTP/1.1\r\nHost: x\r\n"
 	for _, request := range []string{
-		"GET /metric/site-a" + host + "\r\n", "GET /metric/site-b" + host + "\r\nGET /metric/site-a" + host + "Connection: close\r\n\r\n",
-		"HEAD /metric/site-a" + host + "\r\n", "GET /metric/site-a HTTP/1.0\r\n\r\n", "GET http://x/metric/site-a" + host + "\r\n",
-		"POST /metric/site-a" + host + "Content-Length: 3\r\n\r\nabc", "POST /metric/site-a" + host + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
-		"GET /metric/site-a" + host + "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n", "GET /metric/site-a" + host + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"GET /metric/{\"value\":9}" + host + "\r\n", "GET /%7b%22value%22:9%7d%0a" + host + "\r\n", "GET /metric//site-a" + host + "\r\n", "GET /metric/../metric/site-a" + host + "\r\n", "GET /metric/site%2da" + host + "\r\n",
-		"GET /healthz" + host + "\r\n", "GET /status" + host + "\r\n", "GET /metrics" + host + "Accept: application/openmetrics-text\r\nAccept-Encoding: gzip\r\n\r\n", "GET /" + host + "\r\n",
-		"OPTIONS *" + host + "\r\n", "CONNECT x:1" + host + "\r\n", "TRACE /" + host + "\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
-		"GET /metric/site-a" + host + "X: " + strings.Repeat("x", 20<<10) + "\r\n\r\n", "GET /" + strings.Repeat("x", 20<<10), "GET / HTTP/1.1\r\n\r\n", "\r\n\r\nGET /metric/site-a" + host + "\r\n",
-		"GET /metric/site-a" + host + "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+		"GET /metric/site-a" + host + "\r\n",
+		"GET /metric/site-b" + host + "\r\nGET /metric/site-a" + host + "Connection: close\r\n\r\n",
+		"HEAD /metric/site-a" + host + "\r\n", "GET /metric/site-a HTTP/1.0\r\n\r\n",
+		"GET http://x/metric/site-a" + host + "\r\n",
+		"POST /metric/site-a" + host + "Content-Length: 3\r\n\r\nabc",
+		"POST /metric/site-a" + host + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+		"GET /metric/site-a" + host + "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+		"GET /metric/site-a" + host + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"GET /metric/{\"value\":9}" + host + "\r\n", "GET /%7b%22value%22:9%7d%0a" + host + "\r\n",
+		"GET /metric//site-a" + host + "\r\n", "GET /metric/../metric/site-a" + host + "\r\n",
+		"GET /metric/site%2da" + host + "\r\n",
+		"GET /healthz" + host + "\r\n", "GET /status" + host + "\r\n",
+		"GET /metrics" + host + "Accept: application/openmetrics-text\r\nAccept-Encoding: gzip\r\n\r\n",
+		"GET /" + host + "\r\n",
+		"OPTIONS *" + host + "\r\n", "CONNECT x:1" + host + "\r\n", "TRACE /" + host + "\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
+		"GET /metric/site-a" + host + "X: " + strings.Repeat("x", 20<<10) + "\r\n\r\n",
+		"GET /" + strings.Repeat("x", 20<<10), "GET / HTTP/1.1\r\n\r\n",
+		"\r\n\r\nGET /metric/site-a" + host + "\r\n",
+		"GET /metric/site-a" + host +
+			"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
 	} {
 		f.Add([]byte(request))
 	}
 	var log logLines
-	srv := server.New(verdicts(f, monitor.Up, monitor.Down), server.NewMetrics("fuzz"), nil, slog.New(slog.NewTextHandler(&log, nil)))
+	srv := server.New(startMonitor(f, monitor.Up, monitor.Down), server.NewMetrics("fuzz"), nil,
+		slog.New(slog.NewTextHandler(&log, nil)))
 	socket := filepath.Join(f.TempDir(), "monitor")
 	listener, err := net.Listen("unix", socket) // TCP would run out of ports
 	if err != nil {
@@ -55,7 +68,8 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// rightValue is all that may follow "HTTP/1.1 " where there is a value: site A's is 1, site B's is 0.
+// rightValue is all that may follow "HTTP/1.1 " where there is a value: site A's is 1, site B's is
+// 0.
 var rightValue = regexp.MustCompile(`^200 OK\r\n([A-Z][A-Za-z-]*: [^\r\n]*\r\n)*Content-Length: 12\r\n([A-Z][A-Za-z-]*: [^\r\n]*\r\n)*\r\n\{"value":[01]\}\n$`)
 
 func splitResponses(answer string) []string {

@@ -18,33 +18,35 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// Local answers the commands healthcheck and override, over a socket that only this machine or container
-// reaches. Its answers are text, for the one who typed the command.
+// Local answers the commands healthcheck and override, over a socket that only this machine or
+// container reaches. Its answers are text, for whoever typed the command.
 type Local struct {
 	*http.Server
 	monitor *monitor.Monitor
-	keep    func(map[string]monitor.Override) error
+	save    func(map[string]monitor.Override) error
 
-	orders sync.Mutex // one after the other, with what is kept of it
+	overriding sync.Mutex // held while an override is set and saved
 }
 
-// ErrNotKept is the error of what keeps overrides where they are not kept.
+// ErrNotKept is the error of a save function that has no place to save overrides.
 var ErrNotKept = errors.New("no STATE_DIRECTORY is set")
 
-// NewLocal makes the server. What keeps the overrides gets those of all sites whenever one has changed.
-func NewLocal(m *monitor.Monitor, keep func(map[string]monitor.Override) error, log *slog.Logger) *Local {
-	l := &Local{monitor: m, keep: keep}
+// NewLocal makes the server. Whenever an override has changed, save gets those of all sites.
+func NewLocal(
+	m *monitor.Monitor, save func(map[string]monitor.Override) error, log *slog.Logger,
+) *Local {
+	l := &Local{monitor: m, save: save}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { health(w, m) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, m) })
 	mux.HandleFunc("GET /overrides", l.list)
-	mux.HandleFunc("POST /overrides/{site}", allowed(l.set))
-	mux.HandleFunc("DELETE /overrides/{site}", allowed(l.clear))
-	l.Server = limited(mux, 0, log)
+	mux.HandleFunc("POST /overrides/{site}", authorized(l.set))
+	mux.HandleFunc("DELETE /overrides/{site}", authorized(l.clear))
+	l.Server = newHTTPServer(mux, 0, log)
 	l.ConnContext = withPeer
 	return l
 }
 
-// The parameters of an order to override.
+// The parameters of a request to set an override.
 const (
 	ParamVerdict  = "verdict"  // up or down
 	ParamDuration = "duration" // for [time.ParseDuration]
@@ -56,7 +58,7 @@ const reasonLimit = 200
 
 type peerKey struct{}
 
-// withPeer notes who is at the other end of a connection.
+// withPeer records the user at the other end of a connection.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	if uid, err := peerUID(conn); err == nil {
 		return context.WithValue(ctx, peerKey{}, uid)
@@ -64,22 +66,23 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// overflowUID is what Linux shows of every user who does not exist in a user namespace (user_namespaces(7)).
+// overflowUID stands for every user who does not exist in a user namespace (user_namespaces(7)).
 const overflowUID = 65534
 
-// allowed lets root and the monitor's own user through, and says who it is.
-func allowed(order func(w http.ResponseWriter, r *http.Request, by string)) http.HandlerFunc {
+// authorized passes on the requests of root and of the monitor's own user, with the user's name.
+func authorized(handle func(w http.ResponseWriter, r *http.Request, by string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		uid, known := r.Context().Value(peerKey{}).(int)
 		if !known || uid != 0 && (uid != os.Geteuid() || uid == overflowUID) {
-			http.Error(w, "only root and the monitor's own user may override a verdict: type sudo before the command", http.StatusForbidden)
+			http.Error(w, "only root and the monitor's own user may override a verdict: "+
+				"type sudo before the command", http.StatusForbidden)
 			return
 		}
-		order(w, r, fmt.Sprintf("uid %d", uid))
+		handle(w, r, fmt.Sprintf("uid %d", uid))
 	}
 }
 
-// list says which verdicts are pinned.
+// list names the verdicts that are pinned.
 func (l *Local) list(w http.ResponseWriter, _ *http.Request) {
 	o, pinned := l.monitor.Overview(), false
 	for _, s := range o.Sites {
@@ -95,29 +98,36 @@ func (l *Local) list(w http.ResponseWriter, _ *http.Request) {
 
 // set pins a verdict.
 func (l *Local) set(w http.ResponseWriter, r *http.Request, by string) {
-	o, err := newOverride(r.FormValue(ParamVerdict), r.FormValue(ParamDuration), r.FormValue(ParamReason), time.Now())
+	o, err := newOverride(r.FormValue(ParamVerdict), r.FormValue(ParamDuration),
+		r.FormValue(ParamReason), time.Now())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	o.By = by
-	l.order(w, r, o)
+	l.override(w, r, o)
 }
 
-// newOverride makes an override of what a person typed.
+// newOverride makes an override from what a person typed.
 func newOverride(verdict, duration, reason string, now time.Time) (monitor.Override, error) {
-	o := monitor.Override{Verdict: map[string]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}[verdict], Began: now, Reason: strings.TrimSpace(reason)}
+	verdicts := map[string]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}
+	o := monitor.Override{
+		Verdict: verdicts[verdict], Began: now, Reason: strings.TrimSpace(reason),
+	}
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	lasts, err := time.ParseDuration(duration)
 	switch {
 	case o.Verdict == monitor.Unknown:
 		return o, fmt.Errorf("%q: want up or down", verdict)
 	case err != nil || lasts < time.Second || lasts > monitor.MaxOverride:
-		return o, fmt.Errorf("%q: want how long, such as 30m or 2h, and at most %.0fh", duration, monitor.MaxOverride.Hours())
+		return o, fmt.Errorf("%q: want how long, such as 30m or 2h, and at most %.0fh",
+			duration, monitor.MaxOverride.Hours())
 	case o.Reason == "":
 		return o, errors.New("want a reason behind the duration, for whoever reads of it later")
 	case utf8.RuneCountInString(o.Reason) > reasonLimit:
-		return o, fmt.Errorf("the reason has %d characters: want at most %d", utf8.RuneCountInString(o.Reason), reasonLimit)
-	case !utf8.ValidString(o.Reason) || strings.ContainsFunc(o.Reason, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return o, fmt.Errorf("the reason has %d characters: want at most %d",
+			utf8.RuneCountInString(o.Reason), reasonLimit)
+	case !utf8.ValidString(o.Reason) || strings.ContainsFunc(o.Reason, unprintable):
 		return o, errors.New("the reason has characters that cannot be printed: want plain text")
 	}
 	o.Ends = now.Add(lasts)
@@ -137,17 +147,18 @@ func (l *Local) clear(w http.ResponseWriter, r *http.Request, by string) {
 			return
 		}
 	}
-	l.order(w, r, monitor.Override{By: by})
+	l.override(w, r, monitor.Override{By: by})
 }
 
-// order has the monitor pin a verdict, or not any more, and says how the site is then.
-func (l *Local) order(w http.ResponseWriter, r *http.Request, override monitor.Override) {
-	l.orders.Lock()
-	defer l.orders.Unlock()
+// override sets or clears an override, saves it, and describes the site after that.
+func (l *Local) override(w http.ResponseWriter, r *http.Request, override monitor.Override) {
+	l.overriding.Lock()
+	defer l.overriding.Unlock()
 	name := r.PathValue("site")
 	switch err := l.monitor.SetOverride(r.Context(), name, override); {
 	case errors.Is(err, monitor.ErrNoSite):
-		http.Error(w, fmt.Sprintf("%q: no such site: there are %s", name, strings.Join(l.monitor.Names(), ", ")), http.StatusNotFound)
+		sites := strings.Join(l.monitor.Names(), ", ")
+		http.Error(w, fmt.Sprintf("%q: no such site: there are %s", name, sites), http.StatusNotFound)
 		return
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -162,7 +173,7 @@ func (l *Local) order(w http.ResponseWriter, r *http.Request, override monitor.O
 			all[s.Name] = pinned
 		}
 	}
-	switch err := l.keep(all); {
+	switch err := l.save(all); {
 	case err == nil && override.Verdict != monitor.Unknown:
 		io.WriteString(w, "a restart does not end it\n")
 	case err != nil && override.Verdict != monitor.Unknown:

@@ -10,7 +10,7 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// LogEvents writes what happens to a log: a line for each change of a verdict and of the monitor's own
+// LogEvents logs the monitor's events: a line for each change of a verdict and of the monitor's own
 // health, and at debug for each probe.
 func LogEvents(log *slog.Logger) func(monitor.Event) {
 	return func(event monitor.Event) {
@@ -39,11 +39,14 @@ func logOverride(log *slog.Logger, e monitor.OverrideEvent) {
 	o := e.Override
 	switch {
 	case !e.Ended:
-		log.Info("override begins", "verdict", o.Verdict, "until", o.Ends.UTC(), "by", o.By, "why", o.Reason, "probes_say", e.Verdict)
+		log.Info("override begins", "verdict", o.Verdict, "until", o.Ends.UTC(),
+			"by", o.By, "why", o.Reason, "probes_say", e.Verdict)
 	case e.EndedBy != "":
-		log.Info("override is cleared", "verdict", o.Verdict, "by", e.EndedBy, "set_by", o.By, "why", o.Reason, "probes_say", e.Verdict)
+		log.Info("override is cleared", "verdict", o.Verdict, "by", e.EndedBy,
+			"set_by", o.By, "why", o.Reason, "probes_say", e.Verdict)
 	default:
-		log.Info("override ends: its time is over", "verdict", o.Verdict, "set_by", o.By, "why", o.Reason, "probes_say", e.Verdict)
+		log.Info("override ends: its time is over", "verdict", o.Verdict,
+			"set_by", o.By, "why", o.Reason, "probes_say", e.Verdict)
 	}
 }
 
@@ -69,20 +72,21 @@ func logSite(log *slog.Logger, e monitor.SiteEvent) {
 	}
 }
 
-// turnAttrs is what the log says of a verdict that has changed.
+// turnAttrs are the log's attributes of a verdict that has changed.
 func turnAttrs(e monitor.SiteEvent) []any {
-	attrs := append([]any{"from", e.Before.Verdict, "to", e.Verdict, "probes", e.TurnedBy}, resultAttrs(e.Last)...)
+	attrs := []any{"from", e.Before.Verdict, "to", e.Verdict, "probes", e.TurnedBy}
+	attrs = append(attrs, resultAttrs(e.Last)...)
 	if e.Verdict == monitor.Down && !e.LastUp.IsZero() {
 		attrs = append(attrs, "since_last_up", e.Since.Sub(e.LastUp).Round(time.Millisecond))
 	}
-	if e.Before.Verdict == monitor.Down { // and so is up again
+	if e.Before.Verdict == monitor.Down { // the site is up again
 		attrs = append(attrs, "since_last_down", e.Since.Sub(e.LastDown).Round(time.Millisecond),
 			"was_down_for", e.Since.Sub(e.Before.Since).Round(time.Millisecond))
 	}
 	return attrs
 }
 
-// resultAttrs is what the log says of a result.
+// resultAttrs are the log's attributes of a result.
 func resultAttrs(r probe.Result) []any {
 	took := r.Duration.Round(time.Microsecond)
 	if r.Up {
@@ -100,7 +104,8 @@ func logNetwork(log *slog.Logger, e monitor.NetworkEvent) {
 	for _, w := range e.Witnesses {
 		errors = append(errors, fmt.Sprintf("%s: %s", w.Witness, witnessDetail(w)))
 	}
-	log.Warn("monitor is offline: no witness answers, and failed probes do not count", "witnesses", strings.Join(errors, "; "))
+	log.Warn("monitor is offline: no witness answers, and failed probes do not count",
+		"witnesses", strings.Join(errors, "; "))
 }
 
 func logPolls(log *slog.Logger, e monitor.PollEvent) {
@@ -108,5 +113,6 @@ func logPolls(log *slog.Logger, e monitor.PollEvent) {
 		log.Info("this site's value is asked for again", "by", e.By)
 		return
 	}
-	log.Warn("nobody asks for this site's value: its failover is disarmed", "for", monitor.PollTimeout, "last_asked_by", e.By)
+	log.Warn("nobody asks for this site's value: its failover is disarmed",
+		"for", monitor.PollTimeout, "last_asked_by", e.By)
 }

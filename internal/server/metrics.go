@@ -14,46 +14,49 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// Metrics are the monitor's own, on a registry of their own. What is true now is read from the monitor's
-// snapshot when somebody scrapes; only what adds up is kept here.
+// Metrics are the monitor's own, on a registry of their own. Gauges are read from the monitor's
+// overview at each scrape; only counters and histograms are kept here.
 type Metrics struct {
-	registry    *prometheus.Registry
-	probes      *prometheus.CounterVec
-	setAside    *prometheus.CounterVec
-	duration    *prometheus.HistogramVec
-	transitions *prometheus.CounterVec
-	doubts      *prometheus.CounterVec
-	requests    *prometheus.CounterVec
-	answering   *prometheus.HistogramVec
+	registry        *prometheus.Registry
+	probes          *prometheus.CounterVec
+	discarded       *prometheus.CounterVec
+	probeDuration   *prometheus.HistogramVec
+	transitions     *prometheus.CounterVec
+	doubts          *prometheus.CounterVec
+	requests        *prometheus.CounterVec
+	requestDuration *prometheus.HistogramVec
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
 // NewMetrics makes the metrics of a monitor of this version.
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		probes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "failover_probes_total", Help: "Probes by site and reason; ok is the reason of a success.",
-		}, []string{"site", "reason"}),
-		setAside: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "failover_probes_set_aside_total", Help: "Probes that did not count: the monitor was offline, or could not make them.",
-		}, []string{"site"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		probes: counter("failover_probes_total",
+			"Probes by site and reason; ok is the reason of a success.", "site", "reason"),
+		discarded: counter("failover_probes_set_aside_total",
+			"Probes that did not count: the monitor was offline, or could not make them.", "site"),
+		probeDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "failover_probe_duration_seconds", Help: "How long probes took.",
-			Buckets:                     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
+			Buckets: []float64{
+				.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30,
+			},
+			NativeHistogramBucketFactor:     1.1,
+			NativeHistogramMaxBucketNumber:  100,
+			NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"site"}),
-		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "failover_transitions_total", Help: "Changes of verdict, the first after a start among them.",
-		}, []string{"site", "to"}),
-		doubts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "failover_doubts_total", Help: "Streaks of failures of a site that was up, by how they ended: confirmed when it is down, cleared when it is up again.",
-		}, []string{"site", "outcome"}),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "failover_http_requests_total", Help: "HTTP requests answered.",
-		}, []string{"route", "code"}),
-		answering: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		transitions: counter("failover_transitions_total",
+			"Changes of verdict, the first after a start among them.", "site", "to"),
+		doubts: counter("failover_doubts_total",
+			"Streaks of failures of a site that was up, by how they ended: confirmed when it is down, "+
+				"cleared when it is up again.", "site", "outcome"),
+		requests: counter("failover_http_requests_total", "HTTP requests answered.", "route", "code"),
+		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "failover_http_request_duration_seconds", Help: "How long answers took to make.",
-			Buckets: []float64{.0001, .001, .01, .05, .1, .5, 1, 2, 3, 5}, // KEDA waits for 3
+			Buckets: []float64{.0001, .001, .01, .05, .1, .5, 1, 2, 3, 5}, // KEDA waits for 3 s
 		}, []string{"route"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -61,19 +64,20 @@ func NewMetrics(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.probes, m.setAside, m.duration, m.transitions, m.doubts, m.requests, m.answering, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.probes, m.discarded, m.probeDuration, m.transitions, m.doubts,
+		m.requests, m.requestDuration, build, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// Observe counts what happens.
+// Observe counts events.
 func (m *Metrics) Observe(event monitor.Event) {
 	e, ok := event.(monitor.SiteEvent)
 	if !ok || e.Outcome == nil {
 		return
 	}
 	if e.Outcome.Discarded != nil {
-		m.setAside.WithLabelValues(e.Name).Inc()
+		m.discarded.WithLabelValues(e.Name).Inc()
 	}
 	result := e.Outcome.Result
 	if result.Began.IsZero() {
@@ -84,7 +88,7 @@ func (m *Metrics) Observe(event monitor.Event) {
 		reason = "ok"
 	}
 	m.probes.WithLabelValues(e.Name, reason).Inc()
-	m.duration.WithLabelValues(e.Name).Observe(result.Duration.Seconds())
+	m.probeDuration.WithLabelValues(e.Name).Observe(result.Duration.Seconds())
 	if slices.Contains(e.Changes, monitor.Turned) {
 		m.transitions.WithLabelValues(e.Name, e.Verdict.String()).Inc()
 	}
@@ -99,7 +103,8 @@ const (
 	doubtConfirmed = "confirmed"
 )
 
-// doubtEnded is how an event ended a streak of failures of a site that was up; empty if it ended none.
+// doubtEnded says how an event ended a streak of failures of a site that was up; empty if it did
+// not.
 func doubtEnded(e monitor.SiteEvent) string {
 	switch {
 	case e.Before.Verdict != monitor.Up:
@@ -112,12 +117,15 @@ func doubtEnded(e monitor.SiteEvent) string {
 	return ""
 }
 
-// route gives a function that counts the requests of one route. It allocates nothing for the codes that
-// are expected; others, such as the 500 of a failed scrape, are looked up.
+// route gives a function that counts the requests of one route. The counters of the expected codes
+// are made in advance, so that a poll allocates nothing; others, such as the 500 of a failed
+// scrape, are looked up.
 func (m *Metrics) route(name string) func(code int, took time.Duration) {
-	duration := m.answering.WithLabelValues(name)
+	duration := m.requestDuration.WithLabelValues(name)
 	codes := make(map[int]prometheus.Counter)
-	for _, code := range []int{http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusServiceUnavailable} {
+	for _, code := range []int{
+		http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusServiceUnavailable,
+	} {
 		codes[code] = m.requests.WithLabelValues(name, strconv.Itoa(code))
 	}
 	return func(code int, took time.Duration) {
@@ -130,13 +138,13 @@ func (m *Metrics) route(name string) func(code int, took time.Duration) {
 	}
 }
 
-// handler serves the metrics together with the snapshot of a monitor.
+// handler serves these metrics and the gauges of a monitor.
 func (m *Metrics) handler(of *monitor.Monitor) http.Handler {
-	// Counters that begin with their first increment would hide it from increase(). The reasons of failures
-	// do begin so: what counts is the verdict, and its transitions are all here.
+	// Start the counters at 0: increase() does not see the first increment of a counter that begins
+	// with it. The reasons of failures may begin so, since alerts use verdicts and transitions.
 	for _, site := range of.Names() {
 		m.probes.WithLabelValues(site, "ok")
-		m.setAside.WithLabelValues(site)
+		m.discarded.WithLabelValues(site)
 		m.transitions.WithLabelValues(site, monitor.Up.String())
 		m.transitions.WithLabelValues(site, monitor.Down.String())
 		m.doubts.WithLabelValues(site, doubtCleared)
@@ -146,7 +154,7 @@ func (m *Metrics) handler(of *monitor.Monitor) http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// collector reads what is true now.
+// collector makes gauges of the monitor's overview.
 type collector struct{ monitor *monitor.Monitor }
 
 func gauge(name, help string, labels ...string) *prometheus.Desc {
@@ -154,61 +162,76 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	probeSuccess   = gauge("failover_probe_success", "Whether the last probe found the site up, whether that counted or not.", "site")
-	siteUp         = gauge("failover_site_up", "The verdict: 1 up, 0 down. Missing while it is unknown.", "site")
-	siteOverride   = gauge("failover_site_override", "Whether the verdict is pinned by an override.", "site")
-	overrideEnd    = gauge("failover_site_override_end_timestamp_seconds", "When the override ends that was set while the monitor runs. Missing without one.", "site")
-	metricValue    = gauge("failover_metric_value", "What the site's KEDA is told: how many other sites are down. Missing while that is a 503.", "site")
-	lastTransition = gauge("failover_last_transition_timestamp_seconds", "When the verdict of the probes last changed.", "site")
-	lastProbe      = gauge("failover_last_probe_timestamp_seconds", "When the last probe with a result ended.", "site")
-	certificate    = gauge("failover_certificate_expiry_timestamp_seconds", "When the site's certificate expires, also of one that failed verification.", "site")
-	lastPoll       = gauge("failover_last_poll_timestamp_seconds", "When the site's value was last asked for. Missing before the first time.", "site")
-	proberUp       = gauge("failover_prober_up", "Whether the site's prober is well: its loop is not stuck, and its probes can be made.", "site")
-	online         = gauge("failover_monitor_online", "0 while failed probes do not count because no witness answers.")
+	probeSuccess = gauge("failover_probe_success",
+		"Whether the last probe found the site up, whether that counted or not.", "site")
+	siteUp = gauge("failover_site_up",
+		"The verdict: 1 up, 0 down. Missing while it is unknown.", "site")
+	siteOverride = gauge("failover_site_override",
+		"Whether the verdict is pinned by an override.", "site")
+	overrideEnd = gauge("failover_site_override_end_timestamp_seconds",
+		"When the override ends that was set while the monitor runs. Missing without one.", "site")
+	metricValue = gauge("failover_metric_value",
+		"What the site's KEDA is told: how many other sites are down. Missing while that is a 503.",
+		"site")
+	lastTransition = gauge("failover_last_transition_timestamp_seconds",
+		"When the verdict of the probes last changed.", "site")
+	lastProbe = gauge("failover_last_probe_timestamp_seconds",
+		"When the last probe with a result ended.", "site")
+	certificate = gauge("failover_certificate_expiry_timestamp_seconds",
+		"When the site's certificate expires, also of one that failed verification.", "site")
+	lastPoll = gauge("failover_last_poll_timestamp_seconds",
+		"When the site's value was last asked for. Missing before the first time.", "site")
+	proberUp = gauge("failover_prober_up",
+		"Whether the site's prober is well: its loop is not stuck, and its probes can be made.", "site")
+	online = gauge("failover_monitor_online",
+		"0 while failed probes do not count because no witness answers.")
 )
 
-// Describe is prometheus.Collector's.
+// Describe implements [prometheus.Collector].
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{probeSuccess, siteUp, siteOverride, overrideEnd, metricValue, lastTransition, lastProbe, certificate, lastPoll, proberUp, online} {
+	for _, desc := range []*prometheus.Desc{
+		probeSuccess, siteUp, siteOverride, overrideEnd, metricValue, lastTransition, lastProbe,
+		certificate, lastPoll, proberUp, online,
+	} {
 		ch <- desc
 	}
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements [prometheus.Collector].
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	set := func(desc *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	at := func(desc *prometheus.Desc, t time.Time, site string) {
+	setTime := func(desc *prometheus.Desc, t time.Time, site string) {
 		if !t.IsZero() {
 			set(desc, float64(t.UnixMilli())/1000, site)
 		}
 	}
 	overview := c.monitor.Overview()
-	set(online, number(overview.Online()))
+	set(online, boolValue(overview.Online()))
 	for i, site := range overview.Sites {
 		verdict := site.Current(overview.Time)
 		if verdict != monitor.Unknown {
-			set(siteUp, number(verdict == monitor.Up), site.Name)
+			set(siteUp, boolValue(verdict == monitor.Up), site.Name)
 		}
 		override := site.Override(overview.Time)
-		set(siteOverride, number(override.Verdict != monitor.Unknown), site.Name)
-		at(overrideEnd, override.Ends, site.Name)
-		set(proberUp, number(trouble(site, overview.Time) == ""), site.Name)
-		at(lastTransition, site.Since, site.Name)
+		set(siteOverride, boolValue(override.Verdict != monitor.Unknown), site.Name)
+		setTime(overrideEnd, override.Ends, site.Name)
+		set(proberUp, boolValue(proberFault(site, overview.Time) == ""), site.Name)
+		setTime(lastTransition, site.Since, site.Name)
 		if r := site.Last; !r.Began.IsZero() {
-			set(probeSuccess, number(r.Up), site.Name)
-			at(lastProbe, r.Began.Add(r.Duration), site.Name)
-			at(certificate, r.CertNotAfter, site.Name)
+			set(probeSuccess, boolValue(r.Up), site.Name)
+			setTime(lastProbe, r.Began.Add(r.Duration), site.Name)
+			setTime(certificate, r.CertNotAfter, site.Name)
 		}
 		if value, _, err := overview.Told(site); err == nil {
 			set(metricValue, float64(value), site.Name)
 		}
-		at(lastPoll, overview.Polls[i].At, site.Name)
+		setTime(lastPoll, overview.Polls[i].At, site.Name)
 	}
 }
 
-func number(yes bool) float64 {
+func boolValue(yes bool) float64 {
 	if yes {
 		return 1
 	}

@@ -25,12 +25,12 @@ import (
 )
 
 // lines are those that match.
-func lines(text, like string) string {
+func matchingLines(text, like string) string {
 	return strings.Join(regexp.MustCompile(`(?m)^(`+like+`).*\n`).FindAllString(text, -1), "")
 }
 
-// TestMetrics is all that the monitor itself says at /metrics, to the letter: names and labels are a
-// promise. One site is up, one's certificate has expired, one cannot be probed, one is pinned up.
+// TestMetrics is all that the monitor itself says at /metrics, to the letter: names and labels are
+// a promise. One site is up, one's certificate has expired, one cannot be probed, one is pinned up.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile("testdata/metrics.txt")
@@ -38,49 +38,52 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		pinned := scripted("site-d", found(refused))
+		pinned := scriptedSite("site-d", always(refused))
 		pinned.Override = monitor.Up
-		handler := serve(t, slog.DiscardHandler, nil,
-			scripted("site-a", found(answered)),
-			scripted("site-b", until20s(answered, expired)),
-			scripted("site-c", func(time.Duration) (probe.Result, error) {
+		handler := startServer(t, slog.DiscardHandler, nil,
+			scriptedSite("site-a", always(answered)),
+			scriptedSite("site-b", changesAfter20s(answered, expired)),
+			scriptedSite("site-c", func(time.Duration) (probe.Result, error) {
 				return probe.Result{}, errors.New("read /run/token: no such file")
 			}),
 			pinned,
 		)
 		time.Sleep(29 * time.Second)
 		for what, code := range map[string]int{
-			"GET /metric/site-a": 503, "GET /metric/site-c": 200, "GET /metric/site-e": 404, "POST /metric/site-a": 405,
+			"GET /metric/site-a": 503, "GET /metric/site-c": 200, "GET /metric/site-e": 404,
+			"POST /metric/site-a": 405,
 			"HEAD /metric/site-d": 503, "GET /nothing": 404, "GET /healthz": 503, "HEAD /status": 200,
 		} {
-			if got := ask(handler, what).Code; got != code {
+			if got := request(handler, what).Code; got != code {
 				t.Errorf("%s: got %d, want %d", what, got, code)
 			}
 		}
-		scrape := ask(handler, "GET /metrics")
+		scrape := request(handler, "GET /metrics")
 		if got := scrape.Header().Get("Content-Type"); got != "text/plain; version=0.0.4; charset=utf-8; escaping=underscores" {
 			t.Errorf("Content-Type: %s", got)
 		}
 		want := strings.ReplaceAll(string(want), "GOVERSION", runtime.Version())
-		if got := lines(scrape.Body.String(), `(# (HELP|TYPE) )?failover_`); got != want {
+		if got := matchingLines(scrape.Body.String(), `(# (HELP|TYPE) )?failover_`); got != want {
 			t.Errorf("got\n%s", got)
 		}
 		for _, name := range []string{"go_goroutines", "process_start_time_seconds", "process_open_fds"} {
-			if lines(scrape.Body.String(), name+" ") == "" {
+			if matchingLines(scrape.Body.String(), name+" ") == "" {
 				t.Errorf("no %s", name)
 			}
 		}
 	})
 }
 
-// TestMetricsInTime follows a site into an outage of the monitor's own network: series that nothing is
-// known for are missing, and never a guess.
+// TestMetricsInTime follows a site into an outage of the monitor's own network: series that nothing
+// is known for are missing, and never a guess.
 func TestMetricsInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const changing = `failover_(certificate|last_poll|metric|monitor|probe_success|probes_set|site_up)`
-		witness := monitor.Witness{Name: "tcp://10.0.0.53:53", Probe: asked(found(refused))}
-		handler := serve(t, slog.DiscardHandler, []monitor.Witness{witness}, scripted("site-a", found(answered)), scripted("site-b", until20s(answered, hung)))
+		witness := monitor.Witness{Name: "tcp://10.0.0.53:53", Probe: scriptedProbe(always(refused))}
+		handler := startServer(t, slog.DiscardHandler, []monitor.Witness{witness},
+			scriptedSite("site-a", always(answered)),
+			scriptedSite("site-b", changesAfter20s(answered, hung)))
 		for _, c := range []struct {
 			sleep      time.Duration
 			poll, like string
@@ -138,9 +141,9 @@ failover_site_up{site="site-a"} 1
 		} {
 			time.Sleep(c.sleep)
 			if c.poll != "" {
-				ask(handler, c.poll)
+				request(handler, c.poll)
 			}
-			if got := lines(ask(handler, "GET /metrics").Body.String(), c.like); got != c.want {
+			if got := matchingLines(request(handler, "GET /metrics").Body.String(), c.like); got != c.want {
 				t.Errorf("after %v: got\n%s", c.sleep, got)
 			}
 		}
@@ -151,10 +154,12 @@ failover_site_up{site="site-a"} 1
 func TestMetricsFormats(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		handler := serve(t, slog.DiscardHandler, nil, scripted("site-a", found(answered)), scripted("site-b", found(hung)))
+		handler := startServer(t, slog.DiscardHandler, nil, scriptedSite("site-a", always(answered)),
+			scriptedSite("site-b", always(hung)))
 		time.Sleep(6 * time.Second)
 
-		scrape := ask(handler, "GET /metrics", "Accept", "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
+		scrape := request(handler, "GET /metrics", "Accept",
+			"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
 		if got := scrape.Header().Get("Content-Type"); got != "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores" {
 			t.Errorf("Content-Type: %s", got)
 		}
@@ -170,7 +175,8 @@ failover_transitions_total{site="site-b",to="up"} 0.0
 			t.Errorf("got\n%s", text)
 		}
 
-		scrape = ask(handler, "GET /metrics", "Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
+		scrape = request(handler, "GET /metrics", "Accept",
+			"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
 		families := make(map[string]*dto.MetricFamily)
 		decoder := expfmt.NewDecoder(scrape.Body, expfmt.ResponseFormat(scrape.Header()))
 		for {
@@ -182,13 +188,16 @@ failover_transitions_total{site="site-b",to="up"} 0.0
 			}
 			families[family.GetName()] = family
 		}
-		// Schema 3 has eight buckets to a doubling, the most that are no wider than the factor 1.1 allows.
+		// Schema 3 has eight buckets to a doubling, the most that are no wider than the factor 1.1
+		// allows.
 		for i, want := range []struct {
 			count int64
 			sum   float64
 		}{{2, .04}, {3, 9}} {
 			h := families["failover_probe_duration_seconds"].GetMetric()[i].GetHistogram()
-			if h.GetSchema() != 3 || len(h.GetPositiveDelta()) != 1 || h.GetPositiveDelta()[0] != want.count || h.GetSampleSum() != want.sum || len(h.GetBucket()) != 14 {
+			if h.GetSchema() != 3 || len(h.GetPositiveDelta()) != 1 ||
+				h.GetPositiveDelta()[0] != want.count || h.GetSampleSum() != want.sum ||
+				len(h.GetBucket()) != 14 {
 				t.Errorf("got %v", h)
 			}
 		}
@@ -198,14 +207,16 @@ failover_transitions_total{site="site-b",to="up"} 0.0
 // TestMetricsHead is a request for nothing but the headers.
 func TestMetricsHead(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewServer(server.New(verdicts(t, monitor.Up, monitor.Up), server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler)
+	s := httptest.NewServer(server.New(startMonitor(t, monitor.Up, monitor.Up),
+		server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler)
 	defer s.Close()
 	resp, err := http.Head(s.URL + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if body, err := io.ReadAll(resp.Body); resp.StatusCode != 200 || len(body) > 0 || err != nil || resp.Header.Get("Cache-Control") != "no-store" {
+	if body, err := io.ReadAll(resp.Body); resp.StatusCode != 200 || len(body) > 0 || err != nil ||
+		resp.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("got %s %q %v %v", resp.Status, body, err, resp.Header)
 	}
 }
@@ -214,21 +225,24 @@ func TestMetricsHead(t *testing.T) {
 func TestMetricsCardinality(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		handler := serve(t, slog.DiscardHandler, nil, scripted("site-a", found(answered)), scripted("site-b", found(answered)))
+		handler := startServer(t, slog.DiscardHandler, nil, scriptedSite("site-a", always(answered)),
+			scriptedSite("site-b", always(answered)))
 		time.Sleep(time.Second)
 		series := func() (names string, counts string) {
-			text := lines(ask(handler, "GET /metrics").Body.String(), `failover_`)
-			return regexp.MustCompile(`(?m) \S+$`).ReplaceAllString(text, ""), lines(text, `failover_http_requests_total\{.*\} [1-9]`)
+			text := matchingLines(request(handler, "GET /metrics").Body.String(), `failover_`)
+			return regexp.MustCompile(`(?m) \S+$`).ReplaceAllString(text, ""),
+				matchingLines(text, `failover_http_requests_total\{.*\} [1-9]`)
 		}
 		before, _ := series()
 		for i := range 50 {
 			for _, what := range []string{
-				"GET /metric/site-%d", "GET /metric/", "GET /nothing-%d", "GET /nothing?%d", "GET /metrics/%d", "GET /healthz/%d", "BREW%d /metric/site-a", "BREW%d /nothing",
+				"GET /metric/site-%d", "GET /metric/", "GET /nothing-%d", "GET /nothing?%d", "GET /metrics/%d",
+				"GET /healthz/%d", "BREW%d /metric/site-a", "BREW%d /nothing",
 			} {
 				if strings.Contains(what, "%d") {
 					what = fmt.Sprintf(what, i)
 				}
-				ask(handler, what, "User-Agent", fmt.Sprint("client ", i), "Host", fmt.Sprint("host-", i))
+				request(handler, what, "User-Agent", fmt.Sprint("client ", i), "Host", fmt.Sprint("host-", i))
 			}
 		}
 		after, counts := series()
@@ -247,14 +261,16 @@ failover_http_requests_total{code="405",route="other"} 50
 	})
 }
 
-// TestMetricsFail has two sites of one name, which no settings can give, and with that two series of one
-// name: the scrape fails, and that is counted as what it is, a code that no other answer has.
+// TestMetricsFail has two sites of one name, which no settings can give, and with that two series
+// of one name: the scrape fails, and that is counted as what it is, a code that no other answer
+// has.
 func TestMetricsFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		handler := serve(t, slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}), nil, scripted("site-a", found(answered)), scripted("site-a", found(answered)))
-		if got := ask(handler, "GET /metrics").Code; got != 500 {
+		handler := startServer(t, slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}),
+			nil, scriptedSite("site-a", always(answered)), scriptedSite("site-a", always(answered)))
+		if got := request(handler, "GET /metrics").Code; got != 500 {
 			t.Errorf("got %d, want 500", got)
 		}
 		if !strings.Contains(log.String(), "path=/metrics code=500 ") {

@@ -21,23 +21,24 @@ var pageCSS string
 var pageJS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"clock": func(t time.Time) string { return clock(t, time.Now()) }, "ago": ago, "took": took,
+	"clock": func(t time.Time) string { return formatTime(t, time.Now()) }, "ago": ago, "took": took,
 }).Parse(pageHTML))
 
-// pagePolicy lets the page load nothing, and run nothing but what it brings itself.
-var pagePolicy = []string{"default-src 'none'; style-src " + digest(pageCSS) + "; script-src " + digest(pageJS) +
-	"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
+// pagePolicy lets the page use its own style and script, and load nothing else.
+var pagePolicy = []string{"default-src 'none'; style-src " + digest(pageCSS) +
+	"; script-src " + digest(pageJS) + "; connect-src 'self'; img-src data:; base-uri 'none'; " +
+	"form-action 'none'; frame-ancestors 'none'"}
 
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// page shows all that is known to people.
+// page shows the status to people.
 func (rs *routes) page(w http.ResponseWriter, _ *http.Request) int {
 	var body bytes.Buffer
 	if err := pageTemplate.Execute(&body, newView(rs.monitor.Overview())); err != nil {
-		return refuse(w, http.StatusInternalServerError, refusal{Error: err.Error()})
+		return writeError(w, http.StatusInternalServerError, errorJSON{Error: err.Error()})
 	}
 	header := w.Header()
 	header["Content-Type"] = htmlType

@@ -19,7 +19,8 @@ import (
 
 // get asks a new server of a monitor.
 func get(m *monitor.Monitor, path string) *httptest.ResponseRecorder {
-	return ask(server.New(m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler, "GET "+path)
+	return request(server.New(m, server.NewMetrics("test"), nil,
+		slog.New(slog.DiscardHandler)).Handler, "GET "+path)
 }
 
 func TestHeadline(t *testing.T) {
@@ -33,17 +34,22 @@ func TestHeadline(t *testing.T) {
 	}{
 		{[]monitor.Verdict{up, up}, "up", "All sites are up", ""},
 		{[]monitor.Verdict{up, down}, "down", "site-b is down", "site-a is told to scale up"},
-		{[]monitor.Verdict{down, down, up}, "down", "site-a and site-b are down", "site-a, site-b and site-c are told to scale up"},
-		{[]monitor.Verdict{down, down, down}, "down", "site-a, site-b and site-c are down", "site-a, site-b and site-c are told to scale up"},
-		{[]monitor.Verdict{down, down, down, down, up}, "down", "4 sites are down", "5 sites are told to scale up"},
-		{[]monitor.Verdict{unknown, down, unknown}, "down", "site-b is down, site-a and site-c are unknown", ""},
+		{[]monitor.Verdict{down, down, up}, "down", "site-a and site-b are down",
+			"site-a, site-b and site-c are told to scale up"},
+		{[]monitor.Verdict{down, down, down}, "down", "site-a, site-b and site-c are down",
+			"site-a, site-b and site-c are told to scale up"},
+		{[]monitor.Verdict{down, down, down, down, up}, "down", "4 sites are down",
+			"5 sites are told to scale up"},
+		{[]monitor.Verdict{unknown, down, unknown}, "down",
+			"site-b is down, site-a and site-c are unknown", ""},
 		{[]monitor.Verdict{up, unknown}, "unknown", "site-b is unknown", ""},
 	} {
-		m := verdicts(t, c.each...)
+		m := startMonitor(t, c.each...)
 		m.Value(t.Context(), "site-a") // waits for the first results
 		m.Value(t.Context(), "site-b")
 		body := strings.ReplaceAll(get(m, "/").Body.String(), "\u2011", "-")
-		for _, want := range []string{"<h1>" + c.want + "</h1>", "<title>" + c.want + " – Failover Monitor</title>", `<header class="` + c.class + `">`} {
+		for _, want := range []string{"<h1>" + c.want + "</h1>",
+			"<title>" + c.want + " – Failover Monitor</title>", `<header class="` + c.class + `">`} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%v: %q is not in\n%s", c.each, want, body)
 			}
@@ -63,27 +69,32 @@ func TestPagePinned(t *testing.T) {
 	t.Parallel()
 	pair := sites(monitor.Up, monitor.Down)
 	pair[1].Override = monitor.Up
-	m := run(t, pair)
+	m := startSites(t, pair)
 	for m.Overview().Sites[1].Verdict == monitor.Unknown {
 		time.Sleep(time.Millisecond)
 	}
 	body := get(m, "/").Body.String()
-	for _, want := range []string{`<header class="unknown">`, "<h1>site\u2011b is pinned up, and failing</h1>", "site-b is pinned up by its OVERRIDE; its probes say down"} {
+	for _, want := range []string{`<header class="unknown">`,
+		"<h1>site\u2011b is pinned up, and failing</h1>",
+		"site-b is pinned up by its OVERRIDE; its probes say down"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is not in\n%s", want, body)
 		}
 	}
 }
 
-// TestPagePolicy holds the page to what its policy allows: its own style and script, and nothing of others.
+// TestPagePolicy holds the page to what its policy allows: its own style and script, and nothing of
+// others.
 func TestPagePolicy(t *testing.T) {
 	t.Parallel()
-	answer := get(verdicts(t, monitor.Up, monitor.Down), "/")
+	answer := get(startMonitor(t, monitor.Up, monitor.Down), "/")
 	body, policy := answer.Body.String(), answer.Header().Get("Content-Security-Policy")
 	for _, tag := range []string{"style", "script"} {
-		for _, match := range regexp.MustCompile(`(?s)<`+tag+`>(.*?)</`+tag+`>`).FindAllStringSubmatch(body, -1) {
+		for _, match := range regexp.MustCompile(`(?s)<`+tag+`>(.*?)</`+tag+`>`).FindAllStringSubmatch(body,
+			-1) {
 			sum := sha256.Sum256([]byte(match[1]))
-			if want := tag + "-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(policy, want) {
+			if want := tag + "-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+				"'"; !strings.Contains(policy, want) {
 				t.Errorf("%s is not in %s", want, policy)
 			}
 		}
@@ -91,7 +102,8 @@ func TestPagePolicy(t *testing.T) {
 	if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
-	for _, directive := range []string{"base-uri", "form-action", "frame-ancestors"} { // which default-src does not cover
+	// which default-src does not cover
+	for _, directive := range []string{"base-uri", "form-action", "frame-ancestors"} {
 		if !strings.Contains(policy, "; "+directive+" 'none'") {
 			t.Errorf("no %s in %q", directive, policy)
 		}
@@ -107,9 +119,11 @@ func TestPageEscapes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const evil = `<script>alert(1)</script>"'>`
 		ctx, cancel := context.WithCancel(t.Context())
-		site := monitor.Site{Name: "site-a", Interval: 5 * time.Second, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
+		site := monitor.Site{Name: "site-a", Interval: 5 * time.Second, Timeout: time.Second,
+			Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
 			Probe: func(context.Context) (probe.Result, error) {
-				return probe.Result{Began: time.Now(), Reason: probe.ReasonProtocol, Detail: evil, CertNotAfter: time.Now().AddDate(0, 0, 10)}, nil
+				return probe.Result{Began: time.Now(), Reason: probe.ReasonProtocol, Detail: evil,
+					CertNotAfter: time.Now().AddDate(0, 0, 10)}, nil
 			}}
 		other := site
 		other.Name, other.Override = "site-b", monitor.Up
@@ -122,9 +136,12 @@ func TestPageEscapes(t *testing.T) {
 		m.Wait()
 		for _, want := range []string{
 			"&lt;script&gt;alert(1)", "as &lt;script&gt;", "0 of the last 60 probes were up, 60 protocol",
-			"the certificate of site-a expires in 10 days, on 2000-01-11", "site-b is pinned up by its OVERRIDE; its probes say down",
-			`<header class="down">`, "site\u2011a is down", "all sites fail, and no witnesses are set: it may be the monitor&#39;s own network",
-			"nobody asks for the value of site-b: its failover is disarmed", "It last asked 0 s ago", "for 6 min",
+			"the certificate of site-a expires in 10 days, on 2000-01-11",
+			"site-b is pinned up by its OVERRIDE; its probes say down",
+			`<header class="down">`, "site\u2011a is down",
+			"all sites fail, and no witnesses are set: it may be the monitor&#39;s own network",
+			"nobody asks for the value of site-b: its failover is disarmed", "It last asked 0 s ago",
+			"for 6 min",
 		} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%q is not in the page", want)
@@ -145,10 +162,13 @@ func TestPageOnDemand(t *testing.T) {
 	up := func(context.Context) (probe.Result, error) { return probe.Result{Up: true}, nil }
 	var sites []*monitor.Site
 	for _, name := range []string{"site-a", "site-b"} {
-		sites = append(sites, &monitor.Site{Name: name, Probe: up, Timeout: time.Second, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
+		sites = append(sites,
+			&monitor.Site{Name: name, Probe: up, Timeout: time.Second,
+				Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
 	}
 	m := monitor.New(sites, monitor.Options{})
-	if body := get(m, "/").Body.String(); strings.Contains(body, "503") || !strings.Contains(body, "is probed when KEDA at site-a asks") {
+	if body := get(m, "/").Body.String(); strings.Contains(body, "503") ||
+		!strings.Contains(body, "is probed when KEDA at site-a asks") {
 		t.Errorf("got\n%s", body)
 	}
 	if body := get(m, "/status").Body.String(); !strings.Contains(body, `"on_demand": true`) {
@@ -161,13 +181,15 @@ func TestRedirected(t *testing.T) {
 	t.Parallel()
 	pair := sites(monitor.Up, monitor.Up)
 	pair[1].Probe = func(context.Context) (probe.Result, error) {
-		return probe.Result{Up: true, Status: 200, Began: time.Now(), RedirectedTo: "https://login.example.com"}, nil
+		return probe.Result{Up: true, Status: 200, Began: time.Now(),
+			RedirectedTo: "https://login.example.com"}, nil
 	}
-	m := run(t, pair)
+	m := startSites(t, pair)
 	for m.Overview().Sites[1].Last.Began.IsZero() {
 		time.Sleep(time.Millisecond)
 	}
-	for path, want := range map[string]string{"/": "answered after a redirect, from https://login.example.com", "/status": `"redirected_to": "https://login.example.com"`} {
+	for path, want := range map[string]string{"/": "answered after a redirect, from https://login.example.com",
+		"/status": `"redirected_to": "https://login.example.com"`} {
 		if body := get(m, path).Body.String(); !strings.Contains(body, want) {
 			t.Errorf("%s: %q is not in\n%s", path, want, body)
 		}

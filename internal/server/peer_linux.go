@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// peerUID is the user at the other end of a Unix socket, as the kernel knows it (SO_PEERCRED, unix(7)).
+// peerUID is the user at the other end of a Unix socket, from the kernel (SO_PEERCRED, unix(7)).
 func peerUID(conn net.Conn) (int, error) {
 	local, ok := conn.(*net.UnixConn)
 	if !ok {
@@ -17,11 +17,11 @@ func peerUID(conn net.Conn) (int, error) {
 		return 0, err
 	}
 	var peer *syscall.Ucred
-	var asked error
+	var optErr error
 	err = raw.Control(func(fd uintptr) {
-		peer, asked = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+		peer, optErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	})
-	if err := errors.Join(err, asked); err != nil {
+	if err := errors.Join(err, optErr); err != nil {
 		return 0, err
 	}
 	return int(peer.Uid), nil

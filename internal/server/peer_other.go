@@ -7,5 +7,5 @@ import (
 	"net"
 )
 
-// peerUID is not known here: nobody may override a verdict.
+// peerUID is not known on other systems, so no one may override a verdict there.
 func peerUID(net.Conn) (int, error) { return 0, errors.ErrUnsupported }

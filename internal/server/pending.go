@@ -8,17 +8,18 @@ import (
 	"time"
 )
 
-// pendingConns counts the connections that wait for an answer, or are so new that their request is still to
-// come.
+// pendingConns counts the connections that wait for an answer, or are so new that their request has
+// not come yet.
 //
-// [http.Server.Shutdown] waits for these as well, but closes a connection unanswered when its request comes
-// after Shutdown has begun. A poll that is made just then would fail, although systemd keeps the port open.
+// [http.Server.Shutdown] waits for these as well. But if the request comes after Shutdown has
+// begun, it closes the connection without an answer. A poll at that moment would fail, although
+// systemd keeps the port open.
 type pendingConns struct{ n atomic.Int64 }
 
-// pendingListener accepts connections that know whether they are pending.
+// pendingListener wraps connections, so that each one knows whether it is pending.
 type pendingListener struct{ net.Listener }
 
-// Accept is [net.Listener]'s.
+// Accept implements [net.Listener].
 func (l pendingListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
@@ -32,7 +33,8 @@ type pendingConn struct {
 	pending atomic.Bool
 }
 
-// CloseWrite is [net.TCPConn]'s: the server uses it so that an error reaches a client which is still sending.
+// CloseWrite passes on [net.TCPConn]'s. With it the server gets an error to a client that is still
+// sending.
 func (c *pendingConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -40,8 +42,8 @@ func (c *pendingConn) CloseWrite() error {
 	return nil
 }
 
-// note is for [http.Server.ConnState].
-func (p *pendingConns) note(conn net.Conn, state http.ConnState) {
+// connState is for [http.Server.ConnState].
+func (p *pendingConns) connState(conn net.Conn, state http.ConnState) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
@@ -58,7 +60,7 @@ func (p *pendingConns) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// wait returns when none is pending, or after that time.
+// wait returns when no connection is pending, or after the limit.
 func (p *pendingConns) wait(limit time.Duration) {
 	for end := time.Now().Add(limit); p.n.Load() > 0 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)

@@ -14,14 +14,17 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// finds is what a probe finds when it begins at a time since the start. It takes as long as the result says.
-type finds func(at time.Duration) (probe.Result, error)
+// script gives what a probe finds that begins some time after the start. The probe takes as long as
+// the result says.
+type script func(at time.Duration) (probe.Result, error)
 
-func found(r probe.Result) finds {
+// always is the script of a site that does not change.
+func always(r probe.Result) script {
 	return func(time.Duration) (probe.Result, error) { return r, nil }
 }
 
-func until20s(before, after probe.Result) finds {
+// changesAfter20s is the script of a site that changes once.
+func changesAfter20s(before, after probe.Result) script {
 	return func(at time.Duration) (probe.Result, error) {
 		if at < 20*time.Second {
 			return before, nil
@@ -30,12 +33,12 @@ func until20s(before, after probe.Result) finds {
 	}
 }
 
-// asked makes a probe of a script.
-func asked(script finds) monitor.Probe {
+// scriptedProbe makes a probe of a script.
+func scriptedProbe(s script) monitor.Probe {
 	start := time.Now()
 	return func(context.Context) (probe.Result, error) {
 		began := time.Now()
-		r, err := script(began.Sub(start))
+		r, err := s(began.Sub(start))
 		if err == nil {
 			r.Began = began
 		}
@@ -44,25 +47,29 @@ func asked(script finds) monitor.Probe {
 	}
 }
 
-func scripted(name string, script finds) *monitor.Site {
+func scriptedSite(name string, s script) *monitor.Site {
 	return &monitor.Site{
 		Name: name, Interval: 5 * time.Second, Retry: time.Second, Timeout: 3 * time.Second,
-		Thresholds: monitor.Thresholds{Failure: 3, Success: 2}, Probe: asked(script),
+		Thresholds: monitor.Thresholds{Failure: 3, Success: 2}, Probe: scriptedProbe(s),
 	}
 }
 
-// serve starts a monitor of these sites, in a bubble, and gives its handler.
-func serve(t *testing.T, log slog.Handler, witnesses []monitor.Witness, sites ...*monitor.Site) http.Handler {
+// startServer starts a monitor of these sites, in synthetic time, and gives the server's handler.
+func startServer(
+	t *testing.T, log slog.Handler, witnesses []monitor.Witness, sites ...*monitor.Site,
+) http.Handler {
 	metrics := server.NewMetrics("1.2.3")
-	m := monitor.New(sites, monitor.Options{AnswerTimeout: 2 * time.Second, Witnesses: witnesses, Observe: metrics.Observe})
+	m := monitor.New(sites, monitor.Options{
+		AnswerTimeout: 2 * time.Second, Witnesses: witnesses, Observe: metrics.Observe,
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	m.Start(ctx)
 	t.Cleanup(func() { cancel(); m.Wait() })
 	return server.New(m, metrics, nil, slog.New(log)).Handler
 }
 
-// ask sends a request: what is it without its headers, such as "GET /status".
-func ask(handler http.Handler, what string, header ...string) *httptest.ResponseRecorder {
+// request sends a request, given as method and path ("GET /status") and pairs of header and value.
+func request(handler http.Handler, what string, header ...string) *httptest.ResponseRecorder {
 	method, path, _ := strings.Cut(what, " ")
 	r := httptest.NewRequest(method, path, nil)
 	for i := 0; i < len(header); i += 2 {
@@ -74,8 +81,19 @@ func ask(handler http.Handler, what string, header ...string) *httptest.Response
 }
 
 var (
-	answered = probe.Result{Up: true, Status: 200, Address: "10.0.0.7:443", Duration: 20 * time.Millisecond, CertNotAfter: time.Date(2000, 3, 1, 12, 0, 0, 500e6, time.UTC)}
-	expired  = probe.Result{Reason: probe.ReasonTLSExpired, Detail: "certificate expired on 1999-12-31", Duration: 30 * time.Millisecond, CertNotAfter: time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC)}
-	refused  = probe.Result{Reason: probe.ReasonRefused, Detail: "nothing listens there", Duration: 500 * time.Microsecond}
-	hung     = probe.Result{Reason: probe.ReasonTimeout, Detail: "no good answer within 3s", Duration: 3 * time.Second}
+	answered = probe.Result{
+		Up: true, Status: 200, Address: "10.0.0.7:443", Duration: 20 * time.Millisecond,
+		CertNotAfter: time.Date(2000, 3, 1, 12, 0, 0, 500e6, time.UTC),
+	}
+	expired = probe.Result{
+		Reason: probe.ReasonTLSExpired, Detail: "certificate expired on 1999-12-31",
+		Duration:     30 * time.Millisecond,
+		CertNotAfter: time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC),
+	}
+	refused = probe.Result{
+		Reason: probe.ReasonRefused, Detail: "nothing listens there", Duration: 500 * time.Microsecond,
+	}
+	hung = probe.Result{
+		Reason: probe.ReasonTimeout, Detail: "no good answer within 3s", Duration: 3 * time.Second,
+	}
 )

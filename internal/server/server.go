@@ -1,4 +1,5 @@
-// Package server answers over HTTP: KEDA's polls, health checks, Prometheus, people. Every route is in [New].
+// Package server answers over HTTP: KEDA's polls, health checks, Prometheus, people. [New] lists
+// all routes.
 package server
 
 import (
@@ -13,7 +14,7 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// Server answers for a monitor. It has no address: the caller gives it a listener.
+// Server answers for a monitor. The caller gives it a listener.
 type Server struct {
 	*http.Server
 	guard   *WebGuard
@@ -23,29 +24,31 @@ type Server struct {
 
 // New makes the server of a monitor. The guard is nil without a web configuration.
 func New(m *monitor.Monitor, metrics *Metrics, guard *WebGuard, log *slog.Logger) *Server {
-	r := &routes{monitor: m, metrics: metrics, log: log, values: values(len(m.Names()))}
+	r := &routes{monitor: m, metrics: metrics, log: log, values: valueBodies(len(m.Names()))}
 	handler := router{
 		metric: r.route("/metric", r.metric),
 		paths: map[string]http.HandlerFunc{
 			"/healthz": r.route("/healthz", r.health),
 			"/status":  r.route("/status", r.status),
-			"/metrics": r.route("/metrics", observed(metrics.handler(m))),
+			"/metrics": r.route("/metrics", recordStatus(metrics.handler(m))),
 			"/":        r.route("/", r.page),
 		},
 		other: r.route("other", r.notFound),
 	}
-	s := &Server{Server: limited(handler, m.MaxWait(), log), guard: guard, pending: new(pendingConns), log: log}
-	s.ConnState = s.pending.note
+	s := &Server{
+		Server: newHTTPServer(handler, m.MaxWait(), log),
+		guard:  guard, pending: new(pendingConns), log: log,
+	}
+	s.ConnState = s.pending.connState
 	return s
 }
 
-// Announce has every answer say which program gives it, as in "Server: failover-monitor/1.0". What
-// net/http says itself to a request that it cannot read (400, 417, 431, 505) is no answer of ours,
-// and has no such header.
+// Announce adds a header to every answer that names the program: "Server: failover-monitor/1.0".
+// Only net/http's own answers to requests that it cannot read (400, 417, 431, 505) do not have it.
 func (s *Server) Announce(product string) {
 	header := []string{product} // made once: no allocation for a poll
-	// net/http asks for this once, when the exporter-toolkit has put its handler around ours. Thus its
-	// 401 has the header, too.
+	// net/http calls this once, after the exporter-toolkit has put its handler around ours. So the
+	// toolkit's 401 has the header, too.
 	s.BaseContext = func(net.Listener) context.Context {
 		next := s.Handler
 		s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,26 +59,27 @@ func (s *Server) Announce(product string) {
 	}
 }
 
-// limited makes a server whose handler waits no longer than that.
-func limited(handler http.Handler, maxWait time.Duration, log *slog.Logger) *http.Server {
+// newHTTPServer makes a server with all limits set, for a handler that waits no longer than
+// maxWait.
+func newHTTPServer(handler http.Handler, maxWait time.Duration, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:  handler,
 		ErrorLog: errorLog(log),
-		// OPTIONS * is no exception to "only GET and HEAD".
+		// OPTIONS * gets a 405, as every method but GET and HEAD.
 		DisableGeneralOptionsHandler: true,
 		// A poll is a few hundred bytes, sent at once. A client that takes longer is broken, or hostile.
 		ReadTimeout:    5 * time.Second,
 		MaxHeaderBytes: 16 << 10,
-		// The longest that a handler waits, and time to take the answer away.
+		// The longest that a handler waits, and time to send the answer.
 		WriteTimeout: maxWait + 5*time.Second,
-		// KEDA closes a connection that was idle for 90 s. We wait longer, so that it never sends a poll
-		// into one that we are just closing.
+		// KEDA closes a connection after 90 idle seconds. The server waits longer, so that KEDA never
+		// sends a poll over a connection that the server is closing.
 		IdleTimeout: 2 * time.Minute,
 	}
 }
 
-// router finds the handler of a path. [http.ServeMux] would answer //metric/site-a and the like with a redirect
-// of its own, which nobody counts and caches may keep.
+// router finds the handler of a path. [http.ServeMux] would redirect //metric/site-a and the like
+// by itself: no metric would count that, and caches might keep it.
 type router struct {
 	metric http.HandlerFunc // of /metric/{site}
 	paths  map[string]http.HandlerFunc
@@ -84,7 +88,7 @@ type router struct {
 
 const metricPath = "/metric/"
 
-// ServeHTTP is [http.Handler]'s.
+// ServeHTTP implements [http.Handler].
 func (r router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if strings.HasPrefix(req.URL.Path, metricPath) {
 		r.metric(w, req)
@@ -100,50 +104,51 @@ type routes struct {
 	monitor *monitor.Monitor
 	metrics *Metrics
 	log     *slog.Logger
-	values  [][]byte // the answer for each number of peers that can be down
+	values  [][]byte // the body for each number of peers that can be down
 }
 
-// handler answers a request and says with which status code.
+// handler answers a request and returns the status code.
 type handler func(http.ResponseWriter, *http.Request) int
 
-// route is what all routes have in common: they answer GET and HEAD alone, tell caches not to keep what
-// is true only now, and are counted and logged.
-func (rs *routes) route(name string, answer handler) http.HandlerFunc {
+// route does what all routes have in common: it refuses other methods than GET and HEAD, tells
+// caches not to keep the answer, and counts and logs the request.
+func (rs *routes) route(name string, handle handler) http.HandlerFunc {
 	count := rs.metrics.route(name)
 	return func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		w.Header()["Cache-Control"] = noStore
 		code := http.StatusMethodNotAllowed
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			code = answer(w, r)
+			code = handle(w, r)
 		} else {
 			w.Header().Set("Allow", "GET, HEAD")
-			refuse(w, code, refusal{Error: "only GET and HEAD are answered here"})
+			writeError(w, code, errorJSON{Error: "only GET and HEAD are answered here"})
 		}
 		took := time.Since(began)
 		count(code, took)
 		if rs.log.Enabled(r.Context(), slog.LevelDebug) {
-			rs.log.Debug("request", "method", r.Method, "path", probe.Printable(r.URL.Path), "code", code, "took", took, "from", r.RemoteAddr, "by", probe.Printable(r.UserAgent()))
+			rs.log.Debug("request", "method", r.Method, "path", probe.Printable(r.URL.Path), "code", code,
+				"took", took, "from", r.RemoteAddr, "by", probe.Printable(r.UserAgent()))
 		}
 	}
 }
 
-// observed makes a handler of one that does not say with which status code it answers.
-func observed(h http.Handler) handler {
+// recordStatus makes a handler of one that does not return its status code.
+func recordStatus(h http.Handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) int {
-		answer := &answer{w, http.StatusOK}
-		h.ServeHTTP(answer, r)
-		return answer.code
+		recorder := &statusWriter{w, http.StatusOK}
+		h.ServeHTTP(recorder, r)
+		return recorder.code
 	}
 }
 
-// answer remembers the status code.
-type answer struct {
+// statusWriter records the status code.
+type statusWriter struct {
 	http.ResponseWriter
 	code int
 }
 
-func (a *answer) WriteHeader(code int) {
-	a.code = code
-	a.ResponseWriter.WriteHeader(code)
+func (w *statusWriter) WriteHeader(code int) {
+	w.code = code
+	w.ResponseWriter.WriteHeader(code)
 }

@@ -18,17 +18,19 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// verdicts starts a monitor of site-a, site-b, … that are each up, down, or unknown for good. A first
-// caller waits for the first results.
-func verdicts(t testing.TB, each ...monitor.Verdict) *monitor.Monitor {
+// verdicts starts a monitor of site-a, site-b, … that are each up, down, or unknown for good. A
+// first caller waits for the first results.
+func startMonitor(t testing.TB, each ...monitor.Verdict) *monitor.Monitor {
 	t.Helper()
-	return run(t, sites(each...))
+	return startSites(t, sites(each...))
 }
 
 func sites(each ...monitor.Verdict) (sites []*monitor.Site) {
 	for i, verdict := range each {
 		sites = append(sites, &monitor.Site{
-			Name: fmt.Sprintf("site-%c", 'a'+i), Interval: time.Hour, Timeout: time.Hour, Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
+			Name: fmt.Sprintf("site-%c",
+				'a'+i), Interval: time.Hour, Timeout: time.Hour,
+			Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
 			Probe: func(ctx context.Context) (probe.Result, error) {
 				if verdict == monitor.Unknown {
 					<-ctx.Done()
@@ -41,7 +43,7 @@ func sites(each ...monitor.Verdict) (sites []*monitor.Site) {
 }
 
 // run watches sites until the test ends.
-func run(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
+func startSites(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	m := monitor.New(sites, monitor.Options{AnswerTimeout: 200 * time.Millisecond})
@@ -52,8 +54,8 @@ func run(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
 
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	twoKnown := verdicts(t, monitor.Up, monitor.Down)
-	oneUnknown := verdicts(t, monitor.Unknown, monitor.Up)
+	twoKnown := startMonitor(t, monitor.Up, monitor.Down)
+	oneUnknown := startMonitor(t, monitor.Unknown, monitor.Up)
 	const (
 		asJSON   = "application/json"
 		asText   = "text/plain; charset=utf-8"
@@ -70,19 +72,28 @@ func TestAnswers(t *testing.T) {
 		{twoKnown, "GET", "/metric/site-b", 200, asJSON, "{\"value\":0}\n"},
 		{twoKnown, "GET", "/metric/site-b?x=y", 200, asJSON, "{\"value\":0}\n"},
 		{twoKnown, "GET", "/healthz", 200, asText, "ok\n"},
-		{twoKnown, "GET", "/metric/site-c", 404, asJSON, `{"error":"nothing at \"/metric/site-c\"` + notThere},
+		{twoKnown, "GET", "/metric/site-c", 404, asJSON,
+			`{"error":"nothing at \"/metric/site-c\"` + notThere},
 		{twoKnown, "GET", "/metric/", 404, asJSON, `{"error":"nothing at \"/metric/\"` + notThere},
-		{twoKnown, "GET", "/metric/site-a/", 404, asJSON, `{"error":"nothing at \"/metric/site-a/\"` + notThere},
+		{twoKnown, "GET", "/metric/site-a/", 404, asJSON,
+			`{"error":"nothing at \"/metric/site-a/\"` + notThere},
 		{twoKnown, "GET", "/nothing", 404, asJSON, `{"error":"nothing at \"/nothing\"` + notThere},
-		{twoKnown, "POST", "/metric/site-a", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
-		{twoKnown, "GET", "//metric/site-a", 404, asJSON, `{"error":"nothing at \"//metric/site-a\"` + notThere},
-		{twoKnown, "POST", "//metric/site-a", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
-		{twoKnown, "DELETE", "/./status", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
-		{twoKnown, "GET", "/metric/../status", 404, asJSON, `{"error":"nothing at \"/metric/../status\"` + notThere},
+		{twoKnown, "POST", "/metric/site-a", 405, asJSON,
+			"{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "GET", "//metric/site-a", 404, asJSON,
+			`{"error":"nothing at \"//metric/site-a\"` + notThere},
+		{twoKnown, "POST", "//metric/site-a", 405, asJSON,
+			"{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "DELETE", "/./status", 405, asJSON,
+			"{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "GET", "/metric/../status", 404, asJSON,
+			`{"error":"nothing at \"/metric/../status\"` + notThere},
 		{twoKnown, "OPTIONS", "*", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
-		{twoKnown, "DELETE", "/nothing", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "DELETE", "/nothing", 405, asJSON,
+			"{\"error\":\"only GET and HEAD are answered here\"}\n"},
 		{oneUnknown, "GET", "/metric/site-a", 200, asJSON, "{\"value\":0}\n"},
-		{oneUnknown, "GET", "/metric/site-b", 503, asJSON, "{\"error\":\"no verdict on site-a: no probe of it has had a result yet\"}\n"},
+		{oneUnknown, "GET", "/metric/site-b", 503, asJSON,
+			"{\"error\":\"no verdict on site-a: no probe of it has had a result yet\"}\n"},
 		{oneUnknown, "GET", "/healthz", 200, asText, "ok\n"},
 	} {
 		for _, method := range []string{c.method, "HEAD"} {
@@ -116,7 +127,8 @@ func TestAnswers(t *testing.T) {
 			}
 			for header, want := range map[string]string{
 				"Content-Type": c.contentType, "Cache-Control": "no-store",
-				"Retry-After": map[int]string{503: "1"}[c.status], "Allow": map[int]string{405: "GET, HEAD"}[c.status],
+				"Retry-After": map[int]string{503: "1"}[c.status],
+				"Allow":       map[int]string{405: "GET, HEAD"}[c.status],
 			} {
 				if got := resp.Header.Get(header); got != want {
 					t.Errorf("%s: %s: %q, want %q", what, header, got, want)
@@ -133,7 +145,8 @@ func TestNumbers(t *testing.T) {
 	for range 11 {
 		each = append(each, monitor.Down)
 	}
-	if got := get(verdicts(t, each...), "/metric/site-a").Body.String(); got != "{\"value\":11}\n" {
+	if got := get(startMonitor(t, each...),
+		"/metric/site-a").Body.String(); got != "{\"value\":11}\n" {
 		t.Errorf("got %q, want 11", got)
 	}
 }
@@ -141,9 +154,12 @@ func TestNumbers(t *testing.T) {
 // TestSlowClient sends a request that never ends: it is cut off, and others are answered meanwhile.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
-	srv := server.New(verdicts(t, monitor.Up, monitor.Up), server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler))
-	if srv.ReadTimeout > 5*time.Second || srv.ReadTimeout == 0 || srv.WriteTimeout == 0 || srv.IdleTimeout <= 90*time.Second || srv.MaxHeaderBytes == 0 {
-		t.Errorf("limits %v %v %v %v", srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout, srv.MaxHeaderBytes)
+	srv := server.New(startMonitor(t, monitor.Up, monitor.Up), server.NewMetrics("test"), nil,
+		slog.New(slog.DiscardHandler))
+	if srv.ReadTimeout > 5*time.Second || srv.ReadTimeout == 0 || srv.WriteTimeout == 0 ||
+		srv.IdleTimeout <= 90*time.Second || srv.MaxHeaderBytes == 0 {
+		t.Errorf("limits %v %v %v %v",
+			srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout, srv.MaxHeaderBytes)
 	}
 	srv.ReadTimeout = 100 * time.Millisecond
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -164,7 +180,9 @@ func TestSlowClient(t *testing.T) {
 	}
 	resp.Body.Close()
 	slow.SetReadDeadline(time.Now().Add(5 * time.Second))
-	if line, err := bufio.NewReader(slow).ReadString('\n'); err == nil && !strings.Contains(line, "408") && !strings.Contains(line, "400") {
+	if line,
+		err := bufio.NewReader(slow).ReadString('\n'); err == nil && !strings.Contains(line, "408") &&
+		!strings.Contains(line, "400") {
 		t.Errorf("the slow client got %q, want to be cut off", line)
 	} else if ne, ok := err.(net.Error); ok && ne.Timeout() {
 		t.Error("the slow client is still connected")
@@ -175,7 +193,8 @@ func TestSlowClient(t *testing.T) {
 func BenchmarkMetric(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	up := func(context.Context) (probe.Result, error) { return probe.Result{Up: true}, nil }
-	site := monitor.Site{Interval: time.Hour, Timeout: time.Second, Probe: up, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}
+	site := monitor.Site{Interval: time.Hour, Timeout: time.Second, Probe: up,
+		Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}
 	a, peer := site, site
 	a.Name, peer.Name = "site-a", "site-b"
 	m := monitor.New([]*monitor.Site{&a, &peer}, monitor.Options{AnswerTimeout: time.Second})
@@ -200,7 +219,8 @@ func (*discard) Write(b []byte) (int, error) { return len(b), nil }
 func TestSlowestAnswer(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
-	m := monitor.New([]*monitor.Site{{Name: "site-a", Timeout: time.Minute}}, monitor.Options{AnswerTimeout: time.Second})
+	m := monitor.New([]*monitor.Site{{Name: "site-a", Timeout: time.Minute}},
+		monitor.Options{AnswerTimeout: time.Second})
 	if limit := server.New(m, server.NewMetrics("test"), nil, log).WriteTimeout; limit <= m.MaxWait() {
 		t.Errorf("an answer must be written after %v, and may take %v to be known", limit, m.MaxWait())
 	}

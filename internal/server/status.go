@@ -9,18 +9,18 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// statusJSON is the JSON of /status, whose documentation this is. A time or text that there is none of is
+// statusJSON is the JSON of /status, and its documentation. A time or text that there is none of is
 // left out.
 type statusJSON struct {
 	Time         time.Time     `json:"time"`
-	Online       bool          `json:"online"` // false while failures do not count because no witness answers
+	Online       bool          `json:"online"` // false: no witness answers, and failures do not count
 	OfflineSince time.Time     `json:"offline_since,omitzero"`
 	Witnesses    []witnessJSON `json:"witnesses,omitempty"` // as they last answered
 	Sites        []siteJSON    `json:"sites"`               // in the order of their names
-	Metrics      []metricJSON  `json:"metrics"`             // what each site's KEDA is told, in the same order
+	Metrics      []metricJSON  `json:"metrics"`             // one for each site, in the same order
 }
 
-// witnessJSON is how a witness last answered. They are only asked when a probe has failed.
+// witnessJSON is how a witness last answered. Witnesses are only asked when a probe has failed.
 type witnessJSON struct {
 	Witness  string    `json:"witness"`
 	Asked    time.Time `json:"asked,omitzero"`
@@ -30,47 +30,51 @@ type witnessJSON struct {
 
 // siteJSON is one site.
 type siteJSON struct {
-	Site          string          `json:"site"`
-	Verdict       monitor.Verdict `json:"verdict"`                 // what counts: up, down or unknown
-	Explanation   string          `json:"explanation"`             // the verdict in a sentence
-	Since         time.Time       `json:"since,omitzero"`          // when that verdict began; none for one that the settings pin
-	Observed      monitor.Verdict `json:"observed"`                // what the probes say, whatever the override and however old
-	ObservedSince time.Time       `json:"observed_since,omitzero"` // when they began to
-	Override      string          `json:"override,omitempty"`      // up or down: what the verdict is pinned to
-	OverrideEnds  time.Time       `json:"override_ends,omitzero"`  // these are there for one that was set while the monitor runs
-	OverrideBy    string          `json:"override_by,omitempty"`
-	OverrideWhy   string          `json:"override_reason,omitempty"`
+	Site        string          `json:"site"`
+	Verdict     monitor.Verdict `json:"verdict"`     // the one that counts: up, down or unknown
+	Explanation string          `json:"explanation"` // the verdict in a sentence
+	// When that verdict began; none for one that the settings pin.
+	Since time.Time `json:"since,omitzero"`
+	// What the probes say, whatever the override and however old, and since when.
+	Observed      monitor.Verdict `json:"observed"`
+	ObservedSince time.Time       `json:"observed_since,omitzero"`
+	Override      string          `json:"override,omitempty"` // pins the verdict: up or down
+	// These are present for an override that was set while the monitor runs.
+	OverrideEnds time.Time `json:"override_ends,omitzero"`
+	OverrideBy   string    `json:"override_by,omitempty"`
+	OverrideWhy  string    `json:"override_reason,omitempty"`
 
 	Streak           int `json:"streak"` // results in a row against the observed verdict
 	FailureThreshold int `json:"failure_threshold"`
 	SuccessThreshold int `json:"success_threshold"`
 
-	Prober     string        `json:"prober,omitempty"` // what is wrong with the site's prober, if it is not healthy
-	LastResult *resultJSON   `json:"last_result,omitempty"`
-	SetAside   string        `json:"set_aside,omitempty"` // why the last probe does not count
-	NextProbe  time.Time     `json:"next_probe,omitzero"` // none while one is under way, or with CACHE_TTL_SEC=0
-	Probing    bool          `json:"probing"`             // whether a probe is under way
-	WorstCase  worstCaseJSON `json:"worst_case_detection"`
+	Prober     string      `json:"prober,omitempty"` // what is wrong with the site's prober
+	LastResult *resultJSON `json:"last_result,omitempty"`
+	SetAside   string      `json:"set_aside,omitempty"` // why the last probe does not count
+	// None while a probe is under way, or with CACHE_TTL_SEC=0.
+	NextProbe time.Time     `json:"next_probe,omitzero"`
+	Probing   bool          `json:"probing"` // a probe is under way
+	WorstCase worstCaseJSON `json:"worst_case_detection"`
 }
 
 // resultJSON is the result of the last probe.
 type resultJSON struct {
-	Up                 bool         `json:"up"`
-	Reason             probe.Reason `json:"reason,omitempty"` // why it is not up
-	Detail             string       `json:"detail,omitempty"` // the same in words
-	Status             int          `json:"status,omitempty"` // HTTP
-	Address            string       `json:"address,omitempty"`
-	RedirectedTo       string       `json:"redirected_to,omitempty"` // scheme://host of the last redirect, which was answered from there
-	Ended              time.Time    `json:"ended"`
-	DurationSeconds    float64      `json:"duration_seconds"`
-	CertificateExpires time.Time    `json:"certificate_expires,omitzero"`
+	Up      bool         `json:"up"`
+	Reason  probe.Reason `json:"reason,omitempty"` // why it is not up
+	Detail  string       `json:"detail,omitempty"` // the same in words
+	Status  int          `json:"status,omitempty"` // HTTP
+	Address string       `json:"address,omitempty"`
+	// scheme://host of the last redirect, which sent the answer.
+	RedirectedTo       string    `json:"redirected_to,omitempty"`
+	Ended              time.Time `json:"ended"`
+	DurationSeconds    float64   `json:"duration_seconds"`
+	CertificateExpires time.Time `json:"certificate_expires,omitzero"`
 }
 
-// worstCaseJSON is the longest from a site's death to its verdict, and how that is made up; with witnesses
-// these may take all their time to confirm each failure.
+// worstCaseJSON is the longest time from a site's death to its verdict, and how it is made up.
 type worstCaseJSON struct {
-	HangsSeconds   float64 `json:"hangs_seconds"`   // when it accepts and never answers
-	RefusesSeconds float64 `json:"refuses_seconds"` // when it refuses connections
+	HangsSeconds   float64 `json:"hangs_seconds"`   // for a site that never answers
+	RefusesSeconds float64 `json:"refuses_seconds"` // for a site that refuses connections
 	Formula        string  `json:"formula"`
 }
 
@@ -81,14 +85,17 @@ type metricJSON struct {
 	Explanation string    `json:"explanation"` // the value, or why there is none, in words
 	LastPoll    time.Time `json:"last_poll,omitzero"`
 	PolledBy    string    `json:"polled_by,omitempty"` // the user agent of the last poll
-	OnDemand    bool      `json:"on_demand,omitempty"` // CACHE_TTL_SEC=0: each poll has the sites probed, and a value here is that of a moment ago
-	Armed       bool      `json:"armed"`               // false when nobody has asked for a minute: the failover would not happen
+	// CACHE_TTL_SEC=0: each poll has the sites probed, and the value here is that of the last.
+	OnDemand bool `json:"on_demand,omitempty"`
+	// False without a poll for a minute: then the failover would not happen.
+	Armed bool `json:"armed"`
 }
 
 func newStatus(o monitor.Overview) statusJSON {
 	status := statusJSON{Time: o.Time.UTC(), Online: o.Online(), OfflineSince: o.OfflineSince.UTC()}
 	for _, w := range o.Witnesses {
-		status.Witnesses = append(status.Witnesses, witnessJSON{w.Witness, w.Asked.UTC(), w.Result.Up, witnessDetail(w)})
+		status.Witnesses = append(status.Witnesses,
+			witnessJSON{w.Witness, w.Asked.UTC(), w.Result.Up, witnessDetail(w)})
 	}
 	confirm := monitor.ConfirmTime(len(o.Witnesses))
 	for i, s := range o.Sites {
@@ -110,29 +117,34 @@ func newSite(s *monitor.Snapshot, now time.Time, confirm time.Duration) siteJSON
 	verdict := s.Current(now)
 	site := siteJSON{
 		Site: s.Name, Verdict: verdict, Explanation: explain(s, now), Since: since(s, now).UTC(),
-		Observed: s.Verdict, ObservedSince: s.State.Since.UTC(), Streak: s.Streak,
-		FailureThreshold: s.Failure, SuccessThreshold: s.Success,
-		Prober: trouble(s, now), LastResult: newResult(s.Last), NextProbe: s.NextProbe.UTC(), Probing: s.Probing,
+		Observed: s.Verdict, ObservedSince: s.State.Since.UTC(),
+		Streak: s.Streak, FailureThreshold: s.Failure, SuccessThreshold: s.Success,
+		Prober: proberFault(s, now), LastResult: newResult(s.Last),
+		NextProbe: s.NextProbe.UTC(), Probing: s.Probing,
 	}
 	if o := s.Override(now); o.Verdict != monitor.Unknown {
-		site.Override, site.OverrideEnds, site.OverrideBy, site.OverrideWhy = o.Verdict.String(), o.Ends.UTC(), o.By, o.Reason
+		site.Override, site.OverrideEnds = o.Verdict.String(), o.Ends.UTC()
+		site.OverrideBy, site.OverrideWhy = o.By, o.Reason
 	}
 	if s.Discarded != nil {
 		site.SetAside = discardReason(s.Discarded, now)
 	}
 	worst := s.WorstCase(confirm)
-	site.WorstCase = worstCaseJSON{worst.Hangs.Seconds(), worst.Refuses.Seconds(), Formula(s.Site, confirm)}
+	site.WorstCase = worstCaseJSON{worst.Hangs.Seconds(), worst.Refuses.Seconds(),
+		Formula(s.Site, confirm)}
 	return site
 }
 
-// newResult is nil without one.
+// newResult is nil for a site without a result.
 func newResult(r probe.Result) *resultJSON {
 	if r.Began.IsZero() {
 		return nil
 	}
 	return &resultJSON{
-		Up: r.Up, Reason: r.Reason, Detail: r.Detail, Status: r.Status, Address: r.Address, RedirectedTo: r.RedirectedTo,
-		Ended: r.Began.Add(r.Duration).UTC(), DurationSeconds: r.Duration.Seconds(), CertificateExpires: r.CertNotAfter.UTC(),
+		Up: r.Up, Reason: r.Reason, Detail: r.Detail, Status: r.Status,
+		Address: r.Address, RedirectedTo: r.RedirectedTo,
+		Ended: r.Began.Add(r.Duration).UTC(), DurationSeconds: r.Duration.Seconds(),
+		CertificateExpires: r.CertNotAfter.UTC(),
 	}
 }
 
@@ -140,7 +152,7 @@ func newMetric(o monitor.Overview, i int) metricJSON {
 	value, because, err := o.Told(o.Sites[i])
 	poll := o.Polls[i]
 	metric := metricJSON{
-		Site: o.Sites[i].Name, Explanation: explainTold(o, because, err),
+		Site: o.Sites[i].Name, Explanation: explainValue(o, because, err),
 		LastPoll: poll.At.UTC(), PolledBy: poll.By, OnDemand: o.OnDemand, Armed: poll.Armed,
 	}
 	if err == nil {
@@ -149,7 +161,7 @@ func newMetric(o monitor.Overview, i int) metricJSON {
 	return metric
 }
 
-// status shows all that is known.
+// status answers /status.
 func (rs *routes) status(w http.ResponseWriter, _ *http.Request) int {
 	w.Header()["Content-Type"] = jsonType
 	out := json.NewEncoder(w)

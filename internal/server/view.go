@@ -13,13 +13,13 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// view is what the page shows: the status, and what people want to read of it first.
+// view is what the page shows: the status, and a summary for people.
 type view struct {
 	statusJSON
 	State    monitor.Verdict // the worst of all sites, for the colour
 	Headline string
-	ScaleUp  string   // who is told to; empty when nobody is
-	Notes    []string // what somebody should look into
+	ScaleUp  string   // which sites are told to; empty if none is
+	Notes    []string // what a person should look into
 	Cards    []card
 	CSS      template.CSS
 	JS       template.JS
@@ -29,65 +29,75 @@ type view struct {
 type card struct {
 	siteJSON
 	Told                  metricJSON
-	ScaleUp               bool // what that means
+	ScaleUp               bool // Told is above 0
 	Certificate           string
-	Strip                 string // the last probes in words
-	Ups, Downs, Discarded string // and as bars: SVG paths
+	Strip                 string // summary of the last probes
+	Ups, Downs, Discarded string // a bar for each of them, as SVG paths
 }
 
 func newView(o monitor.Overview) view {
 	v := view{statusJSON: newStatus(o), CSS: template.CSS(pageCSS), JS: template.JS(pageJS)}
 	v.State, v.Headline = headline(v.Sites)
-	var told []string
+	var scaled []string
 	for i, site := range v.Sites {
 		history := o.Sites[i].History
-		c := card{siteJSON: site, Told: v.Metrics[i], Certificate: validity(site), Strip: strip(history)}
-		c.Ups, c.Downs, c.Discarded = bars(history, o.Sites[i].Timeout)
+		c := card{
+			siteJSON: site, Told: v.Metrics[i],
+			Certificate: certificateText(site), Strip: historyText(history),
+		}
+		c.Ups, c.Downs, c.Discarded = historyBars(history, o.Sites[i].Timeout)
 		if c.ScaleUp = c.Told.Value != nil && *c.Told.Value > 0; c.ScaleUp {
-			told = append(told, site.Site)
+			scaled = append(scaled, site.Site)
 		}
 		v.Cards = append(v.Cards, c)
-		v.Notes = append(v.Notes, notes(site, c.Told, c.Certificate)...)
+		v.Notes = append(v.Notes, warnings(site, c.Told, c.Certificate)...)
 	}
-	if told != nil {
-		v.ScaleUp = are(told, "told to scale up")
+	if scaled != nil {
+		v.ScaleUp = listSites(scaled, "told to scale up")
 	}
-	if v.Witnesses == nil && !slices.ContainsFunc(v.Sites, func(s siteJSON) bool { return s.Observed != monitor.Down }) {
-		v.Notes = append(v.Notes, "all sites fail, and no witnesses are set: it may be the monitor's own network")
+	observedDown := func(s siteJSON) bool { return s.Observed == monitor.Down }
+	if v.Witnesses == nil && all(v.Sites, observedDown) {
+		v.Notes = append(v.Notes,
+			"all sites fail, and no witnesses are set: it may be the monitor's own network")
 	}
-	if v.State == monitor.Up && (!v.Online || slices.ContainsFunc(v.Sites, func(s siteJSON) bool { return s.Prober != "" })) {
+	healthy := func(s siteJSON) bool { return s.Prober == "" }
+	if v.State == monitor.Up && (!v.Online || !all(v.Sites, healthy)) {
 		v.State = monitor.Unknown
 	}
 	return v
 }
 
-// headline is what one reads from three metres.
+func all(sites []siteJSON, is func(siteJSON) bool) bool {
+	return !slices.ContainsFunc(sites, func(s siteJSON) bool { return !is(s) })
+}
+
+// headline is the state of all sites in one short sentence, and the colour for it.
 func headline(sites []siteJSON) (monitor.Verdict, string) {
-	with := make(map[monitor.Verdict][]string)
+	by := make(map[monitor.Verdict][]string)
 	var pinnedButFailing []string
 	for _, s := range sites {
-		name := strings.ReplaceAll(s.Site, "-", "\u2011") // a line does not end in a name
-		with[s.Verdict] = append(with[s.Verdict], name)
+		name := strings.ReplaceAll(s.Site, "-", "\u2011") // do not break a line within a name
+		by[s.Verdict] = append(by[s.Verdict], name)
 		if s.Verdict == monitor.Up && s.Observed == monitor.Down {
 			pinnedButFailing = append(pinnedButFailing, name)
 		}
 	}
-	down, unknown := with[monitor.Down], with[monitor.Unknown]
+	down, unknown := by[monitor.Down], by[monitor.Unknown]
 	switch {
 	case down != nil && unknown != nil:
-		return monitor.Down, are(down, "down") + ", " + are(unknown, "unknown")
+		return monitor.Down, listSites(down, "down") + ", " + listSites(unknown, "unknown")
 	case down != nil:
-		return monitor.Down, are(down, "down")
+		return monitor.Down, listSites(down, "down")
 	case unknown != nil:
-		return monitor.Unknown, are(unknown, "unknown")
+		return monitor.Unknown, listSites(unknown, "unknown")
 	case pinnedButFailing != nil:
-		return monitor.Unknown, are(pinnedButFailing, "pinned up, and failing")
+		return monitor.Unknown, listSites(pinnedButFailing, "pinned up, and failing")
 	}
 	return monitor.Up, "All sites are up"
 }
 
-// are is "site-a is down", "site-a and site-b are down", "5 sites are down".
-func are(names []string, what string) string {
+// listSites is "site-a is down", "site-a and site-b are down", "5 sites are down".
+func listSites(names []string, what string) string {
 	switch n := len(names); {
 	case n == 1:
 		return names[0] + " is " + what
@@ -98,41 +108,43 @@ func are(names []string, what string) string {
 	}
 }
 
-// certificateNotice is how long before its end a certificate is worth a word, as the alert rule has it.
+// certificateNotice is how long before its expiry a certificate is mentioned, as in the alert rule.
 const certificateNotice = 14 * 24 * time.Hour
 
-// notes are what somebody should look into.
-func notes(site siteJSON, told metricJSON, certificate string) (notes []string) {
+// warnings are what a person should look into.
+func warnings(site siteJSON, told metricJSON, certificate string) (texts []string) {
 	if site.Prober != "" {
-		notes = append(notes, site.Site+" cannot be probed: "+site.Prober)
+		texts = append(texts, site.Site+" cannot be probed: "+site.Prober)
 	}
 	if site.Override != "" {
-		notes = append(notes, site.Explanation)
+		texts = append(texts, site.Explanation)
 	}
 	if !told.Armed {
-		notes = append(notes, "nobody asks for the value of "+site.Site+": its failover is disarmed")
+		texts = append(texts,
+			"nobody asks for the value of "+site.Site+": its failover is disarmed")
 	}
-	if r := site.LastResult; r != nil && !r.CertificateExpires.IsZero() && time.Until(r.CertificateExpires) < certificateNotice {
-		notes = append(notes, "the certificate of "+site.Site+" "+certificate)
+	if r := site.LastResult; r != nil && !r.CertificateExpires.IsZero() &&
+		time.Until(r.CertificateExpires) < certificateNotice {
+		texts = append(texts, "the certificate of "+site.Site+" "+certificate)
 	}
-	return notes
+	return texts
 }
 
-// validity says how long the certificate is good for.
-func validity(site siteJSON) string {
+// certificateText says how long the certificate is valid.
+func certificateText(site siteJSON) string {
 	if site.LastResult == nil || site.LastResult.CertificateExpires.IsZero() {
 		return "none seen"
 	}
 	at := site.LastResult.CertificateExpires
 	day := at.Format(time.DateOnly)
 	if left := time.Until(at); left > 0 {
-		return fmt.Sprintf("expires in %s, on %s", span(left), day)
+		return fmt.Sprintf("expires in %s, on %s", formatSpan(left), day)
 	}
 	return fmt.Sprintf("expired %s ago, on %s", ago(at), day)
 }
 
-// strip says the last probes in words.
-func strip(history []monitor.Past) string {
+// historyText says how the last probes ended.
+func historyText(history []monitor.Past) string {
 	if len(history) == 0 {
 		return "no probe yet"
 	}
@@ -149,7 +161,10 @@ func strip(history []monitor.Past) string {
 		}
 	}
 	text := fmt.Sprintf("%d of the last %d probes were up", up, len(history))
-	for _, reason := range slices.SortedFunc(maps.Keys(reasons), func(a, b string) int { return cmp.Or(reasons[b]-reasons[a], strings.Compare(a, b)) }) {
+	byCount := func(a, b string) int {
+		return cmp.Or(reasons[b]-reasons[a], strings.Compare(a, b))
+	}
+	for _, reason := range slices.SortedFunc(maps.Keys(reasons), byCount) {
 		text += fmt.Sprintf(", %d %s", reasons[reason], reason)
 	}
 	if discarded > 0 {
@@ -158,11 +173,11 @@ func strip(history []monitor.Past) string {
 	return text
 }
 
-// The strip has 60 slots of 6 units. Bars of success stand on the line at 40 of 64 units from the top, the
-// others hang from it.
+// The bars have 60 slots of 6 units. Bars of successes stand on the line, 40 of 64 units from the
+// top; the other bars hang from it.
 const slot, slots, line = 6, 60, 40
 
-func bars(history []monitor.Past, timeout time.Duration) (ups, downs, discarded string) {
+func historyBars(history []monitor.Past, timeout time.Duration) (ups, downs, discarded string) {
 	var up, down, hollow strings.Builder
 	for i, p := range history {
 		x := slot*(slots-len(history)+i) + slot/2
@@ -178,7 +193,7 @@ func bars(history []monitor.Past, timeout time.Duration) (ups, downs, discarded 
 	return up.String(), down.String(), hollow.String()
 }
 
-// scale is 0 for a millisecond or less, 1 for the timeout or more, and logarithmic between them.
+// scale is 0 for a millisecond or less, 1 for the timeout or more, and logarithmic in between.
 func scale(took, timeout time.Duration) float64 {
 	f := math.Log(took.Seconds()*1000) / math.Log(max(2, timeout.Seconds()*1000))
 	return min(1, max(0, f))
@@ -193,9 +208,9 @@ func took(seconds float64) string {
 }
 
 // ago is how long ago a time was: "5 min".
-func ago(t time.Time) string { return span(time.Since(t)) }
+func ago(t time.Time) string { return formatSpan(time.Since(t)) }
 
-func span(d time.Duration) string {
+func formatSpan(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())

@@ -16,25 +16,27 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// Serve answers on a listener until the server is shut down. With a web configuration of Prometheus'
-// exporter-toolkit it answers with TLS, and only to those who have the certificate or the password that
-// it asks for; it reads that file, and those it names, anew for each connection and request. What the toolkit
-// lets in must also pass the guard.
+// Serve answers on a listener until the server is shut down. With a web configuration of
+// Prometheus' exporter-toolkit it answers over TLS, and only clients that have the certificate or
+// the password that the file asks for. The toolkit reads that file, and the files that it names,
+// anew for each connection and request. What the toolkit lets in must also pass the guard.
 func (s *Server) Serve(on net.Listener) error {
 	on = pendingListener{on}
 	if s.guard == nil {
 		return s.Server.Serve(on)
 	}
 	s.Handler = guarded(s.Handler, s.guard, s.log)
-	err := web.Serve(on, s.Server, &web.FlagConfig{WebConfigFile: &s.guard.path}, slog.New(toolkitLog{s.log.Handler()}))
-	if network := (*net.OpError)(nil); errors.As(err, &network) || errors.Is(err, http.ErrServerClosed) {
+	flags := &web.FlagConfig{WebConfigFile: &s.guard.path}
+	err := web.Serve(on, s.Server, flags, slog.New(toolkitLog{s.log.Handler()}))
+	if network := (*net.OpError)(nil); errors.As(err, &network) ||
+		errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return errors.New(unusable) // the toolkit's error may cite a password
+	return errors.New(unusableWebConfig) // the toolkit's error may cite a password
 }
 
-// Drain ends idle connections, and returns when no answer is pending, or after that time. The listener must
-// be closed already.
+// Drain ends idle connections, and returns when no answer is pending, or after the limit. The
+// listener must be closed already.
 func (s *Server) Drain(limit time.Duration) {
 	s.SetKeepAlivesEnabled(false)
 	s.pending.wait(limit)
@@ -51,36 +53,42 @@ func guarded(next http.Handler, guard *WebGuard, log *slog.Logger) http.Handler 
 	})
 }
 
-const unusable = "WEB_CONFIG_FILE cannot be used, and nobody is answered; the command config says what is wrong with it"
+const unusableWebConfig = "WEB_CONFIG_FILE cannot be used, and nobody is answered; " +
+	"the command config says what is wrong with it"
 
-// toolkitLog passes on what the toolkit warns of, without what it cites: that may be a password.
+// toolkitLog replaces the text of the toolkit's warnings and errors, which may cite a password.
 type toolkitLog struct{ slog.Handler }
 
-// Enabled is [slog.Handler]'s.
-func (toolkitLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
-
-// Handle is [slog.Handler]'s.
-func (t toolkitLog) Handle(ctx context.Context, r slog.Record) error {
-	return t.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, unusable, r.PC))
+// Enabled implements [slog.Handler].
+func (toolkitLog) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn
 }
 
-// errorLog takes what net/http has to say.
+// Handle implements [slog.Handler].
+func (t toolkitLog) Handle(ctx context.Context, r slog.Record) error {
+	return t.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, unusableWebConfig, r.PC))
+}
+
+// errorLog makes a log for the errors of net/http.
 func errorLog(to *slog.Logger) *log.Logger { return log.New(netErrors{to}, "", 0) }
 
 type netErrors struct{ log *slog.Logger }
 
-// peers is how the reasons begin why a handshake fails for its client's part. Any other is the toolkit's, for
-// which our own file is to blame; it may cite a password.
-var peers = regexp.MustCompile(`^http: TLS handshake error from \S+: ((unexpected )?EOF|tls: |(remote|local) error: |read |write |client sent |could not find allowed SANs|error parsing client )`)
+// clientErrors matches handshakes that fail through the client's fault. Any other failure is the
+// toolkit's, through a fault in our own file, and its text may cite a password.
+var clientErrors = regexp.MustCompile(`^http: TLS handshake error from \S+: ` +
+	`((unexpected )?EOF|tls: |(remote|local) error: |read |write |client sent |` +
+	`could not find allowed SANs|error parsing client )`)
 
-// Write logs a line. A handshake that fails is its client's concern, unless that is a KEDA which nobody
-// told of our CA; one that is not even begun is a port scan, or a load balancer's check.
+// Write logs a line. A handshake that fails through the client's fault is logged at info: the
+// client may be a KEDA that does not know our CA. A connection that ends before the handshake is
+// logged at debug: it is a port scan, or a load balancer's check.
 func (n netErrors) Write(line []byte) (int, error) {
 	level := slog.LevelWarn
 	length := len(line)
 	switch handshake := bytes.Contains(line, []byte("TLS handshake error")); {
-	case handshake && !peers.Match(line):
-		level, line = slog.LevelError, []byte(unusable)
+	case handshake && !clientErrors.Match(line):
+		level, line = slog.LevelError, []byte(unusableWebConfig)
 	case handshake && bytes.HasSuffix(line, []byte(": EOF\n")):
 		level = slog.LevelDebug
 	case handshake:

@@ -9,22 +9,24 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// This file has the sentences that people read: in /status, on the page, in the log and in the error of a 503.
+// This file has the sentences that people read: in /status, on the page, in the log, and in the
+// error of a 503.
 
-// clock is a time as a person reads it: without the date while that is plain.
-func clock(t, now time.Time) string {
+// formatTime gives a time of today without the date.
+func formatTime(t, now time.Time) string {
 	if now.Sub(t).Abs() > 12*time.Hour {
 		return t.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	return t.UTC().Format("15:04:05 UTC")
 }
 
-// explain says a site's verdict in a sentence.
+// explain gives a site's verdict in a sentence.
 func explain(s *monitor.Snapshot, now time.Time) string {
 	verdict := s.Current(now)
 	switch override := s.Override(now); {
 	case override.Verdict != monitor.Unknown:
-		return fmt.Sprintf("%s is pinned %v; its probes say %v", s.Name, explainOverride(override, now), s.Verdict)
+		return fmt.Sprintf("%s is pinned %v; its probes say %v",
+			s.Name, explainOverride(override, now), s.Verdict)
 	case verdict == monitor.Unknown:
 		return explainNoVerdict(s, now)
 	}
@@ -32,7 +34,7 @@ func explain(s *monitor.Snapshot, now time.Time) string {
 	if !s.Last.Up {
 		last = ", last: " + s.Last.Detail
 	}
-	sentence := fmt.Sprintf("%s is %v since %s", s.Name, verdict, clock(s.Since, now))
+	sentence := fmt.Sprintf("%s is %v since %s", s.Name, verdict, formatTime(s.Since, now))
 	switch {
 	case verdict == monitor.Down && s.Streak == 0:
 		sentence += fmt.Sprintf(": %d of %d probes failed%s", s.TurnedBy, s.TurnedBy, last)
@@ -47,12 +49,12 @@ func explain(s *monitor.Snapshot, now time.Time) string {
 	return sentence
 }
 
-// explainOverride says to what an override pins a verdict, and by whom, until when and why.
+// explainOverride gives the verdict of an override, who set it, its end and its reason.
 func explainOverride(o monitor.Override, now time.Time) string {
 	if o.Ends.IsZero() {
 		return fmt.Sprintf("%v by its OVERRIDE", o.Verdict)
 	}
-	return fmt.Sprintf("%v by %s until %s (%s)", o.Verdict, o.By, clock(o.Ends, now), o.Reason)
+	return fmt.Sprintf("%v by %s until %s (%s)", o.Verdict, o.By, formatTime(o.Ends, now), o.Reason)
 }
 
 // explainNoVerdict says why there is no verdict on a site.
@@ -60,7 +62,8 @@ func explainNoVerdict(s *monitor.Snapshot, now time.Time) string {
 	why := "no probe of it has had a result yet"
 	switch {
 	case s.Verdict == monitor.Unknown && s.Streak > 0:
-		why = fmt.Sprintf("%d of %d probes failed, none before, last: %s", s.Streak, s.Failure, s.Last.Detail)
+		why = fmt.Sprintf("%d of %d probes failed, none before, last: %s",
+			s.Streak, s.Failure, s.Last.Detail)
 	case s.Verdict != monitor.Unknown:
 		why = fmt.Sprintf("the last result that counts is %v old, and expired after %v, last known: %v",
 			now.Sub(s.Counted).Round(100*time.Millisecond), s.Lifetime, s.Verdict)
@@ -74,12 +77,13 @@ func explainNoVerdict(s *monitor.Snapshot, now time.Time) string {
 // discardReason says why a probe does not count.
 func discardReason(err error, now time.Time) string {
 	if offline := (*monitor.OfflineError)(nil); errors.As(err, &offline) {
-		return fmt.Sprintf("the monitor has been offline since %s: no witness answers", clock(offline.Since, now))
+		return fmt.Sprintf("the monitor has been offline since %s: no witness answers",
+			formatTime(offline.Since, now))
 	}
 	return err.Error()
 }
 
-// explainError says why a site is told nothing.
+// explainError says why a site gets no value.
 func explainError(err error) string {
 	if unknown := (*monitor.NoVerdictError)(nil); errors.As(err, &unknown) {
 		return explainNoVerdict(unknown.Snapshot, unknown.At)
@@ -87,15 +91,16 @@ func explainError(err error) string {
 	return err.Error()
 }
 
-// explainTold says why a site is told what it is, by the peers that are why.
-func explainTold(o monitor.Overview, because []*monitor.Snapshot, err error) string {
+// explainValue says why a site gets its value, or none. Its arguments are what
+// [monitor.Overview.Told] returns.
+func explainValue(o monitor.Overview, because []*monitor.Snapshot, err error) string {
 	switch {
 	case err == nil && len(because) == 0:
 		return "no other site is down"
-	case err != nil && (len(because) == 0 || because[0].Current(o.Time) != monitor.Unknown): // the site itself is why
-		return explainError(err)
+	case err != nil && (len(because) == 0 || because[0].Current(o.Time) != monitor.Unknown):
+		return explainError(err) // the site itself is the reason
 	}
-	const most = 3 // more than one reads
+	const most = 3 // more would be hard to read
 	var sentences []string
 	for _, s := range because[:min(most, len(because))] {
 		sentences = append(sentences, explain(s, o.Time))
@@ -107,8 +112,8 @@ func explainTold(o monitor.Overview, because []*monitor.Snapshot, err error) str
 	return text
 }
 
-// trouble is what is wrong with a site's prober; empty while it is healthy.
-func trouble(s *monitor.Snapshot, now time.Time) string {
+// proberFault is what is wrong with a site's prober; empty if it is healthy.
+func proberFault(s *monitor.Snapshot, now time.Time) string {
 	if late := s.Stalled(now); late > 0 {
 		return fmt.Sprintf("its probe loop is stuck, %v late", late.Round(100*time.Millisecond))
 	}
@@ -118,25 +123,27 @@ func trouble(s *monitor.Snapshot, now time.Time) string {
 	return ""
 }
 
-// Formula says how the worst case of a site is made up, with the time that witnesses may take to confirm.
+// Formula says how the worst case of a site is made up, with the time that witnesses may take to
+// confirm a failure.
 func Formula(s *monitor.Site, confirm time.Duration) string {
 	failing := fmt.Sprintf("at most %v", s.Timeout.Seconds())
 	if confirm > 0 {
 		failing += fmt.Sprintf(", and %v until a witness confirms it", confirm.Seconds())
 	}
 	if s.OnDemand() {
-		return fmt.Sprintf("CACHE_TTL_SEC 0: FAILURE_THRESHOLD %d × one failing probe (%s), one with each poll, and the time between these", s.Failure, failing)
+		return fmt.Sprintf("CACHE_TTL_SEC 0: FAILURE_THRESHOLD %d × one failing probe (%s), "+
+			"one with each poll, and the time between these", s.Failure, failing)
 	}
 	return fmt.Sprintf("CACHE_TTL_SEC %v + %d × RETRY_INTERVAL_SEC %v + one failing probe (%s)",
 		s.Interval.Seconds(), s.Failure-1, s.Retry.Seconds(), failing)
 }
 
-// StatusLine is the verdicts in as few words as possible, for "systemctl status": site-a up, site-b down
-// since 12:01:07 UTC.
+// StatusLine gives all verdicts in few words, for "systemctl status": site-a up, site-b down since
+// 12:01:07 UTC.
 func StatusLine(o monitor.Overview) string {
 	var words []string
 	if !o.Online() {
-		words = append(words, "offline since "+clock(o.OfflineSince, o.Time))
+		words = append(words, "offline since "+formatTime(o.OfflineSince, o.Time))
 	}
 	for _, s := range o.Sites {
 		verdict := s.Current(o.Time)
@@ -145,15 +152,15 @@ func StatusLine(o monitor.Overview) string {
 		case s.Override(o.Time).Verdict != monitor.Unknown:
 			word += " (pinned)"
 		case verdict != monitor.Up && !since.IsZero():
-			word += " since " + clock(since, o.Time)
+			word += " since " + formatTime(since, o.Time)
 		}
 		words = append(words, word)
 	}
 	return strings.Join(words, ", ")
 }
 
-// since is when the verdict that counts began: with its override, when that did; zero for one that is pinned by
-// the settings, or was never there.
+// since is when the verdict that counts began. With an override it is when that began, and zero for
+// one of the settings. It is zero before the first verdict, too.
 func since(s *monitor.Snapshot, now time.Time) time.Time {
 	switch override := s.Override(now); {
 	case override.Verdict != monitor.Unknown:

@@ -1,4 +1,5 @@
-// Package statefile keeps the overrides that were set while the monitor runs, so that they outlive a restart.
+// Package statefile saves the overrides that were set while the monitor runs, so that they outlive
+// a restart.
 package statefile
 
 import (
@@ -15,10 +16,10 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// name is that of the file, in the state directory.
+// name is the name of the file in the state directory.
 const name = "overrides.json"
 
-// sizeLimit is more than a thousand sites need; a longer file is not ours.
+// sizeLimit is more than a thousand sites need. The monitor did not write a longer file.
 const sizeLimit = 1 << 20
 
 // file is the content of the file.
@@ -36,8 +37,8 @@ type override struct {
 
 var verdicts = map[string]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}
 
-// Load reads the overrides of a state directory that have not ended. There are none without a file. Its error
-// names the file; then nothing of it is used.
+// Load reads the overrides of a state directory that have not ended. Without a file there are none.
+// The error names the file, of which nothing is used then.
 func Load(dir string, now time.Time) (map[string]monitor.Override, error) {
 	path := filepath.Join(dir, name)
 	f, err := os.Open(path)
@@ -58,7 +59,7 @@ func Load(dir string, now time.Time) (map[string]monitor.Override, error) {
 	return overrides, nil
 }
 
-// parse takes a file whole, or not at all.
+// parse gives all overrides of a file, or an error.
 func parse(text []byte, now time.Time) (map[string]monitor.Override, error) {
 	if len(text) > sizeLimit {
 		return nil, fmt.Errorf("longer than %d bytes", sizeLimit)
@@ -79,24 +80,30 @@ func parse(text []byte, now time.Time) (map[string]monitor.Override, error) {
 		case !known:
 			return nil, fmt.Errorf("%s: verdict %q: want up or down", site, o.Verdict)
 		case o.Began.IsZero() || !o.Ends.After(o.Began) || o.Ends.Sub(o.Began) > monitor.MaxOverride:
-			return nil, fmt.Errorf("%s: from %v to %v: want at most %v", site, o.Began, o.Ends, monitor.MaxOverride)
+			return nil, fmt.Errorf("%s: from %v to %v: want at most %v",
+				site, o.Began, o.Ends, monitor.MaxOverride)
 		case o.Ends.Sub(now) > monitor.MaxOverride:
-			return nil, fmt.Errorf("%s: until %v, which is more than %v from now", site, o.Ends, monitor.MaxOverride)
+			return nil, fmt.Errorf("%s: until %v, which is more than %v from now",
+				site, o.Ends, monitor.MaxOverride)
 		case o.Reason == "" || o.By == "":
 			return nil, fmt.Errorf("%s: no reason, or nobody who asked for it", site)
 		case o.Ends.After(now):
-			overrides[site] = monitor.Override{Verdict: verdict, Began: o.Began, Ends: o.Ends, Reason: o.Reason, By: o.By}
+			overrides[site] = monitor.Override{
+				Verdict: verdict, Began: o.Began, Ends: o.Ends, Reason: o.Reason, By: o.By,
+			}
 		}
 	}
 	return overrides, nil
 }
 
-// Save replaces the file by one with these overrides: a new file is written, and takes the name of the old one
-// when it is whole and on the disk.
+// Save replaces the file. It writes a new one, which gets the name of the old one when it is
+// complete and on the disk.
 func Save(dir string, overrides map[string]monitor.Override) error {
 	content := file{Overrides: make(map[string]override)}
 	for site, o := range overrides {
-		content.Overrides[site] = override{o.Verdict.String(), o.Began.UTC(), o.Ends.UTC(), o.Reason, o.By}
+		content.Overrides[site] = override{
+			o.Verdict.String(), o.Began.UTC(), o.Ends.UTC(), o.Reason, o.By,
+		}
 	}
 	text, err := json.MarshalIndent(content, "", "  ")
 	if err != nil {

@@ -16,8 +16,15 @@ import (
 
 var now = time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC)
 
+// good is a file that Load takes.
+const good = `{"overrides": {"site-b": {"verdict": "down", ` +
+	`"began": "2026-03-29T01:00:00Z", "ends": "2026-03-29T03:00:00Z", ` +
+	`"reason": "x", "by": "uid 0"}}}`
+
 func override(lasts time.Duration) monitor.Override {
-	return monitor.Override{Verdict: monitor.Down, Began: now, Ends: now.Add(lasts), Reason: `a "drill"`, By: "uid 0"}
+	return monitor.Override{
+		Verdict: monitor.Down, Began: now, Ends: now.Add(lasts), Reason: `a "drill"`, By: "uid 0",
+	}
 }
 
 func TestSaveAndLoad(t *testing.T) {
@@ -26,7 +33,8 @@ func TestSaveAndLoad(t *testing.T) {
 	if got, err := statefile.Load(dir, now); got != nil || err != nil {
 		t.Errorf("without a file: got %v, %v", got, err)
 	}
-	saved := map[string]monitor.Override{"site-a": override(time.Minute), "site-b": override(time.Hour)}
+	saved := map[string]monitor.Override{"site-a": override(time.Minute),
+		"site-b": override(time.Hour)}
 	for range 2 { // the second replaces the first
 		if err := statefile.Save(dir, saved); err != nil {
 			t.Fatal(err)
@@ -52,11 +60,12 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
-// TestSaveFails leaves the old file as it is.
+// TestSaveFails: nothing is left behind when the file cannot be replaced.
 func TestSaveFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "overrides.json"), 0o755); err != nil { // a file cannot take its name
+	// A file cannot get the name of a directory.
+	if err := os.Mkdir(filepath.Join(dir, "overrides.json"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := statefile.Save(dir, nil); err == nil {
@@ -70,10 +79,9 @@ func TestSaveFails(t *testing.T) {
 	}
 }
 
-// TestLoadRefuses has a row for each file that is not taken: none of it, then.
+// TestLoadRefuses has a row for each mistake in a file, of which nothing is used then.
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
-	const good = `{"overrides": {"site-b": {"verdict": "down", "began": "2026-03-29T01:00:00Z", "ends": "2026-03-29T03:00:00Z", "reason": "x", "by": "uid 0"}}}`
 	replace := func(old, new string) string { return strings.Replace(good, old, new, 1) }
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":           {"", "EOF"},
@@ -96,15 +104,16 @@ func TestLoadRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := statefile.Load(dir, now)
-		if got != nil || err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path+": ") {
+		if got != nil || err == nil || !strings.Contains(err.Error(), c.want) ||
+			!strings.HasPrefix(err.Error(), path+": ") {
 			t.Errorf("%s: got %v, %v; want %q", name, got, err, c.want)
 		}
 	}
 }
 
-// FuzzLoad takes no file that would pin a verdict for longer than one may.
+// FuzzLoad: no file pins a verdict for longer than is allowed.
 func FuzzLoad(f *testing.F) {
-	f.Add(`{"overrides": {"site-b": {"verdict": "down", "began": "2026-03-29T01:00:00Z", "ends": "2026-03-29T03:00:00Z", "reason": "x", "by": "uid 0"}}}`)
+	f.Add(good)
 	f.Fuzz(func(t *testing.T, text string) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "overrides.json"), []byte(text), 0o600); err != nil {
@@ -112,7 +121,9 @@ func FuzzLoad(f *testing.F) {
 		}
 		overrides, _ := statefile.Load(dir, now)
 		for site, o := range overrides {
-			if left := o.Ends.Sub(now); o.Verdict == monitor.Unknown || left <= 0 || left > monitor.MaxOverride || o.Reason == "" {
+			left := o.Ends.Sub(now)
+			if o.Verdict == monitor.Unknown || left <= 0 || left > monitor.MaxOverride ||
+				o.Reason == "" {
 				t.Errorf("%s: %+v", site, o)
 			}
 		}
