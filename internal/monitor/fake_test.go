@@ -81,7 +81,7 @@ func runFakes(t *testing.T, interval time.Duration, all fakes,
 	synctest.Test(t, func(t *testing.T) {
 		var sites []*monitor.Site
 		for i, f := range all {
-			f.release = make(chan bool) // of this bubble
+			f.release = make(chan bool) // belongs to this synctest bubble
 			site := newSite('a'+rune(i), f.probe)
 			site.Interval = interval
 			sites = append(sites, site)

@@ -31,12 +31,12 @@ type siteLoop struct {
 	state    State
 	pinned   Override
 	history  []Past
-	origin   time.Time  // some time before the first probe at which the site's cycle begins
+	origin   time.Time  // the begin of a cycle of the site, before its first probe
 	next     time.Time  // when the next probe starts if none is under way; zero on demand
 	attempts []*attempt // started and not counted yet, the oldest first
 	allowed  int        // how many more probes may start beside those
-	// done is closed when the oldest attempt is counted; before the first probe, when that one is.
-	// It is nil otherwise.
+	// done is closed when the oldest attempt is counted. It is there before the first probe starts;
+	// later it is nil while no probe is under way.
 	done     chan struct{}
 	finished chan *attempt
 }
@@ -121,16 +121,16 @@ func (l *siteLoop) nextStart() time.Time {
 // timer fires when a probe is due, the verdict expires, or the override ends.
 func (l *siteLoop) timer() <-chan time.Time {
 	first := l.nextStart()
-	atLatest := func(t time.Time) {
+	orAt := func(t time.Time) {
 		if first.IsZero() || t.Before(first) {
 			first = t
 		}
 	}
 	if l.expires() {
-		atLatest(l.expiry())
+		orAt(l.expiry())
 	}
 	if l.pinned.Verdict != Unknown {
-		atLatest(l.pinned.Ends)
+		orAt(l.pinned.Ends)
 	}
 	if first.IsZero() {
 		return nil
@@ -167,16 +167,16 @@ func (l *siteLoop) startProbe(ctx context.Context) {
 	if l.done == nil {
 		l.done = make(chan struct{})
 	}
-	own, cutOff := context.WithCancel(ctx)
+	attemptCtx, cutOff := context.WithCancel(ctx)
 	a := &attempt{began: now, due: now.Add(l.ProbeTime(l.shared.confirm)), cutOff: cutOff}
 	l.attempts = append(l.attempts, a)
 	l.publish()
 	l.shared.running.Go(func() {
-		outcome := l.shared.probe(ctx, own, l.Site)
+		outcome := l.shared.probe(ctx, attemptCtx, l.Site)
 		a.outcome = &outcome
 		select {
 		case l.finished <- a:
-		case <-own.Done():
+		case <-attemptCtx.Done():
 		}
 	})
 }

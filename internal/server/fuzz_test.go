@@ -16,8 +16,8 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// FuzzRequests sends any bytes over a connection: the server ends it, does not panic, and whatever
-// it answers, a value is the right one.
+// FuzzRequests sends any bytes over a connection. The server ends it and does not panic, and no
+// answer has a wrong value.
 func FuzzRequests(f *testing.F) {
 	const host = " HTTP/1.1\r\nHost: x\r\n"
 	for _, request := range []string{
@@ -41,7 +41,8 @@ func FuzzRequests(f *testing.F) {
 		"GET /" + strings.Repeat("x", 20<<10), "GET / HTTP/1.1\r\n\r\n",
 		"\r\n\r\nGET /metric/site-a" + host + "\r\n",
 		"GET /metric/site-a" + host +
-			"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+			"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n" +
+			"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
 	} {
 		f.Add([]byte(request))
 	}
@@ -62,15 +63,17 @@ func FuzzRequests(f *testing.F) {
 		}
 		for _, response := range splitResponses(answer) {
 			if strings.Contains(response, `{"value":`) && !rightValue.MatchString(response) {
-				t.Errorf("a value that is none: %q", response)
+				t.Errorf("a wrong value: %q", response)
 			}
 		}
 	})
 }
 
-// rightValue is all that may follow "HTTP/1.1 " where there is a value: site A's is 1, site B's is
-// 0.
-var rightValue = regexp.MustCompile(`^200 OK\r\n([A-Z][A-Za-z-]*: [^\r\n]*\r\n)*Content-Length: 12\r\n([A-Z][A-Za-z-]*: [^\r\n]*\r\n)*\r\n\{"value":[01]\}\n$`)
+// rightValue matches all that may follow "HTTP/1.1 " in an answer with a value: 1 for site-a, 0 for
+// site-b.
+var rightValue = regexp.MustCompile(`^200 OK\r\n` +
+	`([A-Z][A-Za-z-]*: [^\r\n]*\r\n)*Content-Length: 12\r\n([A-Z][A-Za-z-]*: [^\r\n]*\r\n)*` +
+	`\r\n\{"value":[01]\}\n$`)
 
 func splitResponses(answer string) []string {
 	return regexp.MustCompile(`HTTP/1\.[01] `).Split(answer, -1)[1:]

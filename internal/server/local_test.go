@@ -20,21 +20,23 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// local is the server of two sites that are up, with what it has kept, at a socket of its own.
-func local(t *testing.T, settings monitor.Verdict,
-	fails error) (ask func(method, path string, form ...string) (int, string),
-	kept map[string]monitor.Override) {
+// startLocal starts the server for two sites that are up, of which the first may be pinned by a
+// setting. It returns a function that sends requests, and the overrides that the server has saved.
+func startLocal(t *testing.T, setting monitor.Verdict, saveError error) (
+	ask func(method, path string, form ...string) (int, string), saved map[string]monitor.Override,
+) {
 	t.Helper()
-	up := func(context.Context) (probe.Result,
-		error) {
+	up := func(context.Context) (probe.Result, error) {
 		return probe.Result{Up: true, Began: time.Now()}, nil
 	}
 	site := func(name string, v monitor.Verdict) *monitor.Site {
-		return &monitor.Site{Name: name, Probe: up, Interval: time.Hour, Timeout: time.Hour, Override: v,
-			Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}
+		return &monitor.Site{
+			Name: name, Probe: up, Interval: time.Hour, Timeout: time.Hour, Override: v,
+			Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	m := monitor.New([]*monitor.Site{site("site-a", settings), site("site-b", 0)},
+	m := monitor.New([]*monitor.Site{site("site-a", setting), site("site-b", 0)},
 		monitor.Options{AnswerTimeout: time.Minute})
 	m.Start(ctx)
 	for _, name := range m.Names() { // each waits for the other's first probe
@@ -42,11 +44,11 @@ func local(t *testing.T, settings monitor.Verdict,
 			t.Fatal(err)
 		}
 	}
-	kept = make(map[string]monitor.Override)
+	saved = make(map[string]monitor.Override)
 	l := NewLocal(m, func(all map[string]monitor.Override) error {
-		clear(kept)
-		maps.Copy(kept, all)
-		return fails
+		clear(saved)
+		maps.Copy(saved, all)
+		return saveError
 	}, slog.New(slog.DiscardHandler))
 	socket := filepath.Join(t.TempDir(), "socket")
 	listener, err := net.Listen("unix", socket)
@@ -55,10 +57,10 @@ func local(t *testing.T, settings monitor.Verdict,
 	}
 	go l.Serve(listener)
 	t.Cleanup(func() { l.Close(); cancel(); m.Wait() })
-	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string,
-		string) (net.Conn, error) {
+	dial := func(context.Context, string, string) (net.Conn, error) {
 		return net.Dial("unix", socket)
-	}}}
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial}}
 	return func(method, path string, form ...string) (int, string) {
 		values := make(url.Values)
 		for i, name := range []string{ParamVerdict, ParamDuration, ParamReason} {
@@ -75,13 +77,13 @@ func local(t *testing.T, settings monitor.Verdict,
 		defer resp.Body.Close()
 		body, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode, string(body)
-	}, kept
+	}, saved
 }
 
-// TestLocalRefuses has a row for each order that is none, with what to write instead.
+// TestLocalRefuses has a row for each mistake in a request. The answer says what is wanted instead.
 func TestLocalRefuses(t *testing.T) {
 	t.Parallel()
-	ask, kept := local(t, monitor.Up, nil)
+	ask, saved := startLocal(t, monitor.Up, nil)
 	long := strings.Repeat("é", 201)
 	for _, c := range []struct {
 		method, path string
@@ -110,24 +112,26 @@ func TestLocalRefuses(t *testing.T) {
 		{"DELETE", "/overrides/site-c", nil, 404, `"site-c": no such site`},
 		{"DELETE", "/overrides/site-b", nil, 400, "site-b is up since"},
 		{"DELETE", "/overrides/site-a", nil, 400,
-			"site-a is pinned up by its OVERRIDE; its probes say up: that is a setting, and goes with a restart without it"},
+			"site-a is pinned up by its OVERRIDE; its probes say up: " +
+				"that is a setting, and goes with a restart without it"},
 		{"PUT", "/overrides/site-b", nil, 405, "Method Not Allowed"},
 		{"GET", "/metric/site-a", nil, 404, "not found"},
 	} {
-		if code, text := ask(c.method, c.path, c.form...); code != c.code ||
-			!strings.Contains(text, c.want) {
-			t.Errorf("%s %s %q: got %d %q, want %d %q", c.method, c.path, c.form, code, text, c.code, c.want)
+		code, text := ask(c.method, c.path, c.form...)
+		if code != c.code || !strings.Contains(text, c.want) {
+			t.Errorf("%s %s %q: got %d %q, want %d %q",
+				c.method, c.path, c.form, code, text, c.code, c.want)
 		}
 	}
-	if len(kept) > 0 {
-		t.Errorf("kept %v", kept)
+	if len(saved) > 0 {
+		t.Errorf("saved %v", saved)
 	}
 }
 
 // TestLocalOverrides pins, replaces, lists and clears.
 func TestLocalOverrides(t *testing.T) {
 	t.Parallel()
-	ask, kept := local(t, monitor.Unknown, nil)
+	ask, saved := startLocal(t, monitor.Unknown, nil)
 	want := func(method, path string, form []string, parts ...string) {
 		t.Helper()
 		code, text := ask(method, path, form...)
@@ -146,50 +150,52 @@ func TestLocalOverrides(t *testing.T) {
 		"site-b is pinned up by uid ")
 	want("POST", "/overrides/site-a", []string{"down", "72h", "moved"}, "site-a is pinned down")
 	want("GET", "/overrides", nil, "site-a is pinned down", "site-b is pinned up")
-	if sites := slices.Sorted(maps.Keys(kept)); !slices.Equal(sites, []string{"site-a", "site-b"}) ||
-		kept["site-b"].Verdict != monitor.Up {
-		t.Errorf("kept %v", kept)
+	sites := slices.Sorted(maps.Keys(saved))
+	if !slices.Equal(sites, []string{"site-a", "site-b"}) || saved["site-b"].Verdict != monitor.Up {
+		t.Errorf("saved %v", saved)
 	}
-	if left := time.Until(kept["site-b"].Ends); left < 29*time.Minute || left > 30*time.Minute {
+	if left := time.Until(saved["site-b"].Ends); left < 29*time.Minute || left > 30*time.Minute {
 		t.Errorf("ends in %v, want 30m", left)
 	}
 	want("DELETE", "/overrides/site-b", nil, "site-b is up since")
 	want("GET", "/overrides", nil, "site-a is pinned down")
-	if _, there := kept["site-b"]; there || len(kept) != 1 {
-		t.Errorf("kept %v", kept)
+	if _, there := saved["site-b"]; there || len(saved) != 1 {
+		t.Errorf("saved %v", saved)
 	}
 }
 
-// TestLocalKeepsNothing says so where an override ends with the monitor.
-func TestLocalKeepsNothing(t *testing.T) {
+// TestLocalCannotSave: the answer says so if a restart ends an override.
+func TestLocalCannotSave(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		fails        error
+		err          error
 		set, cleared string
 	}{
 		{ErrNotKept, "until the monitor restarts, if that is sooner: no STATE_DIRECTORY is set\n", ""},
 		{errors.New("disk full"), "until the monitor restarts, if that is sooner: disk full\n",
 			"it may be back after a restart: disk full\n"},
 	} {
-		ask, _ := local(t, monitor.Unknown, c.fails)
-		if code, text := ask("POST", "/overrides/site-b", "down", "1h", "x"); code != 200 ||
-			!strings.HasSuffix(text, "its probes say up\n"+c.set) {
+		ask, _ := startLocal(t, monitor.Unknown, c.err)
+		code, text := ask("POST", "/overrides/site-b", "down", "1h", "x")
+		if code != 200 || !strings.HasSuffix(text, "its probes say up\n"+c.set) {
 			t.Errorf("got %d %q, want %q", code, text, c.set)
 		}
-		if code, text := ask("DELETE", "/overrides/site-b"); code != 200 ||
-			!strings.HasSuffix(text, "UTC\n"+c.cleared) {
+		code, text = ask("DELETE", "/overrides/site-b")
+		if code != 200 || !strings.HasSuffix(text, "UTC\n"+c.cleared) {
 			t.Errorf("got %d %q, want %q", code, text, c.cleared)
 		}
 	}
 }
 
-// TestAllowed has a row for each kind of user.
-func TestAllowed(t *testing.T) {
+// TestAuthorized has a row for each kind of user.
+func TestAuthorized(t *testing.T) {
 	t.Parallel()
 	answer := func(ctx context.Context) int {
 		w := httptest.NewRecorder()
-		authorized(func(w http.ResponseWriter, _ *http.Request, by string) { io.WriteString(w, by) })(w,
-			httptest.NewRequestWithContext(ctx, "POST", "/", nil))
+		handler := authorized(func(w http.ResponseWriter, _ *http.Request, by string) {
+			io.WriteString(w, by)
+		})
+		handler(w, httptest.NewRequestWithContext(ctx, "POST", "/", nil))
 		return w.Code
 	}
 	for uid, want := range map[int]int{0: 200, 12345: 403, overflowUID: 403} {
@@ -198,6 +204,6 @@ func TestAllowed(t *testing.T) {
 		}
 	}
 	if got := answer(t.Context()); got != 403 {
-		t.Errorf("nobody knows who: got %d, want 403", got)
+		t.Errorf("an unknown user: got %d, want 403", got)
 	}
 }

@@ -21,16 +21,16 @@ import (
 
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
-	"failover-monitor/internal/server"
 )
 
-// lines are those that match.
+// matchingLines are the lines of a text that begin with a match.
 func matchingLines(text, like string) string {
 	return strings.Join(regexp.MustCompile(`(?m)^(`+like+`).*\n`).FindAllString(text, -1), "")
 }
 
-// TestMetrics is all that the monitor itself says at /metrics, to the letter: names and labels are
-// a promise. One site is up, one's certificate has expired, one cannot be probed, one is pinned up.
+// TestMetrics compares the monitor's own metrics with testdata/metrics.txt: other programs rely on
+// names and labels. One site is up, one's certificate has expired, one cannot be probed, and one is
+// pinned up.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile("testdata/metrics.txt")
@@ -59,7 +59,8 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 		scrape := request(handler, "GET /metrics")
-		if got := scrape.Header().Get("Content-Type"); got != "text/plain; version=0.0.4; charset=utf-8; escaping=underscores" {
+		if got := scrape.Header().Get("Content-Type"); got != "text/plain; version=0.0.4; "+
+			"charset=utf-8; escaping=underscores" {
 			t.Errorf("Content-Type: %s", got)
 		}
 		want := strings.ReplaceAll(string(want), "GOVERSION", runtime.Version())
@@ -79,7 +80,10 @@ func TestMetrics(t *testing.T) {
 func TestMetricsInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const changing = `failover_(certificate|last_poll|metric|monitor|probe_success|probes_set|site_up)`
+		const changing = `failover_` +
+			`(certificate|last_poll|metric|monitor|probe_success|probes_set|site_up)`
+		const allButRequests = `failover_` +
+			`(certificate|last|metric|monitor|probe_|prober|probes|site|transitions)`
 		witness := monitor.Witness{Name: "tcp://10.0.0.53:53", Probe: scriptedProbe(always(refused))}
 		handler := startServer(t, slog.DiscardHandler, []monitor.Witness{witness},
 			scriptedSite("site-a", always(answered)),
@@ -89,7 +93,8 @@ func TestMetricsInTime(t *testing.T) {
 			poll, like string
 			want       string
 		}{
-			{10 * time.Millisecond, "", `failover_(certificate|last|metric|monitor|probe_|prober|probes|site|transitions)`, `failover_monitor_online 1
+			{10 * time.Millisecond, "", allButRequests, `
+failover_monitor_online 1
 failover_prober_up{site="site-a"} 1
 failover_prober_up{site="site-b"} 1
 failover_probes_set_aside_total{site="site-a"} 0
@@ -103,7 +108,8 @@ failover_transitions_total{site="site-a",to="up"} 0
 failover_transitions_total{site="site-b",to="down"} 0
 failover_transitions_total{site="site-b",to="up"} 0
 `},
-			{9 * time.Second, "GET /metric/site-a", changing, `failover_certificate_expiry_timestamp_seconds{site="site-a"} 9.519120005e+08
+			{9 * time.Second, "GET /metric/site-a", changing, `
+failover_certificate_expiry_timestamp_seconds{site="site-a"} 9.519120005e+08
 failover_certificate_expiry_timestamp_seconds{site="site-b"} 9.519120005e+08
 failover_last_poll_timestamp_seconds{site="site-a"} 9.4668480901e+08
 failover_metric_value{site="site-a"} 0
@@ -116,7 +122,8 @@ failover_probes_set_aside_total{site="site-b"} 0
 failover_site_up{site="site-a"} 1
 failover_site_up{site="site-b"} 1
 `},
-			{15 * time.Second, "", changing, `failover_certificate_expiry_timestamp_seconds{site="site-a"} 9.519120005e+08
+			{15 * time.Second, "", changing, `
+failover_certificate_expiry_timestamp_seconds{site="site-a"} 9.519120005e+08
 failover_last_poll_timestamp_seconds{site="site-a"} 9.4668480901e+08
 failover_metric_value{site="site-a"} 0
 failover_metric_value{site="site-b"} 0
@@ -128,7 +135,8 @@ failover_probes_set_aside_total{site="site-b"} 2
 failover_site_up{site="site-a"} 1
 failover_site_up{site="site-b"} 1
 `},
-			{30 * time.Second, "", changing, `failover_certificate_expiry_timestamp_seconds{site="site-a"} 9.519120005e+08
+			{30 * time.Second, "", changing, `
+failover_certificate_expiry_timestamp_seconds{site="site-a"} 9.519120005e+08
 failover_last_poll_timestamp_seconds{site="site-a"} 9.4668480901e+08
 failover_metric_value{site="site-b"} 0
 failover_monitor_online 0
@@ -143,14 +151,15 @@ failover_site_up{site="site-a"} 1
 			if c.poll != "" {
 				request(handler, c.poll)
 			}
-			if got := matchingLines(request(handler, "GET /metrics").Body.String(), c.like); got != c.want {
+			scrape := request(handler, "GET /metrics").Body.String()
+			if got := "\n" + matchingLines(scrape, c.like); got != c.want {
 				t.Errorf("after %v: got\n%s", c.sleep, got)
 			}
 		}
 	})
 }
 
-// TestMetricsFormats asks as Prometheus does.
+// TestMetricsFormats sends the Accept headers that Prometheus sends.
 func TestMetricsFormats(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,12 +168,17 @@ func TestMetricsFormats(t *testing.T) {
 		time.Sleep(6 * time.Second)
 
 		scrape := request(handler, "GET /metrics", "Accept",
-			"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
-		if got := scrape.Header().Get("Content-Type"); got != "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores" {
+			"application/openmetrics-text;version=1.0.0,"+
+				"application/openmetrics-text;version=0.0.1;q=0.75,"+
+				"text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
+		const format = "application/openmetrics-text; version=1.0.0; " +
+			"charset=utf-8; escaping=underscores"
+		if got := scrape.Header().Get("Content-Type"); got != format {
 			t.Errorf("Content-Type: %s", got)
 		}
 		text := scrape.Body.String()
-		const transitions = `# HELP failover_transitions Changes of verdict, the first after a start among them.
+		const transitions = `
+# HELP failover_transitions Changes of verdict, the first after a start among them.
 # TYPE failover_transitions counter
 failover_transitions_total{site="site-a",to="down"} 0.0
 failover_transitions_total{site="site-a",to="up"} 1.0
@@ -204,11 +218,10 @@ failover_transitions_total{site="site-b",to="up"} 0.0
 	})
 }
 
-// TestMetricsHead is a request for nothing but the headers.
+// TestMetricsHead: the answer to HEAD has no body.
 func TestMetricsHead(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewServer(server.New(startMonitor(t, monitor.Up, monitor.Up),
-		server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler)
+	s := httptest.NewServer(newServer(startMonitor(t, monitor.Up, monitor.Up)).Handler)
 	defer s.Close()
 	resp, err := http.Head(s.URL + "/metrics")
 	if err != nil {
@@ -221,7 +234,7 @@ func TestMetricsHead(t *testing.T) {
 	}
 }
 
-// TestMetricsCardinality has clients try to make series: whatever they send, there are none.
+// TestMetricsCardinality: whatever clients send, it makes no new series.
 func TestMetricsCardinality(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -236,13 +249,14 @@ func TestMetricsCardinality(t *testing.T) {
 		before, _ := series()
 		for i := range 50 {
 			for _, what := range []string{
-				"GET /metric/site-%d", "GET /metric/", "GET /nothing-%d", "GET /nothing?%d", "GET /metrics/%d",
-				"GET /healthz/%d", "BREW%d /metric/site-a", "BREW%d /nothing",
+				"GET /metric/site-%d", "GET /metric/", "GET /nothing-%d", "GET /nothing?%d",
+				"GET /metrics/%d", "GET /healthz/%d", "BREW%d /metric/site-a", "BREW%d /nothing",
 			} {
 				if strings.Contains(what, "%d") {
 					what = fmt.Sprintf(what, i)
 				}
-				request(handler, what, "User-Agent", fmt.Sprint("client ", i), "Host", fmt.Sprint("host-", i))
+				request(handler, what,
+					"User-Agent", fmt.Sprint("client ", i), "Host", fmt.Sprint("host-", i))
 			}
 		}
 		after, counts := series()
@@ -261,9 +275,8 @@ failover_http_requests_total{code="405",route="other"} 50
 	})
 }
 
-// TestMetricsFail has two sites of one name, which no settings can give, and with that two series
-// of one name: the scrape fails, and that is counted as what it is, a code that no other answer
-// has.
+// TestMetricsFail has two sites of one name, which no settings allow, and so two series of one
+// name. The scrape fails with a code that no other answer has, and is counted with that.
 func TestMetricsFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

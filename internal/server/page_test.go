@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"log/slog"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -14,13 +13,11 @@ import (
 
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
-	"failover-monitor/internal/server"
 )
 
-// get asks a new server of a monitor.
+// get sends a request to a new server of a monitor.
 func get(m *monitor.Monitor, path string) *httptest.ResponseRecorder {
-	return request(server.New(m, server.NewMetrics("test"), nil,
-		slog.New(slog.DiscardHandler)).Handler, "GET "+path)
+	return request(newServer(m).Handler, "GET "+path)
 }
 
 func TestHeadline(t *testing.T) {
@@ -48,14 +45,18 @@ func TestHeadline(t *testing.T) {
 		m.Value(t.Context(), "site-a") // waits for the first results
 		m.Value(t.Context(), "site-b")
 		body := strings.ReplaceAll(get(m, "/").Body.String(), "\u2011", "-")
-		for _, want := range []string{"<h1>" + c.want + "</h1>",
-			"<title>" + c.want + " – Failover Monitor</title>", `<header class="` + c.class + `">`} {
+		for _, want := range []string{
+			"<h1>" + c.want + "</h1>",
+			"<title>" + c.want + " – Failover Monitor</title>",
+			`<header class="` + c.class + `">`,
+		} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%v: %q is not in\n%s", c.each, want, body)
 			}
 		}
 		var told string
-		if found := regexp.MustCompile("<p><strong>(.*)</strong></p>").FindStringSubmatch(body); found != nil {
+		strong := regexp.MustCompile("<p><strong>(.*)</strong></p>")
+		if found := strong.FindStringSubmatch(body); found != nil {
 			told = found[1]
 		}
 		if told != c.told {
@@ -64,7 +65,7 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
-// TestPagePinned is no green page: what is pinned up fails.
+// TestPagePinned: the page is not green while a site is pinned up and fails.
 func TestPagePinned(t *testing.T) {
 	t.Parallel()
 	pair := sites(monitor.Up, monitor.Down)
@@ -74,27 +75,29 @@ func TestPagePinned(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	body := get(m, "/").Body.String()
-	for _, want := range []string{`<header class="unknown">`,
+	for _, want := range []string{
+		`<header class="unknown">`,
 		"<h1>site\u2011b is pinned up, and failing</h1>",
-		"site-b is pinned up by its OVERRIDE; its probes say down"} {
+		"site-b is pinned up by its OVERRIDE; its probes say down",
+	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is not in\n%s", want, body)
 		}
 	}
 }
 
-// TestPagePolicy holds the page to what its policy allows: its own style and script, and nothing of
-// others.
+// TestPagePolicy: the policy allows the page's own style and script, and the page uses nothing
+// else.
 func TestPagePolicy(t *testing.T) {
 	t.Parallel()
 	answer := get(startMonitor(t, monitor.Up, monitor.Down), "/")
 	body, policy := answer.Body.String(), answer.Header().Get("Content-Security-Policy")
 	for _, tag := range []string{"style", "script"} {
-		for _, match := range regexp.MustCompile(`(?s)<`+tag+`>(.*?)</`+tag+`>`).FindAllStringSubmatch(body,
-			-1) {
+		element := regexp.MustCompile(`(?s)<` + tag + `>(.*?)</` + tag + `>`)
+		for _, match := range element.FindAllStringSubmatch(body, -1) {
 			sum := sha256.Sum256([]byte(match[1]))
-			if want := tag + "-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-				"'"; !strings.Contains(policy, want) {
+			want := tag + "-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+			if !strings.Contains(policy, want) {
 				t.Errorf("%s is not in %s", want, policy)
 			}
 		}
@@ -102,29 +105,35 @@ func TestPagePolicy(t *testing.T) {
 	if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
-	// which default-src does not cover
+	// default-src does not cover these.
 	for _, directive := range []string{"base-uri", "form-action", "frame-ancestors"} {
 		if !strings.Contains(policy, "; "+directive+" 'none'") {
 			t.Errorf("no %s in %q", directive, policy)
 		}
 	}
-	if found := regexp.MustCompile(`(src|href|action)="(https?:)?//|style="|\son[a-z]+=|@import|url\(`).FindString(body); found != "" {
+	foreign := regexp.MustCompile(
+		`(src|href|action)="(https?:)?//|style="|\son[a-z]+=|@import|url\(`)
+	if found := foreign.FindString(body); found != "" {
 		t.Errorf("the page has %q", found)
 	}
 }
 
-// TestPageEscapes shows what a site sent as text.
+// TestPageEscapes: the page shows what a site sent as text.
 func TestPageEscapes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const evil = `<script>alert(1)</script>"'>`
 		ctx, cancel := context.WithCancel(t.Context())
-		site := monitor.Site{Name: "site-a", Interval: 5 * time.Second, Timeout: time.Second,
+		site := monitor.Site{
+			Name: "site-a", Interval: 5 * time.Second, Timeout: time.Second,
 			Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
 			Probe: func(context.Context) (probe.Result, error) {
-				return probe.Result{Began: time.Now(), Reason: probe.ReasonProtocol, Detail: evil,
-					CertNotAfter: time.Now().AddDate(0, 0, 10)}, nil
-			}}
+				return probe.Result{
+					Began: time.Now(), Reason: probe.ReasonProtocol, Detail: evil,
+					CertNotAfter: time.Now().AddDate(0, 0, 10),
+				}, nil
+			},
+		}
 		other := site
 		other.Name, other.Override = "site-b", monitor.Up
 		m := monitor.New([]*monitor.Site{&site, &other}, monitor.Options{})
@@ -151,20 +160,21 @@ func TestPageEscapes(t *testing.T) {
 			t.Error("what a site sent is part of the page")
 		}
 		if strings.Contains(body, "nobody asks for the value of site-a") {
-			t.Error("site-a is asked for")
+			t.Error("the page says that no one polls site-a")
 		}
 	})
 }
 
-// TestPageOnDemand does not say what nobody can know before somebody asks.
+// TestPageOnDemand: without a poll no verdict is known, and the page does not call that an error.
 func TestPageOnDemand(t *testing.T) {
 	t.Parallel()
 	up := func(context.Context) (probe.Result, error) { return probe.Result{Up: true}, nil }
 	var sites []*monitor.Site
 	for _, name := range []string{"site-a", "site-b"} {
-		sites = append(sites,
-			&monitor.Site{Name: name, Probe: up, Timeout: time.Second,
-				Thresholds: monitor.Thresholds{Failure: 1, Success: 1}})
+		sites = append(sites, &monitor.Site{
+			Name: name, Probe: up, Timeout: time.Second,
+			Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
+		})
 	}
 	m := monitor.New(sites, monitor.Options{})
 	if body := get(m, "/").Body.String(); strings.Contains(body, "503") ||
@@ -176,20 +186,23 @@ func TestPageOnDemand(t *testing.T) {
 	}
 }
 
-// TestRedirected says of a site that is up who has answered for it.
+// TestRedirected: page and status name the host to which a site redirects.
 func TestRedirected(t *testing.T) {
 	t.Parallel()
 	pair := sites(monitor.Up, monitor.Up)
 	pair[1].Probe = func(context.Context) (probe.Result, error) {
-		return probe.Result{Up: true, Status: 200, Began: time.Now(),
-			RedirectedTo: "https://login.example.com"}, nil
+		return probe.Result{
+			Up: true, Status: 200, Began: time.Now(), RedirectedTo: "https://login.example.com",
+		}, nil
 	}
 	m := startSites(t, pair)
 	for m.Overview().Sites[1].Last.Began.IsZero() {
 		time.Sleep(time.Millisecond)
 	}
-	for path, want := range map[string]string{"/": "answered after a redirect, from https://login.example.com",
-		"/status": `"redirected_to": "https://login.example.com"`} {
+	for path, want := range map[string]string{
+		"/":       "answered after a redirect, from https://login.example.com",
+		"/status": `"redirected_to": "https://login.example.com"`,
+	} {
 		if body := get(m, path).Body.String(); !strings.Contains(body, want) {
 			t.Errorf("%s: %q is not in\n%s", path, want, body)
 		}

@@ -18,8 +18,8 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// verdicts starts a monitor of site-a, site-b, … that are each up, down, or unknown for good. A
-// first caller waits for the first results.
+// startMonitor starts a monitor of site-a, site-b, … with verdicts that do not change. The first
+// polls wait for the first results.
 func startMonitor(t testing.TB, each ...monitor.Verdict) *monitor.Monitor {
 	t.Helper()
 	return startSites(t, sites(each...))
@@ -28,8 +28,7 @@ func startMonitor(t testing.TB, each ...monitor.Verdict) *monitor.Monitor {
 func sites(each ...monitor.Verdict) (sites []*monitor.Site) {
 	for i, verdict := range each {
 		sites = append(sites, &monitor.Site{
-			Name: fmt.Sprintf("site-%c",
-				'a'+i), Interval: time.Hour, Timeout: time.Hour,
+			Name: fmt.Sprintf("site-%c", 'a'+i), Interval: time.Hour, Timeout: time.Hour,
 			Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
 			Probe: func(ctx context.Context) (probe.Result, error) {
 				if verdict == monitor.Unknown {
@@ -42,7 +41,7 @@ func sites(each ...monitor.Verdict) (sites []*monitor.Site) {
 	return sites
 }
 
-// run watches sites until the test ends.
+// startSites starts a monitor of these sites. It stops when the test ends.
 func startSites(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -52,6 +51,10 @@ func startSites(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
 	return m
 }
 
+func newServer(m *monitor.Monitor) *server.Server {
+	return server.New(m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler))
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	twoKnown := startMonitor(t, monitor.Up, monitor.Down)
@@ -59,7 +62,9 @@ func TestAnswers(t *testing.T) {
 	const (
 		asJSON   = "application/json"
 		asText   = "text/plain; charset=utf-8"
-		notThere = `; there are /, /healthz, /status, /metrics and, for each site, /metric/{site}","sites":["site-a","site-b"]}` + "\n"
+		only     = `{"error":"only GET and HEAD are answered here"}` + "\n"
+		notThere = `; there are /, /healthz, /status, /metrics and, for each site, ` +
+			`/metric/{site}","sites":["site-a","site-b"]}` + "\n"
 	)
 	for _, c := range []struct {
 		m            *monitor.Monitor
@@ -78,19 +83,15 @@ func TestAnswers(t *testing.T) {
 		{twoKnown, "GET", "/metric/site-a/", 404, asJSON,
 			`{"error":"nothing at \"/metric/site-a/\"` + notThere},
 		{twoKnown, "GET", "/nothing", 404, asJSON, `{"error":"nothing at \"/nothing\"` + notThere},
-		{twoKnown, "POST", "/metric/site-a", 405, asJSON,
-			"{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "POST", "/metric/site-a", 405, asJSON, only},
 		{twoKnown, "GET", "//metric/site-a", 404, asJSON,
 			`{"error":"nothing at \"//metric/site-a\"` + notThere},
-		{twoKnown, "POST", "//metric/site-a", 405, asJSON,
-			"{\"error\":\"only GET and HEAD are answered here\"}\n"},
-		{twoKnown, "DELETE", "/./status", 405, asJSON,
-			"{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "POST", "//metric/site-a", 405, asJSON, only},
+		{twoKnown, "DELETE", "/./status", 405, asJSON, only},
 		{twoKnown, "GET", "/metric/../status", 404, asJSON,
 			`{"error":"nothing at \"/metric/../status\"` + notThere},
-		{twoKnown, "OPTIONS", "*", 405, asJSON, "{\"error\":\"only GET and HEAD are answered here\"}\n"},
-		{twoKnown, "DELETE", "/nothing", 405, asJSON,
-			"{\"error\":\"only GET and HEAD are answered here\"}\n"},
+		{twoKnown, "OPTIONS", "*", 405, asJSON, only},
+		{twoKnown, "DELETE", "/nothing", 405, asJSON, only},
 		{oneUnknown, "GET", "/metric/site-a", 200, asJSON, "{\"value\":0}\n"},
 		{oneUnknown, "GET", "/metric/site-b", 503, asJSON,
 			"{\"error\":\"no verdict on site-a: no probe of it has had a result yet\"}\n"},
@@ -101,7 +102,7 @@ func TestAnswers(t *testing.T) {
 				continue
 			}
 			s := httptest.NewUnstartedServer(nil)
-			s.Config = server.New(c.m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Server
+			s.Config = newServer(c.m).Server
 			s.Start()
 			req, _ := http.NewRequest(method, s.URL, nil)
 			if req.URL.Opaque = "//" + req.URL.Host + c.path; c.path == "*" { // the path as it is
@@ -154,8 +155,7 @@ func TestNumbers(t *testing.T) {
 // TestSlowClient sends a request that never ends: it is cut off, and others are answered meanwhile.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
-	srv := server.New(startMonitor(t, monitor.Up, monitor.Up), server.NewMetrics("test"), nil,
-		slog.New(slog.DiscardHandler))
+	srv := newServer(startMonitor(t, monitor.Up, monitor.Up))
 	if srv.ReadTimeout > 5*time.Second || srv.ReadTimeout == 0 || srv.WriteTimeout == 0 ||
 		srv.IdleTimeout <= 90*time.Second || srv.MaxHeaderBytes == 0 {
 		t.Errorf("limits %v %v %v %v",
@@ -201,7 +201,7 @@ func BenchmarkMetric(b *testing.B) {
 	m.Start(ctx)
 	defer m.Wait()
 	defer cancel()
-	handler := server.New(m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler
+	handler := newServer(m).Handler
 	req := httptest.NewRequest("GET", "/metric/site-a", nil)
 	w := &discard{header: make(http.Header)}
 	for b.Loop() {

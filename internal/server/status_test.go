@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -10,7 +9,6 @@ import (
 
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
-	"failover-monitor/internal/server"
 )
 
 // TestStatus compares all of /status with testdata/status.json: other programs rely on its shape.
@@ -53,7 +51,7 @@ func TestStatus(t *testing.T) {
 			Witnesses:     []monitor.Witness{{Name: "tcp://10.0.0.53:53", Probe: witness}},
 		})
 		m.Start(ctx)
-		handler := server.New(m, server.NewMetrics("test"), nil, slog.New(slog.DiscardHandler)).Handler
+		handler := newServer(m).Handler
 		time.Sleep(69 * time.Second)
 		request(handler, "GET /metric/site-a", "User-Agent", "Go-http-client/1.1")
 		request(handler, "HEAD /metric/site-b") // no poll

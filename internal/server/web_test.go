@@ -12,11 +12,14 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// TestServeBrokenWebConfig breaks the file after the settings were checked and before the toolkit
-// reads it: the error is one line, and has no word of what is in the file.
+// TestServeBrokenWebConfig breaks the file after NewWebGuard has checked it and before the toolkit
+// reads it. The error is one line, and cites nothing of the file.
 func TestServeBrokenWebConfig(t *testing.T) {
-	for _, content := range []string{"basic_auth_users: geheim\n", "basic_auth_users:\n  keda: geheim\n",
-		"basic_auth_users:\n  keda: *geheim\n"} {
+	for _, content := range []string{
+		"basic_auth_users: geheim\n",
+		"basic_auth_users:\n  keda: geheim\n",
+		"basic_auth_users:\n  keda: *geheim\n",
+	} {
 		path := filepath.Join(t.TempDir(), "web.yml")
 		write := func(content string) {
 			t.Helper()
@@ -37,7 +40,8 @@ func TestServeBrokenWebConfig(t *testing.T) {
 		defer on.Close()
 		m := startMonitor(t, monitor.Up, monitor.Up)
 		err = server.New(m, server.NewMetrics("test"), guard, slog.New(slog.DiscardHandler)).Serve(on)
-		if err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "geheim") ||
+		if err == nil || strings.Contains(err.Error(), "\n") ||
+			strings.Contains(err.Error(), "geheim") ||
 			!strings.HasPrefix(err.Error(), "WEB_CONFIG_FILE cannot be used") {
 			t.Errorf("%q: %v", content, err)
 		}

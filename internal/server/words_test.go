@@ -13,8 +13,9 @@ import (
 var (
 	threeTwo = monitor.Thresholds{Failure: 3, Success: 2}
 	midnight = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	refused  = probe.Result{Began: midnight, Reason: probe.ReasonRefused,
-		Detail: "nothing listens there"}
+	refused  = probe.Result{
+		Began: midnight, Reason: probe.ReasonRefused, Detail: "nothing listens there",
+	}
 	errNoToken = errors.New("no token")
 	offline    = &monitor.OfflineError{Since: midnight.Add(5 * time.Second)}
 )
@@ -23,19 +24,27 @@ func after(seconds float64) time.Time {
 	return midnight.Add(time.Duration(seconds * float64(time.Second)))
 }
 
-// snapshot is one of a site, with a result that counts a second ago.
+// snapshot makes a snapshot of a site.
 func snapshot(name string, override monitor.Verdict, state monitor.State) *monitor.Snapshot {
-	return &monitor.Snapshot{Site: &monitor.Site{Name: name, Override: override, Thresholds: threeTwo},
-		State: state, Lifetime: 9 * time.Second}
+	site := &monitor.Site{Name: name, Override: override, Thresholds: threeTwo}
+	return &monitor.Snapshot{Site: site, State: state, Lifetime: 9 * time.Second}
 }
 
-// TestExplain is each sentence on a site, to the letter.
+// TestExplain has a row for each sentence on a site.
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	up := monitor.State{Verdict: monitor.Up, Since: after(1), Counted: after(60),
-		Last: probe.Result{Up: true, Began: after(59)}}
-	down := monitor.State{Verdict: monitor.Down, Since: after(7), TurnedBy: 3, Counted: after(60),
-		Last: refused}
+	up := monitor.State{
+		Verdict: monitor.Up, Since: after(1), Counted: after(60),
+		Last: probe.Result{Up: true, Began: after(59)},
+	}
+	down := monitor.State{
+		Verdict: monitor.Down, Since: after(7), TurnedBy: 3, Counted: after(60), Last: refused,
+	}
+	upBut := func(discarded error) monitor.State {
+		s := up
+		s.Discarded = discarded
+		return s
+	}
 	with := func(s monitor.State, change func(*monitor.State)) monitor.State { change(&s); return s }
 	for _, c := range []struct {
 		state    monitor.State
@@ -49,10 +58,12 @@ func TestExplain(t *testing.T) {
 		{monitor.State{Streak: 1, Counted: after(60), Last: refused}, 0, 61,
 			"no verdict on site-b: 1 of 3 probes failed, none before, last: nothing listens there"},
 		{monitor.State{Streak: 2, Counted: after(60), Last: refused, Discarded: offline}, 0, 61,
-			"no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; 2 of 3 probes failed, none before, last: nothing listens there"},
+			"no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; " +
+				"2 of 3 probes failed, none before, last: nothing listens there"},
 		{up, 0, 61, "site-b is up since 00:00:01 UTC"},
 		{up, 0, 12*3600 + 2,
-			"no verdict on site-b: the last result that counts is 11h59m2s old, and expired after 9s, last known: up"},
+			"no verdict on site-b: the last result that counts is 11h59m2s old, and expired after 9s, " +
+				"last known: up"},
 		{with(up, func(s *monitor.State) { s.Counted = after(12*3600 + 1) }), 0, 12*3600 + 2,
 			"site-b is up since 2000-01-01 00:00:01 UTC"},
 		{with(up, func(s *monitor.State) { s.Streak, s.Last = 1, refused }), 0, 61,
@@ -61,17 +72,18 @@ func TestExplain(t *testing.T) {
 			"site-b is down since 00:00:07 UTC: 3 of 3 probes failed, last: nothing listens there"},
 		{with(down, func(s *monitor.State) { s.Streak = 1 }), 0, 61,
 			"site-b is down since 00:00:07 UTC: 1 of 2 probes have succeeded again"},
-		{with(up, func(s *monitor.State) { s.Discarded = offline }), 0, 61,
-			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor has been offline since 00:00:05 UTC: no witness answers"},
-		{with(up, func(s *monitor.State) { s.Discarded = offline }), 0, 72,
-			"no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; the last result that counts is 12s old, and expired after 9s, last known: up"},
-		{with(up,
-			func(s *monitor.State) { s.Discarded = &monitor.StallError{Lost: 1234 * time.Millisecond} }), 0,
-			61,
-			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor was stopped, or had no CPU, for 1.23s during the probe"},
-		{with(up, func(s *monitor.State) { s.Discarded = &monitor.LateError{By: 20 * time.Second} }), 0,
-			61,
-			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor was stopped during the probe, which ended 20s after it should have"},
+		{upBut(offline), 0, 61,
+			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor has been offline " +
+				"since 00:00:05 UTC: no witness answers"},
+		{upBut(offline), 0, 72,
+			"no verdict on site-b: the monitor has been offline since 00:00:05 UTC: no witness answers; " +
+				"the last result that counts is 12s old, and expired after 9s, last known: up"},
+		{upBut(&monitor.StallError{Lost: 1234 * time.Millisecond}), 0, 61,
+			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor was stopped, or " +
+				"had no CPU, for 1.23s during the probe"},
+		{upBut(&monitor.LateError{By: 20 * time.Second}), 0, 61,
+			"site-b is up since 00:00:01 UTC; the last probe does not count: the monitor was stopped " +
+				"during the probe, which ended 20s after it should have"},
 		{down, monitor.Up, 61, "site-b is pinned up by its OVERRIDE; its probes say down"},
 	} {
 		if got := explain(snapshot("site-b", c.override, c.state), after(c.now)); got != c.want {
@@ -80,12 +92,14 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestExplainValue has more peers than one reads, and the site itself as the reason.
+// TestExplainValue has more peers than the sentence names, and the site itself as the reason.
 func TestExplainValue(t *testing.T) {
 	t.Parallel()
-	pinned := func(name string) *monitor.Snapshot {
-		return snapshot(name, monitor.Down,
-			monitor.State{})
+	pinned := func(names ...string) (all []*monitor.Snapshot) {
+		for _, name := range names {
+			all = append(all, snapshot(name, monitor.Down, monitor.State{}))
+		}
+		return all
 	}
 	unknown := snapshot("site-a", 0, monitor.State{})
 	for _, c := range []struct {
@@ -94,17 +108,17 @@ func TestExplainValue(t *testing.T) {
 		want    string
 	}{
 		{nil, nil, "no other site is down"},
-		{[]*monitor.Snapshot{pinned("site-b")}, nil,
+		{pinned("site-b"), nil,
 			"site-b is pinned down by its OVERRIDE; its probes say unknown"},
-		{[]*monitor.Snapshot{pinned("site-b"), pinned("site-c"), pinned("site-d"), pinned("site-e"),
-			pinned("site-f")}, nil,
-			"site-b is pinned down by its OVERRIDE; its probes say unknown; site-c is pinned down by its OVERRIDE; its probes say unknown; " +
+		{pinned("site-b", "site-c", "site-d", "site-e", "site-f"), nil,
+			"site-b is pinned down by its OVERRIDE; its probes say unknown; " +
+				"site-c is pinned down by its OVERRIDE; its probes say unknown; " +
 				"site-d is pinned down by its OVERRIDE; its probes say unknown; and 2 more"},
 		{[]*monitor.Snapshot{unknown}, &monitor.NoVerdictError{Snapshot: unknown, At: midnight},
 			"no verdict on site-a: no probe of it has had a result yet"},
-		{[]*monitor.Snapshot{pinned("site-b")}, &monitor.NoVerdictError{Snapshot: unknown, At: midnight},
+		{pinned("site-b"), &monitor.NoVerdictError{Snapshot: unknown, At: midnight},
 			"no verdict on site-a: no probe of it has had a result yet"},
-		{[]*monitor.Snapshot{pinned("site-b")}, monitor.ErrAllDown,
+		{pinned("site-b"), monitor.ErrAllDown,
 			"all sites are down, and ALL_DOWN_POLICY=error says not to scale on that"},
 	} {
 		if got := explainValue(monitor.Overview{Time: midnight}, c.because, c.err); got != c.want {
@@ -123,24 +137,27 @@ func TestStatusLine(t *testing.T) {
 		snapshot("site-d", 0, monitor.State{}),
 		snapshot("site-e", 0, monitor.State{Verdict: monitor.Up, Counted: after(1), Expired: after(10)}),
 	}}
-	const want = "offline since 00:00:05 UTC, site-a up, site-b down since 00:00:07 UTC, site-c up (pinned), site-d unknown, site-e unknown since 00:00:10 UTC"
+	const want = "offline since 00:00:05 UTC, site-a up, site-b down since 00:00:07 UTC, " +
+		"site-c up (pinned), site-d unknown, site-e unknown since 00:00:10 UTC"
 	if got := StatusLine(o); got != want {
 		t.Errorf("got\n %s\nwant\n %s", got, want)
 	}
 }
 
-// TestFormula is how a worst case is made up.
+// TestFormula has a site with and without an interval.
 func TestFormula(t *testing.T) {
 	t.Parallel()
-	site := &monitor.Site{Interval: 5 * time.Second, Timeout: 3 * time.Second, Retry: time.Second,
-		Thresholds: threeTwo}
-	if got, want := Formula(site, 0),
-		"CACHE_TTL_SEC 5 + 2 × RETRY_INTERVAL_SEC 1 + one failing probe (at most 3)"; got != want {
+	site := &monitor.Site{
+		Interval: 5 * time.Second, Timeout: 3 * time.Second, Retry: time.Second, Thresholds: threeTwo,
+	}
+	want := "CACHE_TTL_SEC 5 + 2 × RETRY_INTERVAL_SEC 1 + one failing probe (at most 3)"
+	if got := Formula(site, 0); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	site.Interval = 0
-	if got := Formula(site, 2*time.Second); !strings.HasPrefix(got,
-		"CACHE_TTL_SEC 0: FAILURE_THRESHOLD 3 × one failing probe (at most 3, and 2 until a witness confirms it), one with each poll") {
-		t.Errorf("on demand: %s", got)
+	want = "CACHE_TTL_SEC 0: FAILURE_THRESHOLD 3 × one failing probe " +
+		"(at most 3, and 2 until a witness confirms it), one with each poll"
+	if got := Formula(site, 2*time.Second); !strings.HasPrefix(got, want) {
+		t.Errorf("on demand: got %s, want %s", got, want)
 	}
 }
