@@ -37,7 +37,7 @@ func (r *recorder) observe(event monitor.Event) {
 	case monitor.OverrideEvent:
 		words = []string{fmt.Sprintf("%s pinned %v", e.Name, e.Override.Verdict)}
 		if e.Ended {
-			words = []string{fmt.Sprintf("%s not %v any more, by %s", e.Name, e.Override.Verdict,
+			words = []string{fmt.Sprintf("%s no longer pinned %v, by %s", e.Name, e.Override.Verdict,
 				cmp.Or(e.EndedBy, "its time"))}
 		}
 	case monitor.NetworkEvent:

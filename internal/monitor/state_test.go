@@ -58,8 +58,10 @@ func TestChanges(t *testing.T) {
 	at := func(seconds int) time.Time { return midnight.Add(time.Duration(seconds) * time.Second) }
 	limits := monitor.Thresholds{Failure: 2, Success: 1}
 	fault, offline := errors.New("no token"), &monitor.OfflineError{}
-	isUp := monitor.State{Verdict: monitor.Up, Since: at(1), TurnedBy: 1, LastUp: at(5),
-		Counted: at(5), Last: outcome(true).Result}
+	isUp := monitor.State{
+		Verdict: monitor.Up, Since: at(1), TurnedBy: 1,
+		LastUp: at(5), Counted: at(5), Last: outcome(true).Result,
+	}
 	with := func(change func(*monitor.State)) monitor.State {
 		s := isUp
 		change(&s)

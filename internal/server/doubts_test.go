@@ -9,8 +9,7 @@ import (
 // TestDoubtEnded has a row for each way in which a streak of failures can go on or end.
 func TestDoubtEnded(t *testing.T) {
 	t.Parallel()
-	state := func(v monitor.Verdict,
-		streak int) monitor.State {
+	state := func(v monitor.Verdict, streak int) monitor.State {
 		return monitor.State{Verdict: v, Streak: streak}
 	}
 	for _, c := range []struct {
