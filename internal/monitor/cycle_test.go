@@ -79,3 +79,25 @@ func TestCycle(t *testing.T) {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// TestProbesAfterAFailure: a failure that is counted already leaves fewer probes to run at the same
+// time. With a threshold of 3, the first probe that fails refuses, and the two after it hang.
+func TestProbesAfterAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newFake(), newFake()
+		first, site := newSite('a', a.probe), newSite('b', b.probe)
+		site.Failure = 3
+		runMonitor(t, []*monitor.Site{first, site}, noEvents, func(*monitor.Monitor) {
+			sleepUntil(6 * time.Second)
+			b.set(func(f *fake) { f.down = true })
+			sleepUntil(10500 * time.Millisecond)
+			b.set(func(f *fake) { f.takes = time.Hour })
+			sleepUntil(14500 * time.Millisecond)
+		})
+		want := []time.Duration{0, seconds(5), seconds(10), seconds(11), seconds(12)}
+		if got := b.probes(); !slices.Equal(got, want) {
+			t.Errorf("probes began at %v, want %v", got, want)
+		}
+	})
+}
