@@ -76,7 +76,8 @@ func (p process) run(ctx context.Context, args []string) int {
 		return override(ctx, p, args[1:])
 	}
 	if len(args) > 1 {
-		fmt.Fprintf(p.stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s", strings.Join(args, " "), usage)
+		fmt.Fprintf(p.stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s",
+			strings.Join(args, " "), usage)
 		return exitUsage
 	}
 	switch command {
@@ -91,7 +92,8 @@ func (p process) run(ctx context.Context, args []string) int {
 	case "demo":
 		return demo(ctx, p)
 	case "version", "--version", "-v":
-		fmt.Fprintf(p.stdout, "failover-monitor %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(p.stdout, "failover-monitor %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS,
+			runtime.GOARCH)
 		return exitOK
 	case "help", "--help", "-h":
 		fmt.Fprint(p.stdout, usage)
@@ -102,7 +104,8 @@ func (p process) run(ctx context.Context, args []string) int {
 }
 
 // withConfig runs a command that needs all settings to be right.
-func (p process) withConfig(ctx context.Context, command func(context.Context, process, setup) int) int {
+func (p process) withConfig(ctx context.Context,
+	command func(context.Context, process, setup) int) int {
 	s, err := loadSetup(p.environ)
 	if err != nil {
 		return p.fail(exitUsage, err)

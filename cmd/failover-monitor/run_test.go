@@ -35,7 +35,8 @@ func site(t *testing.T, behave fakesite.Behaviour) string {
 // pair is the least of an environment, with two healthy sites.
 func pair(t *testing.T, more ...string) []string {
 	t.Helper()
-	return append([]string{"SITE_A_HEALTH_URL=" + site(t, fakesite.Answer(200)), "SITE_B_HEALTH_URL=" + site(t, fakesite.Answer(200)), "LISTEN_ADDR=127.0.0.1:0"}, more...)
+	return append([]string{"SITE_A_HEALTH_URL=" + site(t, fakesite.Answer(200)),
+		"SITE_B_HEALTH_URL=" + site(t, fakesite.Answer(200)), "LISTEN_ADDR=127.0.0.1:0"}, more...)
 }
 
 // buffer is written by the program while the test reads it.
@@ -59,7 +60,8 @@ func (b *buffer) String() string {
 // await waits for a text of the program's, and gives what the expression's first group matches.
 func (b *buffer) await(t *testing.T, expression string) string {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(
+		5 * time.Millisecond) {
 		if match := regexp.MustCompile(expression).FindStringSubmatch(b.String()); match != nil {
 			return match[len(match)-1]
 		}
@@ -124,8 +126,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"version"}, 0, "failover-monitor dev go1.", ""},
 		{[]string{"-v"}, 0, "failover-monitor dev go1.", ""},
 		{[]string{"sreve"}, 2, "", "failover-monitor: \"sreve\": no such command\n\nUsage:"},
-		{[]string{"serve", "--port", "1"}, 2, "", "failover-monitor: \"serve --port 1\": want one command and nothing behind it\n\nUsage:"},
-		{nil, 2, "", "failover-monitor: SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set: want at least two sites\n"},
+		{[]string{"serve", "--port", "1"}, 2, "",
+			"failover-monitor: \"serve --port 1\": want one command and nothing behind it\n\nUsage:"},
+		{nil, 2, "",
+			"failover-monitor: SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set: " +
+				"want at least two sites\n"},
 		{[]string{"healthcheck"}, 2, "", "failover-monitor: PORT=\"x\": want a port number"},
 		{[]string{"demo"}, 2, "", "failover-monitor: PORT=\"x\": want a port number"},
 	} {
@@ -135,8 +140,10 @@ func TestUsage(t *testing.T) {
 		}
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), c.args, environ, &stdout, &stderr)
-		if code != c.code || !strings.HasPrefix(stdout.String(), c.stdout) || !strings.HasPrefix(stderr.String(), c.stderr) || (stderr.Len() == 0) != (c.stderr == "") {
-			t.Errorf("%q: exit code %d, %q, %q; want %d, %q…, %q…", c.args, code, &stdout, &stderr, c.code, c.stdout, c.stderr)
+		if code != c.code || !strings.HasPrefix(stdout.String(), c.stdout) ||
+			!strings.HasPrefix(stderr.String(), c.stderr) || (stderr.Len() == 0) != (c.stderr == "") {
+			t.Errorf("%q: exit code %d, %q, %q; want %d, %q…, %q…", c.args, code, &stdout, &stderr, c.code,
+				c.stdout, c.stderr)
 		}
 	}
 }
@@ -146,7 +153,8 @@ func TestFullDevice(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{"help", "version", "config", "check"} {
 		var stderr bytes.Buffer
-		if code := run(t.Context(), []string{args}, pair(t), &disk{full: 1 << 30}, &stderr); code != 1 || !strings.Contains(stderr.String(), "standard output: no space left on device") {
+		if code := run(t.Context(), []string{args}, pair(t), &disk{full: 1 << 30}, &stderr); code != 1 ||
+			!strings.Contains(stderr.String(), "standard output: no space left on device") {
 			t.Errorf("%s: exit code %d, %q", args, code, &stderr)
 		}
 	}
@@ -155,11 +163,16 @@ func TestFullDevice(t *testing.T) {
 func TestConfigCommand(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"config"}, pair(t, "HTTP_PROXY=http://u:geheim@proxy:3128", "VERIFY_TLS=no", "WITNESS_URLS=tcp://10.0.0.53:53"), &stdout, &stderr)
+	code := run(t.Context(), []string{"config"},
+		pair(t, "HTTP_PROXY=http://u:geheim@proxy:3128", "VERIFY_TLS=no",
+			"WITNESS_URLS=tcp://10.0.0.53:53"), &stdout, &stderr)
 	if code != 0 || stderr.Len() > 0 || strings.Contains(stdout.String(), "geheim") {
 		t.Errorf("exit code %d, %q\n%s", code, &stderr, &stdout)
 	}
-	for _, line := range []string{"HTTP_PROXY=http://***@proxy:3128", "WITNESS_URLS=tcp://10.0.0.53:53", "# warning: VERIFY_TLS is off for site-a, site-b: whoever stands in between can play a healthy site"} {
+	for _, line := range []string{"HTTP_PROXY=http://***@proxy:3128",
+		"WITNESS_URLS=tcp://10.0.0.53:53",
+		"# warning: VERIFY_TLS is off for site-a, site-b: whoever stands in " +
+			"between can play a healthy site"} {
 		if !strings.Contains(stdout.String(), line+"\n") {
 			t.Errorf("%q is not in\n%s", line, &stdout)
 		}
@@ -173,9 +186,11 @@ func TestOnDemandWarning(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		{[]string{"SITE_B_CACHE_TTL_SEC=0"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to 3s; KEDA gives up after 3s"},
+		{[]string{"SITE_B_CACHE_TTL_SEC=0"},
+			"CACHE_TTL_SEC=0 lets every poll wait for a probe of site-b, up to 3s; KEDA gives up after 3s"},
 		{[]string{"CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2"}, ""},
-		{[]string{"SITE_A_CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2", "WITNESS_URLS=tcp://w:53"}, "CACHE_TTL_SEC=0 lets every poll wait for a probe of site-a, up to 4s; KEDA gives up after 3s"},
+		{[]string{"SITE_A_CACHE_TTL_SEC=0", "PROBE_TIMEOUT_SEC=2", "WITNESS_URLS=tcp://w:53"},
+			"CACHE_TTL_SEC=0 lets every poll wait for a probe of site-a, up to 4s; KEDA gives up after 3s"},
 	} {
 		s, err := loadSetup(pair(t, c.environ...))
 		if got := strings.Join(s.Warnings, "|"); err != nil || got != c.want {
@@ -184,20 +199,26 @@ func TestOnDemandWarning(t *testing.T) {
 	}
 }
 
-// TestCheckCommand has sites that are up, down, up by way of a redirect, or cannot be probed; and witnesses.
+// TestCheckCommand has sites that are up, down, up by way of a redirect, or cannot be probed; and
+// witnesses.
 func TestCheckCommand(t *testing.T) {
 	t.Parallel()
 	up, elsewhere := site(t, fakesite.Answer(200)), site(t, fakesite.Answer(200))
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"check"}, []string{
 		"SITE_A_HEALTH_URL=" + up, "SITE_B_HEALTH_URL=" + site(t, fakesite.Answer(503)),
-		"SITE_C_HEALTH_URL=" + site(t, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+elsewhere+"\r\n\r\n")),
-		"SITE_D_HEALTH_URL=" + up, "SITE_D_EXTRA_HEADER_KEY=X", "SITE_D_EXTRA_HEADER_VAL_FILE=/nowhere/token",
+		"SITE_C_HEALTH_URL=" +
+			site(t, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+elsewhere+"\r\n\r\n")),
+		"SITE_D_HEALTH_URL=" + up, "SITE_D_EXTRA_HEADER_KEY=X",
+		"SITE_D_EXTRA_HEADER_VAL_FILE=/nowhere/token",
 		"WITNESS_URLS=tcp://" + strings.TrimPrefix(up, "http://") + "," + elsewhere,
 	}, &stdout, &stderr)
-	for _, line := range []string{`^site-a +up +-`, `^site-b +down +status +503`, `^site-c +up +`, `^site-d +unknown`, `^witness tcp://.* +up `, `^witness http://.* +up `,
-		`^site-b is down: status 503$`, `^site-c was answered after a redirect, from ` + regexp.QuoteMeta(elsewhere) + ` \(127\.0\.0\.1:\d+\)$`,
-		`^site-d is unknown: probe could not be made: EXTRA_HEADER_VAL_FILE: `, `^warning: SITE_D_EXTRA_HEADER_VAL_FILE: `} {
+	for _, line := range []string{`^site-a +up +-`, `^site-b +down +status +503`, `^site-c +up +`,
+		`^site-d +unknown`, `^witness tcp://.* +up `, `^witness http://.* +up `,
+		`^site-b is down: status 503$`, `^site-c was answered after a redirect, from ` +
+			regexp.QuoteMeta(elsewhere) + ` \(127\.0\.0\.1:\d+\)$`,
+		`^site-d is unknown: probe could not be made: EXTRA_HEADER_VAL_FILE: `,
+		`^warning: SITE_D_EXTRA_HEADER_VAL_FILE: `} {
 		if !regexp.MustCompile("(?m)" + line).MatchString(stdout.String()) {
 			t.Errorf("%s is not in\n%s", line, &stdout)
 		}
@@ -213,7 +234,8 @@ func TestCheckCommand(t *testing.T) {
 func TestServeAndHealthcheck(t *testing.T) {
 	t.Parallel()
 	web := filepath.Join(t.TempDir(), "web.yml")
-	const passwords = "basic_auth_users:\n  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n"
+	const passwords = "basic_auth_users:\n  keda: " +
+		"$2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n"
 	if err := os.WriteFile(web, []byte(passwords), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +252,8 @@ func TestServeAndHealthcheck(t *testing.T) {
 			m.stderr.await(t, "listening")
 			m.stderr.await(t, "site is up.*site-b")
 			var stdout, stderr bytes.Buffer
-			if code := run(t.Context(), []string{"healthcheck"}, environ, &stdout, &stderr); code != 0 || stdout.String() != "ok\n" {
+			if code := run(t.Context(), []string{"healthcheck"}, environ, &stdout, &stderr); code != 0 ||
+				stdout.String() != "ok\n" {
 				t.Errorf("healthcheck: exit code %d, %q %q", code, &stdout, &stderr)
 			}
 			want := "200 {\"value\":0}\n"
@@ -244,7 +267,8 @@ func TestServeAndHealthcheck(t *testing.T) {
 				t.Errorf("exit code %d, and the log says\n%s", code, &m.stderr)
 			}
 			stderr.Reset()
-			if code := run(t.Context(), []string{"healthcheck"}, environ, io.Discard, &stderr); code != 1 || !strings.Contains(stderr.String(), "ask the monitor at") {
+			if code := run(t.Context(), []string{"healthcheck"}, environ, io.Discard, &stderr); code != 1 ||
+				!strings.Contains(stderr.String(), "ask the monitor at") {
 				t.Errorf("healthcheck of nobody: exit code %d, %q", code, &stderr)
 			}
 		})
@@ -254,11 +278,14 @@ func TestServeAndHealthcheck(t *testing.T) {
 // TestHealthcheckIsSick asks a monitor that cannot probe.
 func TestHealthcheckIsSick(t *testing.T) {
 	t.Parallel()
-	environ := pair(t, "LISTEN_ADDR="+rig.FreeAddress(t), "EXTRA_HEADER_KEY=X", "EXTRA_HEADER_VAL_FILE=/nowhere/token")
+	environ := pair(t, "LISTEN_ADDR="+rig.FreeAddress(t), "EXTRA_HEADER_KEY=X",
+		"EXTRA_HEADER_VAL_FILE=/nowhere/token")
 	m := begin(t, environ, "serve")
 	m.stderr.await(t, "probe does not count.*site-a")
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"healthcheck"}, environ, io.Discard, &stderr); code != 1 || !strings.Contains(stderr.String(), "says 503 Service Unavailable: site-a: probe could not be made") {
+	if code := run(t.Context(), []string{"healthcheck"}, environ, io.Discard, &stderr); code != 1 ||
+		!strings.Contains(stderr.String(),
+			"says 503 Service Unavailable: site-a: probe could not be made") {
 		t.Errorf("exit code %d, %q", code, &stderr)
 	}
 }
@@ -272,7 +299,10 @@ func TestBusyPort(t *testing.T) {
 	defer taken.Close()
 	var stderr bytes.Buffer
 	code := run(t.Context(), nil, pair(t, "LISTEN_ADDR="+taken.Addr().String()), io.Discard, &stderr)
-	if code != 1 || !strings.Contains(stderr.String(), "address already in use (is another monitor running?); PORT or LISTEN_ADDR sets another address") {
+	if code != 1 ||
+		!strings.Contains(stderr.String(),
+			"address already in use (is another monitor running?); PORT or "+
+				"LISTEN_ADDR sets another address") {
 		t.Errorf("exit code %d, %q", code, &stderr)
 	}
 }
@@ -289,7 +319,8 @@ func TestPassedSockets(t *testing.T) {
 	}
 }
 
-// TestNotifiesSystemd is a whole life as systemd hears of it, at the socket of the environment alone.
+// TestNotifiesSystemd is a whole life as systemd hears of it, at the socket of the environment
+// alone.
 func TestNotifiesSystemd(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -328,17 +359,21 @@ func TestDemoCommand(t *testing.T) {
 		t.Errorf("the control says %q", got)
 	}
 	demo.stderr.await(t, "site is down.*site-b")
-	if got := get(t, fmt.Sprintf("http://127.0.0.1:%d/metric/site-a", port)); got != "200 {\"value\":1}\n" {
+	if got := get(t, fmt.Sprintf("http://127.0.0.1:%d/metric/site-a",
+		port)); got != "200 {\"value\":1}\n" {
 		t.Errorf("site-a is told %q", got)
 	}
-	if got := get(t, control+"/site-c/hang"); !strings.HasPrefix(got, "404 want /site-a/ or /site-b/") {
+	if got := get(t, control+"/site-c/hang"); !strings.HasPrefix(got,
+		"404 want /site-a/ or /site-b/") {
 		t.Errorf("the control says %q", got)
 	}
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"demo"}, environ, io.Discard, &stderr); code != 1 || !strings.Contains(stderr.String(), "the demo wants 4 free ports in a row") {
+	if code := run(t.Context(), []string{"demo"}, environ, io.Discard, &stderr); code != 1 ||
+		!strings.Contains(stderr.String(), "the demo wants 4 free ports in a row") {
 		t.Errorf("a second one: exit code %d, %q", code, &stderr)
 	}
-	if code := demo.stop(t); code != 0 || !strings.Contains(demo.stdout.String(), "curl -s 127.0.0.1:") {
+	if code := demo.stop(t); code != 0 ||
+		!strings.Contains(demo.stdout.String(), "curl -s 127.0.0.1:") {
 		t.Errorf("exit code %d, %q", code, &demo.stdout)
 	}
 	stderr.Reset()

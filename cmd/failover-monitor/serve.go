@@ -18,7 +18,8 @@ const shutdownTimeout = time.Second
 
 // serve logs how it is set up and runs the monitor.
 func serve(ctx context.Context, p process, s setup) int {
-	signal.Ignore(syscall.SIGPIPE) // the reader of the log may die, and must not take the monitor along
+	// the reader of the log may die, and must not take the monitor along
+	signal.Ignore(syscall.SIGPIPE)
 	log := newLogger(s.Serving, p.stderr)
 	attrs := []any{"version", version}
 	for _, setting := range s.Settings() {
@@ -41,7 +42,8 @@ func serve(ctx context.Context, p process, s setup) int {
 	return exitOK
 }
 
-// ignoreHangup has SIGHUP, by which other services are told to read their settings anew, end nothing.
+// ignoreHangup has SIGHUP, by which other services are told to read their settings anew, end
+// nothing.
 func ignoreHangup(log *slog.Logger) (stop func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -56,7 +58,8 @@ func ignoreHangup(log *slog.Logger) (stop func()) {
 	}
 }
 
-// worstCase is the longest that the death of any site can go unnoticed: it hangs, just after a probe.
+// worstCase is the longest that the death of any site can go unnoticed: it hangs, just after a
+// probe.
 func worstCase(s setup) time.Duration {
 	var longest time.Duration
 	for _, site := range s.Sites {
@@ -67,7 +70,8 @@ func worstCase(s setup) time.Duration {
 
 // runMonitor probes and answers until ctx ends, and returns when everything it started has ended.
 func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.Logger) (err error) {
-	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx)) // they outlast the polls that wait for them
+	// they outlast the polls that wait for them
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
 	metrics := server.NewMetrics(version)
 	logEvent := server.LogEvents(log)

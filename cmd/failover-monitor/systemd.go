@@ -25,7 +25,8 @@ func listen(address string, s config.Supervisor, log *slog.Logger) (net.Listener
 	case err != nil:
 		return nil, err
 	case passed != nil:
-		log.Info("using the socket that systemd passes, instead of LISTEN_ADDR", "socket", passed.Addr().String(), "listen_addr", address)
+		log.Info("using the socket that systemd passes, instead of LISTEN_ADDR", "socket",
+			passed.Addr().String(), "listen_addr", address)
 		return passed, nil
 	}
 	listener, err := net.Listen("tcp", address)
@@ -47,22 +48,26 @@ func passedSocket(s config.Supervisor) (net.Listener, error) {
 		return nil, nil
 	}
 	if s.ListenFDs != "1" {
-		return nil, fmt.Errorf("systemd passes %s sockets: want one, with one ListenStream= in one .socket unit", s.ListenFDs)
+		return nil, fmt.Errorf(
+			"systemd passes %s sockets: want one, with one ListenStream= in one .socket unit", s.ListenFDs)
 	}
 	file := os.NewFile(firstPassed, "systemd's socket")
 	defer file.Close() // the listener has a copy
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return nil, errors.New("systemd passes a socket that does not listen for streams: want ListenStream= in the .socket unit")
+		return nil, errors.New(
+			"systemd passes a socket that does not listen for streams: want " +
+				"ListenStream= in the .socket unit")
 	}
 	return listener, nil
 }
 
-// notifyInterval is how often systemd hears of the monitor, unless its watchdog wants that more often.
+// notifyInterval is how often systemd hears of the monitor, unless its watchdog wants that more
+// often.
 const notifyInterval = time.Second
 
-// notifySystemd says that the monitor is ready, and from then on how it is. The function that it returns
-// says that the monitor stops. Without systemd there is nobody to tell.
+// notifySystemd says that the monitor is ready, and from then on how it is. The function that it
+// returns says that the monitor stops. Without systemd there is nobody to tell.
 func notifySystemd(m *monitor.Monitor, s config.Supervisor, log *slog.Logger) (stopping func()) {
 	if s.NotifySocket == "" {
 		return func() {}
@@ -126,7 +131,8 @@ func wait(ctx context.Context, ticks <-chan time.Time) bool {
 	}
 }
 
-// statusLimit is somewhat less than the 4096 bytes of a message that systemd takes; it ignores longer ones.
+// statusLimit is somewhat less than the 4096 bytes of a message that systemd takes; it ignores
+// longer ones.
 const statusLimit = 4000
 
 // status is the line that "systemctl status" shows.

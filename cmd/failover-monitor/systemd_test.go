@@ -14,7 +14,8 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// TestNoPingWhileStuck has a probe that heeds neither its deadline nor the end: the watchdog is to find out.
+// TestNoPingWhileStuck has a probe that heeds neither its deadline nor the end: the watchdog is to
+// find out.
 func TestNoPingWhileStuck(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -25,11 +26,14 @@ func TestNoPingWhileStuck(t *testing.T) {
 
 	free := make(chan struct{})
 	stuck := func(context.Context) (probe.Result, error) { <-free; return probe.Result{Up: true}, nil }
-	m := monitor.New([]*monitor.Site{{Name: "site-a", Probe: stuck, Interval: time.Hour, Timeout: 100 * time.Millisecond, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}},
+	m := monitor.New(
+		[]*monitor.Site{{Name: "site-a", Probe: stuck, Interval: time.Hour,
+			Timeout: 100 * time.Millisecond, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}},
 		monitor.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	m.Start(ctx)
-	stopping := notifySystemd(m, config.Supervisor{NotifySocket: path, WatchdogUSec: "100000"}, slog.New(slog.DiscardHandler))
+	stopping := notifySystemd(m, config.Supervisor{NotifySocket: path, WatchdogUSec: "100000"},
+		slog.New(slog.DiscardHandler))
 	pings := func(within time.Duration) (n int) {
 		systemd.SetReadDeadline(time.Now().Add(within))
 		for message := make([]byte, 4096); ; {
@@ -43,7 +47,8 @@ func TestNoPingWhileStuck(t *testing.T) {
 	if n := pings(500 * time.Millisecond); n == 0 {
 		t.Error("no ping while the probe has time")
 	}
-	for deadline := time.Now().Add(20 * time.Second); m.Overview().Live(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); m.Overview().Live(); time.Sleep(
+		10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never stuck")
 		}

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// unhurried writes in the background and never waits: a reader of the log who hangs, or a full disk,
-// must delay no probe and no answer. What does not fit into the queue, or is not taken, is lost and counted.
+// unhurried writes in the background and never waits: a reader of the log who hangs, or a full
+// disk, must delay no probe and no answer. What does not fit into the queue, or is not taken, is
+// lost and counted.
 type unhurried struct {
 	to    io.Writer
 	queue chan entry
@@ -45,7 +46,9 @@ func (u *unhurried) run() {
 	var lost int64 // lines of which nobody has been told
 	for e := range u.queue {
 		if lost += e.lost; lost > 0 {
-			if _, err := fmt.Fprintf(u.to, "failover-monitor: %d lines of the log are lost: standard error was full, or nobody read it\n", lost); err == nil {
+			if _, err := fmt.Fprintf(u.to,
+				"failover-monitor: %d lines of the log are lost: standard error was full, or nobody read it\n",
+				lost); err == nil {
 				lost = 0
 			}
 		}

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestUnhurried has nobody read for a while: what is lost is told where it is missing, and at the end.
+// TestUnhurried has nobody read for a while: what is lost is told where it is missing, and at the
+// end.
 func TestUnhurried(t *testing.T) {
 	t.Parallel()
 	reader, writer := io.Pipe()
@@ -57,7 +58,8 @@ func TestFullDisk(t *testing.T) {
 		fmt.Fprintln(u, n)
 	}
 	u.flush(time.Minute)
-	if got := d.String(); !strings.Contains(got, " 2 lines of the log are lost") || !strings.HasSuffix(got, "\n2\n3\n") {
+	if got := d.String(); !strings.Contains(got, " 2 lines of the log are lost") ||
+		!strings.HasSuffix(got, "\n2\n3\n") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -72,19 +72,22 @@ func madeAt() time.Time {
 	return made
 }
 
-// firstProbeGap is from the first probe of one site to that of the next. It keeps those of thousands, each
-// of them a TLS handshake, from making each other time out; with two sites nobody notices.
+// firstProbeGap is from the first probe of one site to that of the next. It keeps those of
+// thousands, each of them a TLS handshake, from making each other time out; with two sites nobody
+// notices.
 const firstProbeGap = 2 * time.Millisecond
 
 // newSite says when a site is probed and how its verdict turns, and not yet how to probe it.
 func newSite(s config.Site) *monitor.Site {
 	return &monitor.Site{
-		Name:       s.Name,
-		Interval:   time.Duration(s.CacheTTL),
-		Retry:      time.Duration(s.RetryInterval),
-		Timeout:    time.Duration(s.Timeout),
-		Thresholds: monitor.Thresholds{Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold)},
-		Override:   map[config.Override]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}[s.Override],
+		Name:     s.Name,
+		Interval: time.Duration(s.CacheTTL),
+		Retry:    time.Duration(s.RetryInterval),
+		Timeout:  time.Duration(s.Timeout),
+		Thresholds: monitor.Thresholds{Failure: int(s.FailureThreshold),
+			Success: int(s.SuccessThreshold)},
+		Override: map[config.Override]monitor.Verdict{"up": monitor.Up,
+			"down": monitor.Down}[s.Override],
 	}
 }
 
@@ -105,8 +108,8 @@ func newMonitor(s setup, observe func(monitor.Event)) *monitor.Monitor {
 	})
 }
 
-// newWitnesses makes of tcp:// one that accepts connections, and of http(s):// one that answers a HEAD,
-// with whatever certificate: that it answers proves that there is a network.
+// newWitnesses makes of tcp:// one that accepts connections, and of http(s):// one that answers a
+// HEAD, with whatever certificate: that it answers proves that there is a network.
 func newWitnesses(cfg config.Config) []monitor.Witness {
 	proxy := cfg.Proxies.For()
 	var witnesses []monitor.Witness
@@ -126,8 +129,9 @@ func newWitnesses(cfg config.Config) []monitor.Witness {
 	return witnesses
 }
 
-// acceptsWitness says which statuses show that a witness itself has answered: all, unless there is a proxy between,
-// which answers with some of them when there is no network behind it; one that inspects TLS, to https, too.
+// acceptsWitness says which statuses show that a witness itself has answered: all, unless there is
+// a proxy between, which answers with some of them when there is no network behind it; one that
+// inspects TLS, to https, too.
 func acceptsWitness(proxied bool) func(status int) bool {
 	return func(status int) bool {
 		return !proxied || status < 500 && status != http.StatusProxyAuthRequired

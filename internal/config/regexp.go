@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// BodyRegexp says what a body must have in it. It matches anywhere, and ^ and $ stand for the beginning and
-// the end of a line.
+// BodyRegexp says what a body must have in it. It matches anywhere, and ^ and $ stand for the
+// beginning and the end of a line.
 type BodyRegexp struct{ expr *regexp.Regexp }
 
 const multiLine = "(?m)"
@@ -21,7 +21,8 @@ const multiLine = "(?m)"
 func (r *BodyRegexp) UnmarshalText(text []byte) error {
 	expr, err := regexp.Compile(multiLine + string(text))
 	if err != nil {
-		return fmt.Errorf("%q: not a regular expression%s; want one such as database.*ok", text, pythonOnly(text))
+		return fmt.Errorf("%q: not a regular expression%s; want one such as database.*ok", text,
+			pythonOnly(text))
 	}
 	r.expr = expr
 	return nil
@@ -41,7 +42,8 @@ func (r BodyRegexp) Regexp() *regexp.Regexp { return r.expr }
 // pythonSyntax is what Python's regular expressions have and Go's have not.
 var pythonSyntax = regexp.MustCompile(`\(\?<?[=!]|\\Z|\(\?P=|\\[1-9]|\(\?[>(#]|[*+?}]\+`)
 
-// pythonOnly says what is wrong with an expression that was made for Python, as the predecessor's were.
+// pythonOnly says what is wrong with an expression that was made for Python, as the predecessor's
+// were.
 func pythonOnly(text []byte) string {
 	if !pythonSyntax.Match(text) {
 		return ""
@@ -52,26 +54,32 @@ func pythonOnly(text []byte) string {
 // StatusRegexp says which HTTP statuses are up.
 type StatusRegexp struct{ expr *regexp.Regexp }
 
-// UnmarshalText reads a regular expression. It is matched against the status as text, from its first
-// character, as Python's re.match does. One that can match no status is refused, and so is one with
-// a character in it that no status has: `^2\d\d$` has become `^2dd$` by the time systemd hands it
-// over, and would leave every site down for ever.
+// UnmarshalText reads a regular expression. It is matched against the status as text, from its
+// first character, as Python's re.match does. One that can match no status is refused, and so is
+// one with a character in it that no status has: `^2\d\d$` has become `^2dd$` by the time systemd
+// hands it over, and would leave every site down for ever.
 func (r *StatusRegexp) UnmarshalText(text []byte) error {
 	tree, err := syntax.Parse(string(text), syntax.Perl)
 	if err != nil {
 		if python := pythonOnly(text); python != "" {
-			return fmt.Errorf("%q: not a regular expression%s; say which statuses are up, such as ^[1-4]\\d\\d$, or ^[1-4][0-9][0-9]$ for systemd", text, python)
+			return fmt.Errorf(
+				"%q: not a regular expression%s; say which statuses are up, such as ^[1-4]\\d\\d$, or "+
+					"^[1-4][0-9][0-9]$ for systemd", text, python)
 		}
 		var bad *syntax.Error
 		errors.As(err, &bad)
-		return fmt.Errorf("%q: not a regular expression (%s); want one such as ^2[0-9][0-9]$", text, bad.Code)
+		return fmt.Errorf("%q: not a regular expression (%s); want one such as ^2[0-9][0-9]$", text,
+			bad.Code)
 	}
 	compiled := StatusRegexp{regexp.MustCompile(string(text))} // which parses as above
 	switch {
 	case strayLiteral(tree) && bytes.ContainsRune(text, 'd'):
-		return fmt.Errorf(`%q: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, text)
+		return fmt.Errorf(
+			`%q: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the `+
+				`backslash away: write ^2[0-9][0-9]$`, text)
 	case strayLiteral(tree), !compiled.matchesAny():
-		return fmt.Errorf("%q: asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$", text)
+		return fmt.Errorf(
+			"%q: asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$", text)
 	}
 	*r = compiled
 	return nil
@@ -79,7 +87,8 @@ func (r *StatusRegexp) UnmarshalText(text []byte) error {
 
 // strayLiteral reports whether the expression asks for a character that no status has.
 func strayLiteral(tree *syntax.Regexp) bool {
-	if tree.Op == syntax.OpLiteral && slices.ContainsFunc(tree.Rune, func(r rune) bool { return r < '0' || r > '9' }) {
+	if tree.Op == syntax.OpLiteral && slices.ContainsFunc(tree.Rune,
+		func(r rune) bool { return r < '0' || r > '9' }) {
 		return true
 	}
 	return slices.ContainsFunc(tree.Sub, strayLiteral)

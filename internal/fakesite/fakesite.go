@@ -1,5 +1,5 @@
-// Package fakesite is a site on loopback that is well or sick in a chosen way. It plays the two sites
-// of the demo, and in tests the world outside.
+// Package fakesite is a site on loopback that is well or sick in a chosen way. It plays the two
+// sites of the demo, and in tests the world outside.
 package fakesite
 
 import (
@@ -38,7 +38,8 @@ func (s *Site) Address() string {
 	return s.address
 }
 
-// Become makes the site treat every connection from now on in this way. It keeps those that are open.
+// Become makes the site treat every connection from now on in this way. It keeps those that are
+// open.
 func (s *Site) Become(behave Behaviour) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +102,10 @@ func (s *Site) handle(conn net.Conn, from net.Listener) {
 // Answer gives every request this status.
 func Answer(status int) Behaviour {
 	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
-	return Respond(fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n", text, len(text)+1, text))
+	return Respond(
+		fmt.Sprintf(
+			"HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
+			text, len(text)+1, text))
 }
 
 // Respond answers a request with these bytes, be they HTTP or not.

@@ -17,7 +17,8 @@ func (p *Prober) credentials() (http.Header, error) {
 		}
 		headers.Set(p.target.HeaderKey, value)
 	}
-	if user := p.target.URL.User; user != nil { // it replaces a header Authorization, as it did with requests
+	// it replaces a header Authorization, as it did with requests
+	if user := p.target.URL.User; user != nil {
 		password, _ := user.Password()
 		(&http.Request{Header: headers}).SetBasicAuth(user.Username(), password)
 	}
@@ -56,9 +57,11 @@ func (c *client) authorize(req *http.Request) {
 	c.cookies.add(req)
 }
 
-// carried is whether the request to the health URL had credentials with it, which the site can refuse.
+// carried is whether the request to the health URL had credentials with it, which the site can
+// refuse.
 func (c *client) carried() bool {
-	return c.trace.showedCert || slices.ContainsFunc(slices.Collect(maps.Keys(c.headers)), isCredential)
+	return c.trace.showedCert || slices.ContainsFunc(slices.Collect(maps.Keys(c.headers)),
+		isCredential)
 }
 
 func refuses(status int) bool {

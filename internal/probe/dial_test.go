@@ -21,7 +21,8 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// TestDialFirst connects to a name of several addresses, of which some are silent or refuse: it is well while one accepts.
+// TestDialFirst connects to a name of several addresses, of which some are silent or refuse: it is
+// well while one accepts.
 func TestDialFirst(t *testing.T) {
 	t.Parallel()
 	site, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(200))
@@ -44,7 +45,8 @@ func TestDialFirst(t *testing.T) {
 	t.Cleanup(stop)
 	refusing := net.JoinHostPort("127.0.0.4", port)
 	late, stop := deaf("127.0.0.5")
-	time.AfterFunc(200*time.Millisecond, stop) // and refuses what is tried again a second after the first time
+	// and refuses what is tried again a second after the first time
+	time.AfterFunc(200*time.Millisecond, stop)
 	const noSocket = "a kind of address that the machine does not have"
 	const noFile = "an address for which there is no file descriptor"
 	d := newDialer()
@@ -64,15 +66,18 @@ func TestDialFirst(t *testing.T) {
 		fails     func(error) bool // nil: it does not
 		address   string           // of the connection, or of the error
 	}{
-		"well":                   {[]string{well}, time.Hour, nil, well},
-		"one is silent":          {[]string{silent, well}, 50 * time.Millisecond, nil, well},
-		"two are silent":         {[]string{silent, another, well}, 50 * time.Millisecond, nil, well},
-		"one refuses":            {[]string{refusing, well}, time.Hour, nil, well},
-		"one is not asked":       {[]string{well, silent}, time.Hour, nil, well},
-		"all refuse":             {[]string{refusing, refusing}, time.Hour, isRefused, refusing},
-		"the first, late":        {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefused, late}, // the second is unreachable
-		"all are silent":         {[]string{silent, another}, 50 * time.Millisecond, isTimeout, silent},
-		"the second is silent":   {[]string{refusing, another}, 50 * time.Millisecond, isTimeout, another},
+		"well":             {[]string{well}, time.Hour, nil, well},
+		"one is silent":    {[]string{silent, well}, 50 * time.Millisecond, nil, well},
+		"two are silent":   {[]string{silent, another, well}, 50 * time.Millisecond, nil, well},
+		"one refuses":      {[]string{refusing, well}, time.Hour, nil, well},
+		"one is not asked": {[]string{well, silent}, time.Hour, nil, well},
+		"all refuse":       {[]string{refusing, refusing}, time.Hour, isRefused, refusing},
+		// the second is unreachable
+		"the first, late": {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefused,
+			late},
+		"all are silent": {[]string{silent, another}, 50 * time.Millisecond, isTimeout, silent},
+		"the second is silent": {[]string{refusing, another}, 50 * time.Millisecond, isTimeout,
+			another},
 		"no IPv6, well":          {[]string{noSocket, well}, time.Hour, nil, well},
 		"no IPv6, and a refusal": {[]string{noSocket, refusing}, time.Hour, isRefused, refusing},
 		"no IPv6 alone":          {[]string{noSocket, noSocket}, time.Hour, isOwnFault, noSocket},
@@ -105,7 +110,8 @@ func TestDialFirst(t *testing.T) {
 	}
 }
 
-// TestNameServerIsSilent has a name server that never answers: there is time left for the next one, and for the site.
+// TestNameServerIsSilent has a name server that never answers: there is time left for the next one,
+// and for the site.
 func TestNameServerIsSilent(t *testing.T) {
 	t.Parallel()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -113,7 +119,8 @@ func TestNameServerIsSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	n := &nameServers{dialer: newDialer(), began: time.Now(), budget: 600 * time.Millisecond, silent: map[string]bool{}}
+	n := &nameServers{dialer: newDialer(), began: time.Now(), budget: 600 * time.Millisecond,
+		silent: map[string]bool{}}
 	for i, least := range []time.Duration{200 * time.Millisecond, 500 * time.Millisecond} {
 		conn, err := n.dial(t.Context(), "udp", server.LocalAddr().String())
 		if err != nil {
@@ -161,7 +168,8 @@ func lookupWith(t *testing.T, server *rig.NameServer, named ...string) dialer {
 func machineNameServers(t *testing.T) (addresses []string) {
 	t.Helper()
 	n := &nameServers{dialer: newDialer()}
-	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network,
+		address string) (net.Conn, error) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.asked = append(n.asked, address)
@@ -188,16 +196,19 @@ func TestLookup(t *testing.T) {
 		named []string
 		fails func(error) bool // nil: it does not
 	}{
-		"well":                           {resolves, all, nil},
-		"without EDNS0":                  {rig.WithoutEDNS(resolves), all, nil},
-		"over TCP alone":                 {rig.TCPAlone(resolves), all, nil},
-		"nothing about IPv6":             {rig.IPv4Alone(resolves), all, nil},
-		"answers, and nobody has it":     {resolves, nil, nil},
-		"fails":                          {rig.Respond(dnsmessage.RCodeServerFailure), all, func(err error) bool { return !isOwnFault(err) }},
-		"fails, and nobody has it":       {rig.Respond(dnsmessage.RCodeServerFailure), nil, isOwnFault},
-		"is silent, and nobody has it":   {rig.Silent, []string{"10.0.0.53"}, isOwnFault},
-		"unknown name, nobody has it":    {rig.Respond(dnsmessage.RCodeNameError), []string{"10.0.0.53"}, isOwnFault},
-		"is silent, and somebody has it": {rig.Silent, all, func(err error) bool { return !isOwnFault(err) }},
+		"well":                       {resolves, all, nil},
+		"without EDNS0":              {rig.WithoutEDNS(resolves), all, nil},
+		"over TCP alone":             {rig.TCPAlone(resolves), all, nil},
+		"nothing about IPv6":         {rig.IPv4Alone(resolves), all, nil},
+		"answers, and nobody has it": {resolves, nil, nil},
+		"fails": {rig.Respond(dnsmessage.RCodeServerFailure), all,
+			func(err error) bool { return !isOwnFault(err) }},
+		"fails, and nobody has it":     {rig.Respond(dnsmessage.RCodeServerFailure), nil, isOwnFault},
+		"is silent, and nobody has it": {rig.Silent, []string{"10.0.0.53"}, isOwnFault},
+		"unknown name, nobody has it": {rig.Respond(dnsmessage.RCodeNameError), []string{"10.0.0.53"},
+			isOwnFault},
+		"is silent, and somebody has it": {rig.Silent, all,
+			func(err error) bool { return !isOwnFault(err) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -221,7 +232,8 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// TestNameServerCannotBeAsked has a machine that cannot ask its name servers: that is no answer of theirs.
+// TestNameServerCannotBeAsked has a machine that cannot ask its name servers: that is no answer of
+// theirs.
 func TestNameServerCannotBeAsked(t *testing.T) {
 	t.Parallel()
 	server := rig.StartNameServer(t, "127.0.0.1:0")
@@ -248,12 +260,13 @@ func TestNameServerCannotBeAsked(t *testing.T) {
 	}
 }
 
-// TestSilentNameServerIsLeft has the first of two name servers silent: it is asked for one address family each, and not
-// again for every name of a search list.
+// TestSilentNameServerIsLeft has the first of two name servers silent: it is asked for one address
+// family each, and not again for every name of a search list.
 func TestSilentNameServerIsLeft(t *testing.T) {
 	t.Parallel()
 	server := rig.StartNameServer(t, "127.0.0.1:0")
-	n := &nameServers{dialer: lookupWith(t, server, "10.0.0.1", "10.0.0.2"), began: time.Now(), budget: time.Second, silent: map[string]bool{}}
+	n := &nameServers{dialer: lookupWith(t, server, "10.0.0.1", "10.0.0.2"), began: time.Now(),
+		budget: time.Second, silent: map[string]bool{}}
 	conn, err := n.dial(t.Context(), "udp", "10.0.0.1:53")
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +286,8 @@ func TestSilentNameServerIsLeft(t *testing.T) {
 	}
 }
 
-// TestLookupsDoNotJoin has a lookup hang: the next one asks anew, and does not wait for the same answer.
+// TestLookupsDoNotJoin has a lookup hang: the next one asks anew, and does not wait for the same
+// answer.
 func TestLookupsDoNotJoin(t *testing.T) {
 	t.Parallel()
 	server := rig.StartNameServer(t, "127.0.0.1:0")
@@ -306,7 +320,8 @@ func TestZone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	for _, host := range []string{"[fe80::1%lo]:1", "[fe80::1%Wan]:1"} { // interfaces have names in both cases
+	// interfaces have names in both cases
+	for _, host := range []string{"[fe80::1%lo]:1", "[fe80::1%Wan]:1"} {
 		_, err := newDialer().connect(ctx, new(trace), &url.URL{Scheme: "http", Host: host})
 		if err == nil || !strings.Contains(err.Error(), host) {
 			t.Errorf("error %v, want one about %s", err, host)

@@ -53,7 +53,8 @@ func start(core string, environ []string, command ...string) (*process, error) {
 
 // startMonitor runs the monitor on a free port, and waits until it listens.
 func startMonitor(core, binary string, environ ...string) (*process, error) {
-	p, err := start(core, append([]string{"LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json"}, environ...), binary)
+	p, err := start(core, append([]string{"LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json"}, environ...),
+		binary)
 	if err != nil {
 		return nil, err
 	}

@@ -22,14 +22,15 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// TestStop stops the monitor while a probe hangs, with a caller waiting for it and a connection that
-// says nothing.
+// TestStop stops the monitor while a probe hangs, with a caller waiting for it and a connection
+// that says nothing.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30", "ANSWER_TIMEOUT_SEC=20")...)
+			m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30",
+				"ANSWER_TIMEOUT_SEC=20")...)
 			m.Verdict(t, "site-a", "up")
 			waiting := make(chan string, 1)
 			go func() {
@@ -54,15 +55,16 @@ func TestStop(t *testing.T) {
 			if got := <-waiting; got != "503 Service Unavailable" {
 				t.Errorf("who waited got %q, want a 503", got)
 			}
-			if log := m.Log(); strings.Contains(log, `"to":"down"`) || !strings.Contains(log, signal.String()+" signal received") {
+			if log := m.Log(); strings.Contains(log, `"to":"down"`) ||
+				!strings.Contains(log, signal.String()+" signal received") {
 				t.Errorf("want no outage, and the cause, in the log:\n%s", log)
 			}
 		})
 	}
 }
 
-// TestStopAnswers stops a monitor while a poll waits for the probe that it has asked for: it is told what
-// that finds, and not what an earlier one did.
+// TestStopAnswers stops a monitor while a poll waits for the probe that it has asked for: it is
+// told what that finds, and not what an earlier one did.
 func TestStopAnswers(t *testing.T) {
 	t.Parallel()
 	var dead atomic.Bool
@@ -87,7 +89,8 @@ func TestStopAnswers(t *testing.T) {
 	<-answered
 }
 
-// TestExitCodeWithoutAReader has a bad setting while nobody reads the log: the exit code says so all the same.
+// TestExitCodeWithoutAReader has a bad setting while nobody reads the log: the exit code says so
+// all the same.
 func TestExitCodeWithoutAReader(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()
@@ -116,7 +119,9 @@ func TestBusyPort(t *testing.T) {
 	t.Parallel()
 	address := bound(t)
 	code, _, stderr := command(t, sites(healthy(t), healthy(t), "LISTEN_ADDR="+address))
-	want := "failover-monitor: listen tcp " + address + ": bind: address already in use (is another monitor running?); PORT or LISTEN_ADDR sets another address\n"
+	want := "failover-monitor: listen tcp " + address +
+		": bind: address already in use (is another monitor running?); PORT or " +
+		"LISTEN_ADDR sets another address\n"
 	if code != 1 || !strings.HasSuffix(stderr, want) {
 		t.Errorf("exit code %d, %q; want 1, …%q", code, stderr, want)
 	}
@@ -125,9 +130,11 @@ func TestBusyPort(t *testing.T) {
 // TestUnknown has a peer of which nothing is known: 503, never a number.
 func TestUnknown(t *testing.T) {
 	t.Parallel()
-	m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30", "ANSWER_TIMEOUT_SEC=0.2")...)
+	m := start(t, sites(healthy(t), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=30",
+		"ANSWER_TIMEOUT_SEC=0.2")...)
 	m.Verdict(t, "site-a", "up")
-	if status, body := m.Get(t, "/metric/site-a"); status != 503 || body != "{\"error\":\"no verdict on site-b: no probe of it has had a result yet\"}\n" {
+	if status, body := m.Get(t, "/metric/site-a"); status != 503 ||
+		body != "{\"error\":\"no verdict on site-b: no probe of it has had a result yet\"}\n" {
 		t.Errorf("got %d %q", status, body)
 	}
 	m.WantValue(t, "site-b", "0")
@@ -158,13 +165,22 @@ func TestOutOfFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer poller.Close()
-	m.WaitFor(t, func(l rig.LogLine) bool { return strings.Contains(l.Msg, "Accept error") && l.Level == "WARN" })
-	line := m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
+	m.WaitFor(t, func(l rig.LogLine) bool {
+		return strings.Contains(l.Msg, "Accept error") &&
+			l.Level == "WARN"
+	})
+	line := m.WaitFor(t, func(l rig.LogLine) bool {
+		return l.Msg == "probe does not count" &&
+			l.Site == "site-b"
+	})
 	if line.Level != "WARN" || !strings.Contains(m.Log(), "too many open files") {
 		t.Errorf("got %+v", line)
 	}
 	limitFiles(t, m.PID(), 1024)
-	m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probes count again" && l.Site == "site-b" })
+	m.WaitFor(t, func(l rig.LogLine) bool {
+		return l.Msg == "probes count again" &&
+			l.Site == "site-b"
+	})
 	m.WantValue(t, "site-a", "0")
 	if strings.Contains(m.Log(), `"to":"down"`) {
 		t.Errorf("a site was blamed:\n%s", m.Log())
@@ -175,20 +191,22 @@ func TestOutOfFiles(t *testing.T) {
 func limitFiles(t *testing.T, pid int, n uint64) {
 	t.Helper()
 	limit := syscall.Rlimit{Cur: n, Max: 1024}
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_NOFILE,
+		uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	if errno != 0 {
 		t.Fatalf("prlimit: %v", errno)
 	}
 }
 
-// TestNobodyReadsTheLog blocks the monitor's standard error: answers stay right and prompt, and so does
-// stopping. A reader who comes back is told what he has missed.
+// TestNobodyReadsTheLog blocks the monitor's standard error: answers stay right and prompt, and so
+// does stopping. A reader who comes back is told what he has missed.
 func TestNobodyReadsTheLog(t *testing.T) {
 	t.Parallel()
 	address := bound(t)
 	listen := rig.FreeAddress(t)
 	cmd := exec.Command(binary)
-	cmd.Env = append(sites(address, address, "CACHE_TTL_SEC=0.1", "LOG_LEVEL=debug", "LISTEN_ADDR="+listen), rig.NoExitSleep)
+	cmd.Env = append(sites(address, address, "CACHE_TTL_SEC=0.1", "LOG_LEVEL=debug",
+		"LISTEN_ADDR="+listen), rig.NoExitSleep)
 	unread, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +216,8 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	}
 	t.Cleanup(func() { cmd.Process.Kill() })
 	client := http.Client{Timeout: 3 * time.Second}
-	// Each poll is a line of over 100 bytes: these fill the pipe, of 64 KiB, and the monitor's own queue.
+	// Each poll is a line of over 100 bytes: these fill the pipe, of 64 KiB, and the monitor's own
+	// queue.
 	askAll := func() {
 		for range 2500 {
 			resp, err := client.Get("http://" + listen + "/metric/site-a")
@@ -248,8 +267,8 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	}
 }
 
-// TestPeerThatSpeaksFirst sends its banner before it is asked: Go's HTTP client prints that on its own,
-// past our log, if it is let. [start] finds every line that is not the log's.
+// TestPeerThatSpeaksFirst sends its banner before it is asked: Go's HTTP client prints that on its
+// own, past our log, if it is let. [start] finds every line that is not the log's.
 func TestPeerThatSpeaksFirst(t *testing.T) {
 	t.Parallel()
 	banner := site(t, func(conn net.Conn) {
@@ -285,11 +304,15 @@ func TestNothingSecret(t *testing.T) {
 		conn.Write(request[:n])
 	})
 	const secrets = "http://geheim:geheim@%s/?geheim"
-	environ := []string{fmt.Sprintf("SITE_A_HEALTH_URL="+secrets, echo), fmt.Sprintf("SITE_B_HEALTH_URL="+secrets, healthy(t)),
-		fmt.Sprintf("SITE_C_HEALTH_URL="+secrets, "no..such.host"), fmt.Sprintf("SITE_D_HEALTH_URL="+strings.Replace(secrets, "http", "https", 1), echo),
-		fmt.Sprintf("SITE_E_HEALTH_URL="+secrets, echo), "SITE_E_EXTRA_HEADER_KEY=X-Token", "SITE_E_EXTRA_HEADER_VAL_FILE=" + file(t, "token", []byte("geheim\n")),
+	environ := []string{fmt.Sprintf("SITE_A_HEALTH_URL="+secrets, echo),
+		fmt.Sprintf("SITE_B_HEALTH_URL="+secrets, healthy(t)),
+		fmt.Sprintf("SITE_C_HEALTH_URL="+secrets, "no..such.host"),
+		fmt.Sprintf("SITE_D_HEALTH_URL="+strings.Replace(secrets, "http", "https", 1), echo),
+		fmt.Sprintf("SITE_E_HEALTH_URL="+secrets, echo), "SITE_E_EXTRA_HEADER_KEY=X-Token",
+		"SITE_E_EXTRA_HEADER_VAL_FILE=" + file(t, "token", []byte("geheim\n")),
 		fmt.Sprintf("SITE_F_HEALTH_URL="+secrets, redirect(t, fmt.Sprintf(secrets, echo))),
-		"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=geheim", "LOG_LEVEL=debug", fmt.Sprintf("WITNESS_URLS="+secrets, healthy(t)),
+		"EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=geheim", "LOG_LEVEL=debug",
+		fmt.Sprintf("WITNESS_URLS="+secrets, healthy(t)),
 		"LISTEN_ADDR=" + rig.FreeAddress(t), "WEB_CONFIG_FILE=" + file(t, "web.yml", []byte(passwords))}
 	m := start(t, environ...)
 	for _, s := range []string{"site-a", "site-c", "site-d", "site-e", "site-f"} {
@@ -297,9 +320,11 @@ func TestNothingSecret(t *testing.T) {
 	}
 	m.Verdict(t, "site-b", "up")
 	said := ""
-	for _, path := range []string{"/metric/site-a", "/metric/site-b", "/healthz", "/status", "/metrics", "/", "/nothing"} {
+	for _, path := range []string{"/metric/site-a", "/metric/site-b", "/healthz", "/status",
+		"/metrics", "/", "/nothing"} {
 		for _, password := range []string{"geheim", "geheimer"} {
-			code, body, _, err := guarded{Monitor: m, ca: rig.NewCA("none")}.ask(t, path, visitor{password: password})
+			code, body, _, err := guarded{Monitor: m, ca: rig.NewCA("none")}.ask(t, path,
+				visitor{password: password})
 			if err != nil || (code == http.StatusUnauthorized) != (password != "geheim") {
 				t.Errorf("%s: %d %v", path, code, err)
 			}
@@ -313,12 +338,14 @@ func TestNothingSecret(t *testing.T) {
 	}
 	m.Stop(t, syscall.SIGTERM)
 	said += m.Log()
-	for _, secret := range []string{"geheim", "Z2VoZWltOmdlaGVpbQ", "$2a$04$"} { // the second is basic auth, the third the hash
+	// the second is basic auth, the third the hash
+	for _, secret := range []string{"geheim", "Z2VoZWltOmdlaGVpbQ", "$2a$04$"} {
 		if i := strings.Index(said, secret); i >= 0 {
 			t.Errorf("%q: …%s…", secret, said[max(0, i-200):min(len(said), i+200)])
 		}
 	}
-	if !strings.Contains(said, "failover_probes_total") || !strings.Contains(said, "<h1>") || !strings.Contains(said, `"worst_case_detection"`) {
+	if !strings.Contains(said, "failover_probes_total") || !strings.Contains(said, "<h1>") ||
+		!strings.Contains(said, `"worst_case_detection"`) {
 		t.Error("an endpoint has not been looked at")
 	}
 }
@@ -364,7 +391,8 @@ func startDemo(t *testing.T, port int) (stop func() (code int)) {
 	return func() int {
 		cmd.Process.Signal(syscall.SIGINT)
 		cmd.Wait()
-		for _, line := range []string{fmt.Sprintf("curl -s 127.0.0.1:%d/metric/site-a ", port), fmt.Sprintf("curl -s 127.0.0.1:%d/site-b/hang ", port+3)} {
+		for _, line := range []string{fmt.Sprintf("curl -s 127.0.0.1:%d/metric/site-a ", port),
+			fmt.Sprintf("curl -s 127.0.0.1:%d/site-b/hang ", port+3)} {
 			if !strings.Contains(out.String(), line) {
 				t.Errorf("%q is not in\n%s", line, out.String())
 			}

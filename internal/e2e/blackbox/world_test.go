@@ -30,7 +30,9 @@ func web(t *testing.T, handler http.HandlerFunc) string {
 
 // redirect starts a site that sends everybody to a URL.
 func redirect(t *testing.T, to string) string {
-	return web(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusMovedPermanently) })
+	return web(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, to, http.StatusMovedPermanently)
+	})
 }
 
 // bound is an address that is taken and does not listen: connections are refused.

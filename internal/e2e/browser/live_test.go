@@ -23,7 +23,8 @@ func TestLive(t *testing.T) {
 		window.marker = 1;
 		window.heard = [];
 		new MutationObserver(() => heard.push(document.querySelector("#news").innerText))
-			.observe(document.querySelector("#news"), { childList: true, characterData: true, subtree: true });
+			.observe(document.querySelector("#news"), { childList: true, characterData: true,
+				subtree: true });
 		document.querySelector('a[href="status"]').focus({ preventScroll: true });
 		document.body.style.height = "3000px"; // whatever the window
 		scrollTo(0, 300)`)
@@ -39,13 +40,16 @@ func TestLive(t *testing.T) {
 	t.Logf("the page said so after %v", took)
 	p.updated(t)
 
-	if heard := eval[[]string](t, p, "heard"); len(heard) != 1 || spelled(heard[0]) != "site-b is down" {
+	if heard := eval[[]string](t, p, "heard"); len(heard) != 1 ||
+		spelled(heard[0]) != "site-b is down" {
 		t.Errorf("a screen reader heard %q", heard)
 	}
-	if title := eval[string](t, p, "document.title"); !strings.HasPrefix(spelled(title), "site-b is down") {
+	if title := eval[string](t, p, "document.title"); !strings.HasPrefix(spelled(title),
+		"site-b is down") {
 		t.Errorf("the title is %q", title)
 	}
-	if focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''"); focused != "status" {
+	if focused := eval[string](t, p,
+		"document.activeElement.getAttribute('href') ?? ''"); focused != "status" {
 		t.Errorf("the focus went to %q", focused)
 	}
 	if y := eval[int](t, p, "Math.round(scrollY)"); y != 300 {
@@ -60,7 +64,8 @@ func TestLive(t *testing.T) {
 func (p *tab) updated(t *testing.T) {
 	t.Helper()
 	eval[any](t, p, "window.before = document.querySelector('main'), 0")
-	p.until(t, 5*time.Second, "an update", func() bool { return eval[bool](t, p, "!before.isConnected") })
+	p.until(t, 5*time.Second, "an update",
+		func() bool { return eval[bool](t, p, "!before.isConnected") })
 }
 
 // loads is how many documents the browser has asked for.
@@ -89,7 +94,8 @@ func TestLost(t *testing.T) {
 			p.updated(t)
 			c.lose(m, t)
 			seen := p.text(t, "main time")
-			took := p.reads(t, 8*time.Second, "#lost", "The monitor does not answer. This is how things stood at "+seen)
+			took := p.reads(t, 8*time.Second, "#lost",
+				"The monitor does not answer. This is how things stood at "+seen)
 			t.Logf("the page said so after %v", took)
 			p.hears(t, "alert: ")
 			if title := eval[string](t, p, "document.title"); title != "No answer – Failover Monitor" {
@@ -99,7 +105,8 @@ func TestLost(t *testing.T) {
 				p.looks(t, "lost")
 			}
 			c.back(m, t)
-			p.until(t, 8*time.Second, "the page shows what is new", func() bool { return p.text(t, "#lost") == "" && p.text(t, "main time") != seen })
+			p.until(t, 8*time.Second, "the page shows what is new",
+				func() bool { return p.text(t, "#lost") == "" && p.text(t, "main time") != seen })
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
 			if slices.Contains(p.heard(t), "alert: ") {
 				t.Error("the alert is still there for a screen reader")
@@ -120,7 +127,8 @@ func TestNoJavaScript(t *testing.T) {
 	t.Parallel()
 	b := rig.Site(t, well)
 	m := pair(t, plain(rig.Site(t, well)), plain(b))
-	p := open(t, m, do(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	p := open(t, m,
+		do(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
 	p.until(t, 5*time.Second, "the page is loaded anew", func() bool { return p.loads() > 1 })
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	become(t, b, broken)

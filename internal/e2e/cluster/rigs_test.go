@@ -42,7 +42,8 @@ func hasty(t *testing.T, site string) (*world, replacements) {
 	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
 
-// threeAlike are three hosts that are one monitor: it votes three times. TestThreeMonitors has three.
+// threeAlike are three hosts that are one monitor: it votes three times. TestThreeMonitors has
+// three.
 func threeAlike(t *testing.T, site string) (*world, replacements) {
 	w := newWorld(t, site)
 	hosts := make(map[string]string)
@@ -55,8 +56,9 @@ func threeAlike(t *testing.T, site string) (*world, replacements) {
 // webConfig makes the setting of a web config file with this certificate.
 func webConfig(t *testing.T, cert, key []byte, more string) (setting string) {
 	t.Helper()
-	return "WEB_CONFIG_FILE=" + file(t, "web.yml", fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n%s",
-		file(t, "tls.crt", string(cert)), file(t, "tls.key", string(key)), more))
+	return "WEB_CONFIG_FILE=" +
+		file(t, "web.yml", fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n%s",
+			file(t, "tls.crt", string(cert)), file(t, "tls.key", string(key)), more))
 }
 
 // certificate is one for the addresses of our monitors.
@@ -76,7 +78,8 @@ func file(t *testing.T, name, text string) (path string) {
 
 func basicAuth(t *testing.T, site string) (*world, replacements) {
 	const hash = "$2a$04$hmWrXeD.PEkOZJQ3n0EZ.OhbbeO6QRx1hpx.c9mJBWEGhzoXkY5cW" // of e2e-password
-	cert, key := certificate(t, control.pki.ca)                                 // which is in KEDA's --ca-dir
+	// which is in KEDA's --ca-dir
+	cert, key := certificate(t, control.pki.ca)
 	w := newWorld(t, site, webConfig(t, cert, key, "basic_auth_users: {keda: "+hash+"}\n"))
 	return w, replacements{
 		hosts:   map[string]string{monitorHost: w.Address},
@@ -88,37 +91,43 @@ func clientCertificate(t *testing.T, site string) (*world, replacements) {
 	private := rig.NewCA("private")
 	cert, key := certificate(t, private)
 	w := newWorld(t, site, webConfig(t, cert, key, fmt.Sprintf(
-		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n", file(t, "ca.crt", string(private.PEM)))))
+		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n",
+		file(t, "ca.crt", string(private.PEM)))))
 	return w, replacements{
-		hosts:   map[string]string{monitorHost: w.Address},
-		secrets: map[string]string{"tls.crt": string(cert), "tls.key": string(key), "ca.crt": string(private.PEM)},
+		hosts: map[string]string{monitorHost: w.Address},
+		secrets: map[string]string{"tls.crt": string(cert), "tls.key": string(key),
+			"ca.crt": string(private.PEM)},
 	}
 }
 
 // openShift is a Prometheus that scrapes the monitor every five seconds, behind what stands before
-// OpenShift's: TLS by the cluster's own CA, and the token of a service account. Kubernetes itself puts
-// both into the Secret of the file.
+// OpenShift's: TLS by the cluster's own CA, and the token of a service account. Kubernetes itself
+// puts both into the Secret of the file.
 func openShift(t *testing.T, site string) (*world, replacements) {
 	w := newWorld(t, site)
 	ports, err := freePorts(1)
 	must(t, err)
 	address := "127.0.0.1:" + ports[0]
-	config := "global: {scrape_interval: 5s}\nscrape_configs:\n- job_name: failover-monitor\n  static_configs: [{targets: [" + w.Address + "]}]\n"
+	config := "global: {scrape_interval: 5s}\nscrape_configs:\n- job_name: failover-monitor\n  " +
+		"static_configs: [{targets: [" + w.Address + "]}]\n"
 	path, err := exec.LookPath("prometheus")
 	must(t, err)
-	prometheus, err := startProcess(t.TempDir(), path, nil, "--config.file="+file(t, "prometheus.yml", config),
+	prometheus,
+		err := startProcess(t.TempDir(), path, nil, "--config.file="+file(t, "prometheus.yml", config),
 		"--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address, "--log.level=warn")
 	must(t, err)
 	t.Cleanup(prometheus.stop)
 	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("namespace") != "default" || !knowsToken(r.Header.Get("Authorization")) {
-			w.WriteHeader(http.StatusForbidden)
-			return
-		}
-		behind.ServeHTTP(w, r)
-	}))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{control.pki.ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}
+	server := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("namespace") != "default" || !knowsToken(r.Header.Get("Authorization")) {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			behind.ServeHTTP(w, r)
+		}))
+	server.TLS = &tls.Config{
+		Certificates: []tls.Certificate{control.pki.ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return w, replacements{hosts: map[string]string{
@@ -130,7 +139,8 @@ func openShift(t *testing.T, site string) (*world, replacements) {
 func knowsToken(authorization string) bool {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(control.pki.ca.PEM)
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool},
+		DisableKeepAlives: true}}
 	request, err := http.NewRequest(http.MethodGet, control.server+"/apis", nil)
 	if err != nil {
 		return false

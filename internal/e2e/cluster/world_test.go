@@ -24,7 +24,8 @@ type fault struct {
 var faults = []fault{
 	{"hangs", func(s *fakesite.Site) error { return s.Become(fakesite.Hang) }},
 	{"refuses", func(s *fakesite.Site) error { s.Refuse(); return nil }},
-	{"answers 503", func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusServiceUnavailable)) }},
+	{"answers 503",
+		func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusServiceUnavailable)) }},
 }
 
 // world is one monitor and the two sites that it sees.
@@ -37,11 +38,13 @@ type world struct {
 func newWorld(t *testing.T, site string, more ...string) *world {
 	t.Helper()
 	a, b := newSite(t), newSite(t)
-	sites := []string{"SITE_A_HEALTH_URL=http://" + a.Address(), "SITE_B_HEALTH_URL=http://" + b.Address()}
+	sites := []string{"SITE_A_HEALTH_URL=http://" + a.Address(),
+		"SITE_B_HEALTH_URL=http://" + b.Address()}
 	if site == "site-b" {
 		b = a
 	}
-	return &world{rig.Start(t, filepath.Join(binaries, "failover-monitor"), nil, slices.Concat(settings, sites, more)...), b}
+	return &world{rig.Start(t, filepath.Join(binaries, "failover-monitor"), nil,
+		slices.Concat(settings, sites, more)...), b}
 }
 
 func newSite(t *testing.T) *fakesite.Site {

@@ -29,13 +29,15 @@ func TestSettingsAreGood(t *testing.T) {
 	cmd := exec.Command(binary, "config")
 	cmd.Env = settings(build(t))
 	out, err := cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("\nLISTEN_ADDR=0.0.0.0:8000\n")) || bytes.Contains(out, []byte("warning")) {
+	if err != nil || !bytes.Contains(out, []byte("\nLISTEN_ADDR=0.0.0.0:8000\n")) ||
+		bytes.Contains(out, []byte("warning")) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
 
-// TestBrokenTokenOfOneSite is why readiness does not ask /healthz: a monitor that cannot probe site B any
-// more stays in the Service, and tells site B's KEDA what it knows. Liveness sees it, and is in no hurry.
+// TestBrokenTokenOfOneSite is why readiness does not ask /healthz: a monitor that cannot probe site
+// B any more stays in the Service, and tells site B's KEDA what it knows. Liveness sees it, and is
+// in no hurry.
 func TestBrokenTokenOfOneSite(t *testing.T) {
 	m := build(t)
 	container := m.Deployment.Spec.Template.Spec.Containers[0]
@@ -47,8 +49,10 @@ func TestBrokenTokenOfOneSite(t *testing.T) {
 	}
 	address := freeAddress(t)
 	cmd := exec.Command(binary)
-	cmd.Env = append(settings(m), "SITE_A_HEALTH_URL="+site.URL, "SITE_B_HEALTH_URL="+site.URL, "LISTEN_ADDR="+address,
-		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+token, "CACHE_TTL_SEC=0.5", "PROBE_TIMEOUT_SEC=0.5")
+	cmd.Env = append(settings(m), "SITE_A_HEALTH_URL="+site.URL, "SITE_B_HEALTH_URL="+site.URL,
+		"LISTEN_ADDR="+address,
+		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+token,
+		"CACHE_TTL_SEC=0.5", "PROBE_TIMEOUT_SEC=0.5")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +70,8 @@ func TestBrokenTokenOfOneSite(t *testing.T) {
 	wantAnswer(t, address, readiness.HTTPGet.Path, http.StatusOK, "")
 
 	// The kubelet forgets restarts after twice its longest pause between two, which is 5 minutes.
-	if period := time.Duration(liveness.PeriodSeconds*liveness.FailureThreshold) * time.Second; period <= 10*time.Minute {
+	if period := time.Duration(
+		liveness.PeriodSeconds*liveness.FailureThreshold) * time.Second; period <= 10*time.Minute {
 		t.Errorf("liveness restarts after %v", period)
 	}
 }
@@ -86,7 +91,8 @@ func freeAddress(t *testing.T) string {
 func wantAnswer(t *testing.T, address, path string, status int, text string) {
 	t.Helper()
 	var got string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(
+		50 * time.Millisecond) {
 		resp, err := http.Get("http://" + address + path)
 		if err != nil {
 			got = err.Error()
@@ -94,7 +100,8 @@ func wantAnswer(t *testing.T, address, path string, status int, text string) {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if got = resp.Status + " " + string(body); resp.StatusCode == status && strings.Contains(got, text) {
+		if got = resp.Status + " " + string(body); resp.StatusCode == status &&
+			strings.Contains(got, text) {
 			return
 		}
 	}

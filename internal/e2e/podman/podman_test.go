@@ -99,7 +99,8 @@ func urls(a, b string) string {
 func run(t *testing.T, envFile, flags string) (name string) {
 	t.Helper()
 	name = t.Name()
-	line := regexp.MustCompile(`(?s)podman run -d --name failover-monitor .*?:latest`).FindString(read(t, "README.md"))
+	line := regexp.MustCompile(`(?s)podman run -d --name failover-monitor .*?:latest`).FindString(
+		read(t, "README.md"))
 	for _, change := range []struct{ from, to string }{
 		{"--name failover-monitor", "--name " + name + " --network monitors " + flags},
 		{"failover-monitor.env", write(t, "failover-monitor.env", envFile)},

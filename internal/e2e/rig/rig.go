@@ -1,4 +1,5 @@
-// Package rig runs the built binary for the suites that break it and wear it out. It is no part of the product.
+// Package rig runs the built binary for the suites that break it and wear it out. It is no part of
+// the product.
 package rig
 
 import (
@@ -18,7 +19,8 @@ import (
 // Build builds the monitor into a directory, with further arguments for go build.
 func Build(dir, name string, args ...string) (binary string, err error) {
 	binary = filepath.Join(dir, name)
-	build := exec.Command("go", append(append([]string{"build", "-o", binary}, args...), "failover-monitor/cmd/failover-monitor")...)
+	build := exec.Command("go", append(append([]string{"build", "-o", binary}, args...),
+		"failover-monitor/cmd/failover-monitor")...)
 	build.Stderr = os.Stderr
 	if slices.Contains(args, "-race") { // needs C
 		build.Env = append(os.Environ(), "CGO_ENABLED=1")
@@ -41,15 +43,15 @@ func AwaitListening(t testing.TB, address string) {
 	}
 }
 
-// Host is an address of loopback that no other process uses, so that none can take a port of ours while
-// nobody listens there.
+// Host is an address of loopback that no other process uses, so that none can take a port of ours
+// while nobody listens there.
 func Host() net.IP {
 	pid := os.Getpid() // 4194304 at most
 	return net.IPv4(127, byte(64+pid>>16), byte(pid>>8), byte(pid))
 }
 
-// FreeAddress finds a port of [Host] below those that the kernel gives to clients: it stays free while
-// nobody listens there.
+// FreeAddress finds a port of [Host] below those that the kernel gives to clients: it stays free
+// while nobody listens there.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {

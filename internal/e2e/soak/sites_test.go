@@ -31,7 +31,8 @@ type turn struct {
 }
 
 // ills are the ways of a site to be down.
-var ills = []fakesite.Behaviour{fakesite.Answer(500), fakesite.Answer(503), rig.Reset, fakesite.Hang, fakesite.Respond("SSH-2.0-OpenSSH_9.2p1\r\n"), nil}
+var ills = []fakesite.Behaviour{fakesite.Answer(500), fakesite.Answer(503), rig.Reset,
+	fakesite.Hang, fakesite.Respond("SSH-2.0-OpenSSH_9.2p1\r\n"), nil}
 
 func startSites(t *testing.T, n int) (sites []*site, environ []string) {
 	t.Helper()
