@@ -49,15 +49,13 @@ func demo(ctx context.Context, p process) int {
 		return p.fail(exitUsage, err)
 	}
 	if serving.Port == 0 || serving.Port > lastDemoPort {
-		return p.fail(exitUsage,
-			fmt.Errorf("PORT=%v: the demo takes %d ports from there on: want 1 to %d, such as PORT=18000",
-				serving.Port, demoPorts, lastDemoPort))
+		return p.fail(exitUsage, fmt.Errorf(
+			"PORT=%v: the demo takes %d ports from there on: want 1 to %d, such as PORT=18000",
+			serving.Port, demoPorts, lastDemoPort))
 	}
 	if err := runDemo(ctx, p, serving); err != nil {
-		return p.fail(exitFailed,
-			fmt.Errorf(
-				"%w\nthe demo wants %d free ports in a row; for others: PORT=18000 failover-monitor demo", err,
-				demoPorts))
+		return p.fail(exitFailed, fmt.Errorf("%w\nthe demo wants %d free ports in a row; "+
+			"for others: PORT=18000 failover-monitor demo", err, demoPorts))
 	}
 	return exitOK
 }
@@ -103,8 +101,8 @@ func runDemo(ctx context.Context, p process, serving config.Serving) error {
 	if err != nil {
 		return err
 	}
-	if err := demoText.Execute(p.stdout, map[string]string{"Monitor": address(0),
-		"Control": address(3)}); err != nil {
+	places := map[string]string{"Monitor": address(0), "Control": address(3)}
+	if err := demoText.Execute(p.stdout, places); err != nil {
 		return err
 	}
 	return runMonitor(ctx, setup, listener, newLogger(serving, p.stderr))

@@ -17,7 +17,7 @@ var (
 // The exit codes.
 const (
 	exitOK     = 0
-	exitFailed = 1 // something is not well
+	exitFailed = 1 // something is wrong
 	exitUsage  = 2 // the settings or the arguments are wrong
 )
 
@@ -104,8 +104,9 @@ func (p process) run(ctx context.Context, args []string) int {
 }
 
 // withConfig runs a command that needs all settings to be right.
-func (p process) withConfig(ctx context.Context,
-	command func(context.Context, process, setup) int) int {
+func (p process) withConfig(
+	ctx context.Context, command func(context.Context, process, setup) int,
+) int {
 	s, err := loadSetup(p.environ)
 	if err != nil {
 		return p.fail(exitUsage, err)

@@ -60,8 +60,8 @@ func (b *buffer) String() string {
 // await waits for a text of the program's, and gives what the expression's first group matches.
 func (b *buffer) await(t *testing.T, expression string) string {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(
-		5 * time.Millisecond) {
+	deadline := time.Now().Add(20 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if match := regexp.MustCompile(expression).FindStringSubmatch(b.String()); match != nil {
 			return match[len(match)-1]
 		}

@@ -28,12 +28,11 @@ func loadSetup(environ []string) (setup, error) {
 		s.Warnings = append(s.Warnings, warning)
 	}
 	for _, site := range cfg.Sites {
-		if wait := time.Duration(site.Timeout) + s.confirmTime(); site.CacheTTL == 0 &&
-			wait >= config.KEDATimeout {
-			s.Warnings = append(s.Warnings,
-				fmt.Sprintf(
-					"CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v",
-					site.Name, wait, config.KEDATimeout))
+		wait := time.Duration(site.Timeout) + s.confirmTime()
+		if site.CacheTTL == 0 && wait >= config.KEDATimeout {
+			s.Warnings = append(s.Warnings, fmt.Sprintf(
+				"CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v",
+				site.Name, wait, config.KEDATimeout))
 		}
 	}
 	return s, nil

@@ -47,8 +47,8 @@ func TestNoPingWhileStuck(t *testing.T) {
 	if n := pings(500 * time.Millisecond); n == 0 {
 		t.Error("no ping while the probe has time")
 	}
-	for deadline := time.Now().Add(20 * time.Second); m.Overview().Live(); time.Sleep(
-		10 * time.Millisecond) {
+	deadline := time.Now().Add(20 * time.Second)
+	for ; m.Overview().Live(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never stuck")
 		}

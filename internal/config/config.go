@@ -30,7 +30,8 @@ type Config struct {
 
 // Serving is how the monitor answers and logs.
 type Serving struct {
-	Port Port `env:"PORT" envDefault:"8000"` // TCP port
+	// TCP port
+	Port Port `env:"PORT" envDefault:"8000"`
 	// host:port; without it 0.0.0.0:$PORT
 	ListenAddr Address `env:"LISTEN_ADDR"`
 	// longest wait for a missing verdict; below the 3 s of KEDA's client
@@ -55,9 +56,12 @@ type Deciding struct {
 // Proxies are what probes go through. The variables are those that most programs know, also in
 // lower case, which counts where both are set.
 type Proxies struct {
-	HTTPProxy  Proxy `env:"HTTP_PROXY"`  // for http:// URLs
-	HTTPSProxy Proxy `env:"HTTPS_PROXY"` // for https:// URLs
-	AllProxy   Proxy `env:"ALL_PROXY"`   // in place of one of these that is not set
+	// for http:// URLs
+	HTTPProxy Proxy `env:"HTTP_PROXY"`
+	// for https:// URLs
+	HTTPSProxy Proxy `env:"HTTPS_PROXY"`
+	// in place of one of these that is not set
+	AllProxy Proxy `env:"ALL_PROXY"`
 	// hosts, domains and networks that are asked directly, with commas between them
 	NoProxy string `env:"NO_PROXY"`
 }
@@ -67,7 +71,7 @@ func (p Proxies) For() func(*url.URL) (*url.URL, error) {
 	proxies := httpproxy.Config{
 		HTTPProxy:  cmp.Or(p.HTTPProxy, p.AllProxy).reveal(),
 		HTTPSProxy: cmp.Or(p.HTTPSProxy, p.AllProxy).reveal(),
-		// for most clients they change nothing; here they would leave out the domain itself
+		// Most clients ignore a leading dot; here it would leave out the domain itself.
 		NoProxy: leadingDots.ReplaceAllString(p.NoProxy, "$1"),
 	}
 	return proxies.ProxyFunc()
@@ -75,7 +79,7 @@ func (p Proxies) For() func(*url.URL) (*url.URL, error) {
 
 var leadingDots = regexp.MustCompile(`(^|,)\s*\.+`)
 
-// Supervisor is what systemd, or who stands in for it, tells a service: sd_notify(3),
+// Supervisor is what systemd, or whatever replaces it, passes to a service: sd_notify(3),
 // sd_listen_fds(3) and sd_watchdog_enabled(3). These are no settings of a user's.
 type Supervisor struct {
 	NotifySocket string `env:"NOTIFY_SOCKET"`
@@ -103,7 +107,8 @@ type Probing struct {
 	CacheTTL Seconds `env:"CACHE_TTL_SEC" envDefault:"5"`
 	// a header that every probe sends
 	HeaderKey HeaderName `env:"EXTRA_HEADER_KEY"`
-	HeaderVal Secret     `env:"EXTRA_HEADER_VAL"` // and its value
+	// its value
+	HeaderVal Secret `env:"EXTRA_HEADER_VAL"`
 	// a file with its value, read for every probe
 	HeaderValFile string `env:"EXTRA_HEADER_VAL_FILE"`
 	// PEM file, or directory of them, trusted beside the system's roots
@@ -112,7 +117,8 @@ type Probing struct {
 	CABundle string `env:"CA_BUNDLE"`
 	// PEM certificate to show to a site that asks, read each time
 	ClientCert string `env:"CLIENT_CERT_FILE"`
-	ClientKey  string `env:"CLIENT_KEY_FILE"` // and its key
+	// its key
+	ClientKey string `env:"CLIENT_KEY_FILE"`
 	// the name a certificate must have; without it the URL's host
 	TLSServerName ServerName `env:"TLS_SERVER_NAME"`
 
@@ -126,8 +132,11 @@ type Probing struct {
 
 // groups are settings that stand for, or belong to, each other: a site that gives one inherits none
 // of its group.
-var groups = [][]string{{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"},
-	{"EXTRA_HEADER_VAL", "EXTRA_HEADER_VAL_FILE"}, {"CLIENT_CERT_FILE", "CLIENT_KEY_FILE"}}
+var groups = [][]string{
+	{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"},
+	{"EXTRA_HEADER_VAL", "EXTRA_HEADER_VAL_FILE"},
+	{"CLIENT_CERT_FILE", "CLIENT_KEY_FILE"},
+}
 
 // Site is one site, and how it is probed.
 type Site struct {

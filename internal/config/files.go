@@ -168,8 +168,8 @@ func (b *CABundle) load(files []string) (*x509.CertPool, error) {
 		added, begun := addCAs(pool, content)
 		found, b.broken = found+added, b.broken+begun-added
 		// it is just being written
-		if bytes.LastIndex(content, []byte("-----BEGIN ")) > bytes.LastIndex(content,
-			[]byte("-----END ")) {
+		if bytes.LastIndex(content, []byte("-----BEGIN ")) >
+			bytes.LastIndex(content, []byte("-----END ")) {
 			return nil, fmt.Errorf("%s breaks off in the middle of a certificate", path)
 		}
 	}

@@ -140,9 +140,8 @@ func (l *loader) bundle(prefix string, p Probing) *CABundle {
 	if _, loaded := l.bundles[path]; !loaded {
 		bundle := &CABundle{path: path}
 		if _, err := bundle.Pool(); err != nil {
-			l.report(
-				"%s=%q: %w; want a PEM file with a certificate, or a directory of such files, that the "+
-					"monitor can see and read", name, path, errors.Unwrap(err))
+			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files, "+
+				"that the monitor can see and read", name, path, errors.Unwrap(err))
 		}
 		if bundle.broken > 0 {
 			l.warn("%s=%q: certificates in it that cannot be read: %d; they are not trusted", name, path,

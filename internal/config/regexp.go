@@ -62,9 +62,8 @@ func (r *StatusRegexp) UnmarshalText(text []byte) error {
 	tree, err := syntax.Parse(string(text), syntax.Perl)
 	if err != nil {
 		if python := pythonOnly(text); python != "" {
-			return fmt.Errorf(
-				"%q: not a regular expression%s; say which statuses are up, such as ^[1-4]\\d\\d$, or "+
-					"^[1-4][0-9][0-9]$ for systemd", text, python)
+			return fmt.Errorf("%q: not a regular expression%s; say which statuses are up, "+
+				"such as ^[1-4]\\d\\d$, or ^[1-4][0-9][0-9]$ for systemd", text, python)
 		}
 		var bad *syntax.Error
 		errors.As(err, &bad)
@@ -74,9 +73,8 @@ func (r *StatusRegexp) UnmarshalText(text []byte) error {
 	compiled := StatusRegexp{regexp.MustCompile(string(text))} // which parses as above
 	switch {
 	case strayLiteral(tree) && bytes.ContainsRune(text, 'd'):
-		return fmt.Errorf(
-			`%q: asks for a "d" in an HTTP status; if you wrote \d, systemd's EnvironmentFile took the `+
-				`backslash away: write ^2[0-9][0-9]$`, text)
+		return fmt.Errorf(`%q: asks for a "d" in an HTTP status; if you wrote \d, `+
+			`systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, text)
 	case strayLiteral(tree), !compiled.matchesAny():
 		return fmt.Errorf(
 			"%q: asks for what no HTTP status has; want one such as ^2[0-9][0-9]$ or ^(200|204)$", text)
@@ -87,8 +85,8 @@ func (r *StatusRegexp) UnmarshalText(text []byte) error {
 
 // strayLiteral reports whether the expression asks for a character that no status has.
 func strayLiteral(tree *syntax.Regexp) bool {
-	if tree.Op == syntax.OpLiteral && slices.ContainsFunc(tree.Rune,
-		func(r rune) bool { return r < '0' || r > '9' }) {
+	if tree.Op == syntax.OpLiteral &&
+		slices.ContainsFunc(tree.Rune, func(r rune) bool { return r < '0' || r > '9' }) {
 		return true
 	}
 	return slices.ContainsFunc(tree.Sub, strayLiteral)

@@ -123,8 +123,9 @@ func (u URL) String() string {
 	if u.secret == nil {
 		return ""
 	}
-	shown := &url.URL{Scheme: u.secret.Scheme, Host: u.secret.Host, Path: u.secret.Path,
-		RawPath: u.secret.RawPath}
+	shown := &url.URL{
+		Scheme: u.secret.Scheme, Host: u.secret.Host, Path: u.secret.Path, RawPath: u.secret.RawPath,
+	}
 	text := shown.String()
 	if u.secret.User != nil {
 		text = strings.Replace(text, "://", "://"+mask+"@", 1)
@@ -194,9 +195,8 @@ func (w *Witnesses) UnmarshalText(text []byte) error {
 			if item == "" { // a comma too many
 				item = string(text)
 			}
-			return fmt.Errorf(
-				"%s: want URLs such as https://www.example.com or tcp://10.0.0.53:53, with commas between them",
-				quoteURL(item))
+			return fmt.Errorf("%s: want URLs such as https://www.example.com or tcp://10.0.0.53:53, "+
+				"with commas between them", quoteURL(item))
 		}
 		*w = append(*w, one)
 	}

@@ -144,8 +144,8 @@ type LogLevel slog.Level
 // UnmarshalText reads debug, info, warn or error in any case.
 func (l *LogLevel) UnmarshalText(text []byte) error {
 	var word string
-	if err := oneOf(&word, strings.ToLower(string(text)), "debug", "info", "warn",
-		"error"); err != nil {
+	err := oneOf(&word, strings.ToLower(string(text)), "debug", "info", "warn", "error")
+	if err != nil {
 		return err
 	}
 	return (*slog.Level)(l).UnmarshalText([]byte(word))

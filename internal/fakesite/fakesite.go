@@ -102,10 +102,8 @@ func (s *Site) handle(conn net.Conn, from net.Listener) {
 // Answer gives every request this status.
 func Answer(status int) Behaviour {
 	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
-	return Respond(
-		fmt.Sprintf(
-			"HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
-			text, len(text)+1, text))
+	return Respond(fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: text/plain\r\n"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n%s\n", text, len(text)+1, text))
 }
 
 // Respond answers a request with these bytes, be they HTTP or not.

@@ -121,8 +121,8 @@ func (n *nameServers) note(address string, err error) {
 	defer n.mu.Unlock()
 	switch {
 	case err == nil:
-	case isOwnFault(err), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES), errors.Is(err,
-		syscall.ENETUNREACH):
+	case isOwnFault(err), errors.Is(err, syscall.EPERM),
+		errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENETUNREACH):
 		n.failed = fmt.Errorf("no name server can be asked: %w", err)
 	case isTimeout(err):
 		n.silent[address] = true
@@ -204,8 +204,9 @@ type attempt struct {
 // for the delay, and takes the first connection that it gets. It gives the address of that, or of
 // the attempt whose error counts: one that the machine had no means for, or else the first that is
 // no fault of its own, or the first that is still silent when ctx ends.
-func (d dialer) dialFirst(ctx context.Context, addresses []string, delay time.Duration) (net.Conn,
-	string, error) {
+func (d dialer) dialFirst(
+	ctx context.Context, addresses []string, delay time.Duration,
+) (net.Conn, string, error) {
 	// whose errors are none of ours, such as the deadline
 	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -206,8 +206,10 @@ func (c *client) handshake(conn *connection, with *url.URL) error {
 func (c *client) tunnel(ctx context.Context, conn *connection, to *url.URL) error {
 	c.trace.begin(tunnelling)
 	server := net.JoinHostPort(address(to))
-	req := (&http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: server}, Host: server,
-		Header: proxyAuth(c.proxy)}).WithContext(ctx)
+	req := (&http.Request{
+		Method: http.MethodConnect, URL: &url.URL{Opaque: server}, Host: server,
+		Header: proxyAuth(c.proxy),
+	}).WithContext(ctx)
 	req.Header.Set("User-Agent", c.target.UserAgent)
 	if err := req.Write(conn); err != nil {
 		return err
@@ -234,8 +236,8 @@ func (c *client) readTunnelAnswer(lines *textproto.Reader) error {
 		return failure{ReasonProtocol,
 			fmt.Sprintf("the proxy %s does not answer CONNECT as HTTP/1.1 does", c.trace.proxy)}
 	case code != http.StatusOK:
-		return failure{ReasonUnreachable, fmt.Sprintf("the proxy %s answers %d to CONNECT", c.trace.proxy,
-			code)}
+		return failure{ReasonUnreachable,
+			fmt.Sprintf("the proxy %s answers %d to CONNECT", c.trace.proxy, code)}
 	}
 	return nil
 }
@@ -269,8 +271,8 @@ func (c *client) exchange(req *http.Request, conn *connection) (*http.Response, 
 		resp, err := http.ReadResponse(reader, req)
 		switch {
 		case err != nil && limited.N <= 0:
-			return nil, failure{ReasonProtocol, fmt.Sprintf("more than %d bytes of headers, %v", maxHeader,
-				&c.trace)}
+			return nil, failure{ReasonProtocol,
+				fmt.Sprintf("more than %d bytes of headers, %v", maxHeader, &c.trace)}
 		// net/http complains of half a line, and not of why it is half
 		case err != nil && conn.broke != nil && conn.broke != io.EOF:
 			return nil, conn.broke
@@ -299,8 +301,10 @@ func (c *client) onWire(req *http.Request) *http.Request {
 		for key, values := range proxyAuth(c.proxy) {
 			out.Header[key] = values
 		}
-		out.URL = &url.URL{Scheme: "http", Opaque: "//" + hostHeader(req.URL) +
-			cmp.Or(req.URL.EscapedPath(), "/"), RawQuery: req.URL.RawQuery}
+		path := cmp.Or(req.URL.EscapedPath(), "/")
+		out.URL = &url.URL{
+			Scheme: "http", Opaque: "//" + hostHeader(req.URL) + path, RawQuery: req.URL.RawQuery,
+		}
 	}
 	return &out
 }

@@ -29,8 +29,8 @@ func explainTLS(err error, t *trace) (Reason, string) {
 		return ReasonTLSName, "certificate has no names in it; a common name alone does not count" +
 			t.shownBy()
 	case errors.As(err, &name):
-		return ReasonTLSName, fmt.Sprintf("certificate is for other names: %q",
-			certificateNames(name.Certificate)) + t.shownBy()
+		names := certificateNames(name.Certificate)
+		return ReasonTLSName, fmt.Sprintf("certificate is for other names: %q", names) + t.shownBy()
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &noTLS):
 		return ReasonTLS, "the URL says https, and no TLS is spoken there" + t.via()
 	case errors.As(err, &op) && op.Op == "remote error": // an alert, with TLS 1.3 after the handshake
@@ -65,13 +65,11 @@ func explainUnknown(err x509.UnknownAuthorityError) string {
 	case !found:
 		return detail
 	case strings.Contains(hint, "insecure algorithm"):
-		return detail +
-			": one of that name is trusted, but signs with an algorithm that is not " +
-			"safe any more, such as SHA-1"
+		return detail + ": one of that name is trusted, " +
+			"but signs with an algorithm that is not safe any more, such as SHA-1"
 	case strings.Contains(hint, "cannot sign"), strings.Contains(hint, "not authorized to sign"):
-		return detail +
-			": one of that name is trusted, but its certificate does not allow it to " +
-			"sign others (CA, keyCertSign)"
+		return detail + ": one of that name is trusted, " +
+			"but its certificate does not allow it to sign others (CA, keyCertSign)"
 	case strings.Contains(hint, "verification"), strings.Contains(hint, "does not match"):
 		return detail + ": one of that name is trusted, but with another key; perhaps it was renewed"
 	}

@@ -36,8 +36,8 @@ func isOwnFault(err error) bool {
 		roots x509.SystemRootsError
 	)
 	switch {
-	case errors.As(err, &own), errors.As(err, &roots), isLack(err), errors.Is(err,
-		syscall.EADDRNOTAVAIL):
+	case errors.As(err, &own), errors.As(err, &roots), isLack(err),
+		errors.Is(err, syscall.EADDRNOTAVAIL):
 		return true
 	}
 	return errors.As(err, &call) && call.Syscall == "socket"
@@ -49,9 +49,9 @@ func (c *client) blameClock(err error) error {
 	var invalid x509.CertificateInvalidError
 	if now := time.Now(); now.Before(c.target.Made) && errors.As(err, &invalid) &&
 		invalid.Reason == x509.Expired {
-		return ownFault{
-			fmt.Errorf("the monitor's clock is wrong: it says %s, and the program was made on %s",
-				now.UTC().Format(time.DateTime), c.target.Made.UTC().Format(time.DateOnly))}
+		return ownFault{fmt.Errorf(
+			"the monitor's clock is wrong: it says %s, and the program was made on %s",
+			now.UTC().Format(time.DateTime), c.target.Made.UTC().Format(time.DateOnly))}
 	}
 	return err
 }

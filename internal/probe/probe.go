@@ -21,27 +21,23 @@ import (
 // Target is what to probe and what counts as up. An error of one of its functions is the monitor's
 // own fault, and never the site's.
 type Target struct {
-	// http or https; user and password are sent as basic auth, also in place of a header Authorization
-	URL    *url.URL
-	Method string                // GET, HEAD, OPTIONS or POST
-	Accept func(status int) bool // whether a status is up
-	// what the first 64 KiB of the body must match; nil: anything
-	ExpectBody      *regexp.Regexp
-	FollowRedirects Redirects // empty: GET follows, the others do not
-	OtherSites      []Site    // none of them may answer for this one
+	URL             *url.URL              // http or https; its user and password are sent as basic auth
+	Method          string                // GET, HEAD, OPTIONS or POST
+	Accept          func(status int) bool // whether a status is up
+	ExpectBody      *regexp.Regexp        // what the body's first 64 KiB must match; nil: anything
+	FollowRedirects Redirects             // empty: GET follows, the others do not
+	OtherSites      []Site                // none of them may answer for this one
 	UserAgent       string
 
 	HeaderKey string                 // a header to send; Host sets the request's host
-	HeaderVal func() (string, error) // and its value
+	HeaderVal func() (string, error) // its value
 
 	Proxy      func(*url.URL) (*url.URL, error) // the proxy for a URL, or nil; nil: no proxies
 	RootCAs    func() (*x509.CertPool, error)   // nil: the system's
 	ClientCert func() (*tls.Certificate, error) // for a server that asks for one; nil: none
 	SkipVerify bool                             // take any certificate
-	// the name that the certificate must have; empty: the URL's host
-	ServerName string
-	// when the program was made: a clock from before is wrong
-	Made time.Time
+	ServerName string                           // the certificate's name; empty: the URL's host
+	Made       time.Time                        // when the program was made, to detect a wrong clock
 }
 
 // Site is the health URL of a configured site.
@@ -60,7 +56,7 @@ type Prober struct {
 // New makes a prober. It opens no connection yet.
 func New(target Target) *Prober {
 	if target.URL.Scheme == "https" {
-		// now, while its files can be opened: Go reads them once, and keeps what it got
+		// Go reads the system's roots once and keeps what it got: do it while files can be opened.
 		x509.SystemCertPool()
 	}
 	base := *target.URL
@@ -96,8 +92,9 @@ func Connect(to *url.URL) func(context.Context) (Result, error) {
 
 // measure runs one probe and makes a result of how it ends; no error means up. What is shown of it
 // goes through clean.
-func measure(ctx context.Context, t *trace, probe func(context.Context) error,
-	clean func(string) string) (Result, error) {
+func measure(
+	ctx context.Context, t *trace, probe func(context.Context) error, clean func(string) string,
+) (Result, error) {
 	began := time.Now()
 	t.since = began
 	err := probe(ctx)

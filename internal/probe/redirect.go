@@ -37,8 +37,8 @@ func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
 	if !sameServer(next.URL, c.base) {
 		for _, other := range c.target.OtherSites {
 			if sameServer(next.URL, other.URL) {
-				return failure{ReasonRedirect, fmt.Sprintf("redirects to %s, which cannot answer for it",
-					other.Name)}
+				return failure{ReasonRedirect,
+					fmt.Sprintf("redirects to %s, which cannot answer for it", other.Name)}
 			}
 		}
 	}

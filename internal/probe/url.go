@@ -10,8 +10,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-var defaultPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080",
-	"socks5h": "1080"}
+var defaultPorts = map[string]string{
+	"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080",
+}
 
 // port is the port of a URL, also where it is the default of the scheme.
 func port(u *url.URL) string {

@@ -107,8 +107,8 @@ func (a *app) reaches(want int) (seen []int) {
 // holds watches the count over more than two rounds of the HPA.
 func (a *app) holds(want int) {
 	a.t.Helper()
-	for end := time.Now().Add(2*hpaSync + 5*time.Second); time.Now().Before(end); time.Sleep(
-		200 * time.Millisecond) {
+	end := time.Now().Add(2*hpaSync + 5*time.Second)
+	for ; time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if got := a.replicas(); got != want {
 			a.t.Fatalf("%d replicas, want %d to be held", got, want)
 		}

@@ -91,8 +91,8 @@ func freeAddress(t *testing.T) string {
 func wantAnswer(t *testing.T, address, path string, status int, text string) {
 	t.Helper()
 	var got string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(
-		50 * time.Millisecond) {
+	deadline := time.Now().Add(10 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		resp, err := http.Get("http://" + address + path)
 		if err != nil {
 			got = err.Error()
