@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestLostLinesAreReported blocks the writer for a while: the number of lost lines is reported where
-// they are missing, and at the end.
+// TestLostLinesAreReported blocks the writer for a while: the number of lost lines is reported
+// where they are missing, and at the end.
 func TestLostLinesAreReported(t *testing.T) {
 	t.Parallel()
 	reader, writer := io.Pipe()

@@ -65,8 +65,8 @@ func passedSocket(s config.Supervisor) (net.Listener, error) {
 // often.
 const notifyInterval = time.Second
 
-// notifySystemd reports to systemd that the monitor is ready, and then its state, until the returned
-// function is called: it reports that the monitor stops. Without systemd it does nothing.
+// notifySystemd reports to systemd that the monitor is ready, and then its state, until the
+// returned function is called: it reports that the monitor stops. Without systemd it does nothing.
 func notifySystemd(m *monitor.Monitor, s config.Supervisor, log *slog.Logger) (stopping func()) {
 	if s.NotifySocket == "" {
 		return func() {}

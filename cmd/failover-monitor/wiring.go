@@ -72,8 +72,8 @@ func madeAt() time.Time {
 	return made
 }
 
-// firstProbeGap is the time between the first probes of two sites. Without it, the TLS handshakes of
-// thousands of sites at start would make each other time out.
+// firstProbeGap is the time between the first probes of two sites. Without it, the TLS handshakes
+// of thousands of sites at start would make each other time out.
 const firstProbeGap = 2 * time.Millisecond
 
 // overrides are the verdicts that OVERRIDE can set.

@@ -65,7 +65,27 @@ func FreeAddress(t testing.TB) string {
 	return ""
 }
 
-// Site starts a site that behaves like that until it is told to become another, or the test ends.
+// FreePorts finds consecutive free ports of 127.0.0.1, below those that the kernel gives to clients,
+// and returns the first.
+func FreePorts(t testing.TB, count int) int {
+	t.Helper()
+next:
+	for range 100 {
+		first := 10000 + rand.IntN(20000)
+		for i := range count {
+			listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+i))
+			if err != nil {
+				continue next
+			}
+			listener.Close()
+		}
+		return first
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+// Site starts a site that behaves like that until its behaviour is changed, or the test ends.
 func Site(t testing.TB, behave fakesite.Behaviour) *fakesite.Site {
 	t.Helper()
 	s, err := fakesite.Start("127.0.0.1:0", behave)

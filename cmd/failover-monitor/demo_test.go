@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"failover-monitor/internal/e2e/rig"
+)
+
+// TestDemo does what the demo's text says.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	port := rig.FreePorts(t, demoPorts)
+	environ := []string{fmt.Sprint("PORT=", port)}
+	demo := begin(t, environ, "demo")
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	control := fmt.Sprintf("http://127.0.0.1:%d", port+3)
+	demo.stderr.await(t, "site is up.*site-b")
+	for n, fault := range []string{"hang", "500", "refuse"} {
+		if got := get(t, control+"/site-b/"+fault); got != "200 site-b: "+fault+"\n" {
+			t.Errorf("the control answers %q", got)
+		}
+		demo.stderr.await(t, fmt.Sprintf("(?s)(site is down.*site-b.*){%d}", n+1))
+		if got := get(t, url+"/metric/site-a"); got != "200 {\"value\":1}\n" {
+			t.Errorf("after %s, /metric/site-a: %q", fault, got)
+		}
+		get(t, control+"/site-b/heal")
+		demo.stderr.await(t, fmt.Sprintf("(?s)(site is up.*site-b.*){%d}", n+2))
+	}
+	if got := get(t, control+"/site-c/hang"); !strings.HasPrefix(got,
+		"404 want /site-a/ or /site-b/") {
+		t.Errorf("the control answers %q", got)
+	}
+	var stderr bytes.Buffer
+	code := run(t.Context(), []string{"demo"}, environ, io.Discard, &stderr)
+	if code != 1 || !strings.Contains(stderr.String(), "address already in use") ||
+		!strings.Contains(stderr.String(), "PORT=18000 failover-monitor demo") {
+		t.Errorf("a second one: exit code %d, %q", code, &stderr)
+	}
+	if code := demo.stop(t); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	for _, line := range []string{
+		fmt.Sprintf("curl -s 127.0.0.1:%d/metric/site-a ", port),
+		fmt.Sprintf("curl -s 127.0.0.1:%d/site-b/hang ", port+3),
+	} {
+		if !strings.Contains(demo.stdout.String(), line) {
+			t.Errorf("%q is not in\n%s", line, &demo.stdout)
+		}
+	}
+	stderr.Reset()
+	code = run(t.Context(), []string{"demo"}, []string{"PORT=65535"}, io.Discard, &stderr)
+	if code != 2 || !strings.Contains(stderr.String(), "the demo takes 4 ports") {
+		t.Errorf("no port left: exit code %d, %q", code, &stderr)
+	}
+}
