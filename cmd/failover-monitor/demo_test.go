@@ -13,7 +13,10 @@ import (
 // TestDemo does what the demo's text says.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	port := rig.FreePorts(t, demoPorts)
+	port, err := rig.FreePorts("127.0.0.1", demoPorts)
+	if err != nil {
+		t.Fatal(err)
+	}
 	environ := []string{fmt.Sprint("PORT=", port)}
 	demo := begin(t, environ, "demo")
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)

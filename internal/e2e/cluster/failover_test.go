@@ -72,7 +72,7 @@ func TestRestartedMonitorHoldsTheCount(t *testing.T) {
 	w.Kill()
 	a.holds(4)
 	must(t, witness.Become(fakesite.Hang)) // so that no failed probe counts
-	w.Run()
+	w.Run(t)
 	a.holds(4)
 	must(t, witness.Become(well))
 	a.holds(4)
@@ -98,7 +98,7 @@ func TestByHand(t *testing.T) {
 	w.Kill()
 	typed("kubectl scale deployment my-app --replicas=4")
 	a.holds(4)
-	w.Run()
+	w.Run(t)
 	a.reaches(2)
 	typed("kubectl annotate scaledobject my-app autoscaling.keda.sh/paused-replicas=4")
 	a.reaches(4)

@@ -29,7 +29,7 @@ func TestThreeMonitors(t *testing.T) {
 	a.holds(4) // nobody is left
 	for _, w := range worlds {
 		w.heal(t)
-		w.Run()
+		w.Run(t)
 	}
 	a.reaches(2)
 }

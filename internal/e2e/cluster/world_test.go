@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -43,8 +44,8 @@ func newWorld(t *testing.T, site string, more ...string) *world {
 	if site == "site-b" {
 		b = a
 	}
-	return &world{rig.Start(t, filepath.Join(binaries, "failover-monitor"), nil,
-		slices.Concat(settings, sites, more)...), b}
+	command := exec.Command(filepath.Join(binaries, "failover-monitor"))
+	return &world{rig.Start(t, command, slices.Concat(settings, sites, more)...), b}
 }
 
 func newSite(t *testing.T) *fakesite.Site {

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // binary is what make build leaves.
@@ -47,7 +48,7 @@ func TestBrokenTokenOfOneSite(t *testing.T) {
 	if err := os.WriteFile(token, []byte("Bearer x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address := rig.FreeAddress(t)
 	cmd := exec.Command(binary)
 	cmd.Env = append(settings(m), "SITE_A_HEALTH_URL="+site.URL, "SITE_B_HEALTH_URL="+site.URL,
 		"LISTEN_ADDR="+address,
@@ -58,7 +59,8 @@ func TestBrokenTokenOfOneSite(t *testing.T) {
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 
-	startup, liveness, readiness := container.StartupProbe, container.LivenessProbe, container.ReadinessProbe
+	startup, liveness := container.StartupProbe, container.LivenessProbe
+	readiness := container.ReadinessProbe
 	wantAnswer(t, address, startup.HTTPGet.Path, http.StatusOK, "ok")
 	wantAnswer(t, address, "/metric/site-a", http.StatusOK, `{"value":0}`)
 	if err := os.Remove(token); err != nil {
@@ -70,21 +72,10 @@ func TestBrokenTokenOfOneSite(t *testing.T) {
 	wantAnswer(t, address, readiness.HTTPGet.Path, http.StatusOK, "")
 
 	// The kubelet forgets restarts after twice its longest pause between two, which is 5 minutes.
-	if period := time.Duration(
-		liveness.PeriodSeconds*liveness.FailureThreshold) * time.Second; period <= 10*time.Minute {
+	period := time.Duration(liveness.PeriodSeconds*liveness.FailureThreshold) * time.Second
+	if period <= 10*time.Minute {
 		t.Errorf("liveness restarts after %v", period)
 	}
-}
-
-// freeAddress is one of loopback where nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // wantAnswer polls a path until its answer is that.

@@ -3,8 +3,6 @@
 package rig
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -41,48 +39,6 @@ func AwaitListening(t testing.TB, address string) {
 			t.Fatalf("nobody listens at %s: %v", address, err)
 		}
 	}
-}
-
-// Host is an address of loopback that no other process uses, so that none can take a port of ours
-// while nobody listens there.
-func Host() net.IP {
-	pid := os.Getpid() // 4194304 at most
-	return net.IPv4(127, byte(64+pid>>16), byte(pid>>8), byte(pid))
-}
-
-// FreeAddress finds a port of [Host] below those that the kernel gives to clients: it stays free
-// while nobody listens there.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("%s:%d", Host(), 10000+rand.IntN(20000))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			listener.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
-// FreePorts finds consecutive free ports of 127.0.0.1, below those that the kernel gives to clients,
-// and returns the first.
-func FreePorts(t testing.TB, count int) int {
-	t.Helper()
-next:
-	for range 100 {
-		first := 10000 + rand.IntN(20000)
-		for i := range count {
-			listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+i))
-			if err != nil {
-				continue next
-			}
-			listener.Close()
-		}
-		return first
-	}
-	t.Fatal("no free ports")
-	return 0
 }
 
 // Site starts a site that behaves like that until its behaviour is changed, or the test ends.
