@@ -160,7 +160,8 @@ func TestMask(t *testing.T) {
 	another, _ := url.Parse("http://u:throughout@proxy")
 	headers := http.Header{"X-Token": {`Bearer to"ken+1`},
 		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("operator:pass/word"))},
-		"Host":          {"app.example.com"}, "Cookie": {"session=5e55i0n; id=none"}, "X-Word": {"connecting"}}
+		"Host":          {"app.example.com"}, "Cookie": {"session=5e55i0n; id=none"},
+		"X-Word": {"connecting"}}
 	m := newMasker(headers, from, []*url.URL{proxy, another})
 	for text, want := range map[string]string{
 		`says Bearer to"ken+1!`: "says ***!", `says "to\"ken+1"`: `says "***"`,
