@@ -2,9 +2,7 @@ package blackbox
 
 import (
 	"net"
-	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -42,55 +40,19 @@ func TestPredecessorsEnvFile(t *testing.T) {
 	}
 }
 
+// TestBadSettings: every command reports all mistakes at once, and nothing else.
 func TestBadSettings(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name    string
-		environ []string
-		want    string // all of standard error
-	}{
-		{"what systemd makes of the predecessor's default", sites("a", "b", "ACCEPT_STATUS_REGEX=^2dd$"),
-			"failover-monitor: ACCEPT_STATUS_REGEX=\"^2dd$\": asks for a \"d\" in an HTTP status; if you " +
-				"wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$\n"},
-		{"several", sites("a", "b", "PROBE_TIMEOUT_SEC=3s", "PORT=http", "EXTRA_HEADER_VAL=geheim"),
-			"failover-monitor: PORT=\"http\": want a port number up to 65535, such as 8000\n" +
-				"failover-monitor: PROBE_TIMEOUT_SEC=\"3s\": want seconds as a plain number from 0.001 to " +
-				"86400, such as 3 or 0.5\n" +
-				"failover-monitor: EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither\n"},
-		{"nothing", nil,
-			"failover-monitor: SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set: " +
-				"want at least two sites\n"},
-	} {
-		for _, args := range [][]string{nil, {"serve"}, {"config"}, {"check"}} {
-			code, stdout, stderr := command(t, c.environ, args...)
-			if code != 2 || stdout != "" || stderr != c.want {
-				t.Errorf("%s %q: exit code %d, %q\n got %q\nwant %q", c.name, args, code, stdout, stderr,
-					c.want)
-			}
-		}
-	}
-}
-
-func TestUsage(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		args           []string
-		code           int
-		stdout, stderr string // how they begin
-	}{
-		{[]string{"help"}, 0, "Usage: failover-monitor [command]\n", ""},
-		{[]string{"--help"}, 0, "Usage: failover-monitor [command]\n", ""},
-		{[]string{"version"}, 0, "failover-monitor dev go1.", ""},
-		{[]string{"--version"}, 0, "failover-monitor dev go1.", ""},
-		{[]string{"sreve"}, 2, "", "failover-monitor: \"sreve\": no such command\n\nUsage:"},
-		{[]string{"serve", "--port", "1"}, 2, "",
-			"failover-monitor: \"serve --port 1\": want one command and nothing behind it\n\nUsage:"},
-	} {
-		code, stdout, stderr := command(t, nil, c.args...)
-		if code != c.code || !strings.HasPrefix(stdout, c.stdout) ||
-			!strings.HasPrefix(stderr, c.stderr) || (stderr == "") != (c.stderr == "") {
-			t.Errorf("%q: exit code %d, %q, %q; want %d, %q…, %q…", c.args, code, stdout, stderr, c.code,
-				c.stdout, c.stderr)
+	environ := sites("a", "b", "PROBE_TIMEOUT_SEC=3s", "PORT=http", "EXTRA_HEADER_VAL=geheim")
+	const want = `failover-monitor: PORT="http": want a port number up to 65535, such as 8000
+failover-monitor: PROBE_TIMEOUT_SEC="3s": want seconds as a plain number from 0.001 to 86400, ` +
+		`such as 3 or 0.5
+failover-monitor: EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither
+`
+	for _, args := range [][]string{nil, {"serve"}, {"config"}, {"check"}} {
+		code, stdout, stderr := command(t, environ, args...)
+		if code != 2 || stdout != "" || stderr != want {
+			t.Errorf("%q: exit code %d, %q\n got %q\nwant %q", args, code, stdout, stderr, want)
 		}
 	}
 }
@@ -209,53 +171,5 @@ func TestHealthcheck(t *testing.T) {
 	}
 	if code, _, _ := command(t, []string{"PORT=x"}, "healthcheck"); code != 2 {
 		t.Errorf("bad setting: exit code %d, want 2", code)
-	}
-}
-
-// TestDemo does what the demo tells a newcomer to do.
-func TestDemo(t *testing.T) {
-	t.Parallel()
-	port := fourFreePorts(t)
-	demo := startDemo(t, port)
-	curl := func(offset int, path string) string {
-		resp, err := http.Get("http://127.0.0.1:" + strconv.Itoa(port+offset) + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body := make([]byte, 1000)
-		n, _ := resp.Body.Read(body)
-		return string(body[:n])
-	}
-	becomes := func(site, want string) {
-		t.Helper()
-		deadline := time.Now().Add(10 * time.Second)
-		for curl(0, "/metric/"+site) != want {
-			if time.Now().After(deadline) {
-				t.Fatalf("/metric/%s does not become %q", site, want)
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}
-	becomes("site-a", "{\"value\":0}\n")
-	for _, ill := range []string{"hang", "500", "refuse"} {
-		if got := curl(3, "/site-b/"+ill); got != "site-b: "+ill+"\n" {
-			t.Errorf("control says %q", got)
-		}
-		becomes("site-a", "{\"value\":1}\n")
-		becomes("site-b", "{\"value\":0}\n")
-		curl(3, "/site-b/heal")
-		becomes("site-a", "{\"value\":0}\n")
-	}
-	if got := curl(3, "/site-c/hang"); !strings.HasPrefix(got, "want /site-a/ or /site-b/") {
-		t.Errorf("control says %q", got)
-	}
-	code, _, stderr := command(t, []string{"PORT=" + strconv.Itoa(port)}, "demo")
-	if code != 1 || !strings.Contains(stderr, "address already in use") ||
-		!strings.Contains(stderr, "PORT=18000 failover-monitor demo") {
-		t.Errorf("a second one: exit code %d, %q", code, stderr)
-	}
-	if code := demo(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
 	}
 }

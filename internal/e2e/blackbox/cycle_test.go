@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestSpread: sites with one cadence are probed all over the cycle and not in one instant, and each
-// at the same place after a restart, whichever other sites there are.
-func TestSpread(t *testing.T) {
+// TestProbesAreSpread: sites with one interval are probed all over it, and each at the same place
+// after a restart, whichever other sites there are.
+func TestProbesAreSpread(t *testing.T) {
 	t.Parallel()
 	const cycle = time.Second
 	all, even := make([]int, 50), []int(nil)

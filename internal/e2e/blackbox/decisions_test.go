@@ -48,7 +48,7 @@ func statusOf(t *testing.T, m *rig.Monitor) (s status) {
 	return s
 }
 
-// until waits until something holds.
+// until waits for a condition.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
@@ -58,7 +58,7 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestThreeSites has three sites, each with settings of its own.
+// TestThreeSites gives each of three sites settings of its own.
 func TestThreeSites(t *testing.T) {
 	t.Parallel()
 	var seenA requests
@@ -104,7 +104,7 @@ func TestThreeSites(t *testing.T) {
 	m.WantValue(t, "site-a", "0")
 }
 
-// TestWitnesses kills a witness and revives it while a site is dead, by HTTP and by TCP.
+// TestWitnesses: while no witness answers, by HTTP or TCP, a failed probe does not count.
 func TestWitnesses(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"http", "tcp"} {
@@ -149,7 +149,7 @@ func TestWitnesses(t *testing.T) {
 	}
 }
 
-// TestWitnessBehindProxy has a proxy that answers for a network that is not there.
+// TestWitnessBehindProxy: a 502 of the proxy does not show that there is a network.
 func TestWitnessBehindProxy(t *testing.T) {
 	t.Parallel()
 	proxy := rig.Site(t, fakesite.Answer(502))
@@ -167,8 +167,7 @@ func TestWitnessBehindProxy(t *testing.T) {
 	m.WantValue(t, "site-a", "1")
 }
 
-// TestInspectedWitness has a proxy that answers by itself what should have been the witness',
-// within TLS.
+// TestInspectedWitness: a 503 of a proxy that inspects TLS does not show that there is a network.
 func TestInspectedWitness(t *testing.T) {
 	t.Parallel()
 	certificate := rig.NewCA("the proxy's").Issue(time.Now().AddDate(0, 0, 1), "witness.test")
@@ -194,7 +193,7 @@ func TestInspectedWitness(t *testing.T) {
 	}
 }
 
-// TestTokenFile rotates the token while the monitor runs, and takes it away.
+// TestTokenFile replaces the token file while the monitor runs, and then removes it.
 func TestTokenFile(t *testing.T) {
 	t.Parallel()
 	token := filepath.Join(t.TempDir(), "token")

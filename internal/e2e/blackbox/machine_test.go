@@ -21,11 +21,11 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// The monitor's own trouble is no site's death: row D of the project's list of cases.
+// A fault of the monitor's machine must not be taken for a site's: row D of the list of cases.
 
-// TestPauses stops the monitor during probes, for less or a little more than their timeout: the
-// site answers meanwhile.
-func TestPauses(t *testing.T) {
+// TestPausedMonitorBlamesNoSite stops the process during probes, for a little less or more than
+// their timeout. The site answers meanwhile.
+func TestPausedMonitorBlamesNoSite(t *testing.T) {
 	t.Parallel()
 	for _, threshold := range []int{1, 3} {
 		t.Run(fmt.Sprint("threshold ", threshold), func(t *testing.T) {
@@ -61,9 +61,9 @@ func TestPauses(t *testing.T) {
 	}
 }
 
-// TestStarved gives the monitor next to no CPU, with many TLS sites: it stops and goes on all the
-// time. It runs beside no other test, which would take even that.
-func TestStarved(t *testing.T) {
+// TestStarvedMonitorBlamesNoSite gives the monitor next to no CPU, with many TLS sites. It is not
+// parallel: other tests would take even that CPU.
+func TestStarvedMonitorBlamesNoSite(t *testing.T) {
 	cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
 	environ := []string{"VERIFY_TLS=false", "CACHE_TTL_SEC=1", "PROBE_TIMEOUT_SEC=1",
 		"FAILURE_THRESHOLD=1"}
@@ -160,8 +160,8 @@ func TestCABundleReplaced(t *testing.T) {
 	}
 }
 
-// TestCADirectoryWithASecret has a file beside the CA, in a directory, that the monitor may not
-// read, as a server's own directory has its key: the CA counts.
+// TestCADirectoryWithASecret has a directory with a CA and a file that the monitor may not read,
+// such as a server's key: the CA is used.
 func TestCADirectoryWithASecret(t *testing.T) {
 	t.Parallel()
 	ca := rig.NewCA("Test CA")
@@ -186,8 +186,8 @@ func TestCADirectoryWithASecret(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	secure := secured(t,
-		&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1")}},
+	cert := ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+	secure := secured(t, &tls.Config{Certificates: []tls.Certificate{cert}},
 		fakesite.Answer(http.StatusOK))
 	cmd.Env = []string{rig.NoExitSleep, "SITE_A_HEALTH_URL=" + secure,
 		"SITE_B_HEALTH_URL=" + secure + "/b", "CA_BUNDLE=" + bundle}
@@ -197,9 +197,9 @@ func TestCADirectoryWithASecret(t *testing.T) {
 	}
 }
 
-// TestSystemCAs are read at the start, and not with the first certificate: Go would read them once,
-// and find none when there is no file descriptor for that, or the file is just being replaced.
-func TestSystemCAs(t *testing.T) {
+// TestSystemCAsAreReadAtStart: Go reads them once. With the first certificate, that could be while
+// no file descriptor is free, or while the file is being replaced.
+func TestSystemCAsAreReadAtStart(t *testing.T) {
 	t.Parallel()
 	ca := rig.NewCA("Test CA")
 	path := file(t, "system.pem", ca.PEM)
@@ -208,14 +208,13 @@ func TestSystemCAs(t *testing.T) {
 		"CACHE_TTL_SEC=0.2", "SSL_CERT_FILE="+path, "SSL_CERT_DIR=/none")
 	m.Verdict(t, "site-b", "down")
 	os.Remove(path)
-	b.Become(
-		rig.TLS(
-			&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1")}},
-			fakesite.Answer(http.StatusOK)))
+	cert := ca.Issue(time.Now().AddDate(0, 0, 1), "127.0.0.1")
+	b.Become(rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}},
+		fakesite.Answer(http.StatusOK)))
 	m.Verdict(t, "site-b", "up")
 }
 
-// TestHangup sends the signal by which other services read their settings anew.
+// TestHangup sends SIGHUP, on which other services reload their settings.
 func TestHangup(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), healthy(t))...)
@@ -225,8 +224,7 @@ func TestHangup(t *testing.T) {
 	m.WantValue(t, "site-a", "0")
 }
 
-// TestHiddenCharacters asks with a user agent, and for a path, that would turn the words around
-// them.
+// TestHiddenCharacters sends a user agent and a path that would change the text around them.
 func TestHiddenCharacters(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), healthy(t), "LOG_LEVEL=debug")...)
@@ -262,45 +260,8 @@ func TestHiddenCharacters(t *testing.T) {
 	}
 }
 
-// TestFullOutput cannot print what it was asked for.
-func TestFullOutput(t *testing.T) {
-	t.Parallel()
-	for _, args := range [][]string{{"config"}, {"check"}, {"version"}, {"help"}} {
-		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(binary, args...)
-		cmd.Env, cmd.Stdout = append(sites(healthy(t), healthy(t)), rig.NoExitSleep), full
-		stderr, _ := cmd.StderrPipe()
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		said, _ := io.ReadAll(stderr)
-		cmd.Wait()
-		full.Close()
-		if code := cmd.ProcessState.ExitCode(); code != 1 ||
-			!strings.Contains(string(said), "no space left on device") {
-			t.Errorf("%s: exit code %d, %q", args, code, said)
-		}
-	}
-}
-
-// TestTooManySockets is told of sockets that nobody can pass.
-func TestTooManySockets(t *testing.T) {
-	t.Parallel()
-	cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0"`, binary)
-	cmd.Env = append(sites("a", "b", rig.NoExitSleep), "LISTEN_FDS=99999999")
-	defer time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() }).Stop()
-	out, _ := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 1 || !strings.HasSuffix(string(out),
-		"systemd passes 99999999 sockets: want one, with one ListenStream= in one .socket unit\n") {
-		t.Errorf("%s", out)
-	}
-}
-
-// TestPageBelowAPrefix serves the page below /monitor/, as a reverse proxy does: its links stay
-// there.
+// TestPageBelowAPrefix: the page works below /monitor/ of a reverse proxy, since its links are
+// relative.
 func TestPageBelowAPrefix(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), healthy(t))...)

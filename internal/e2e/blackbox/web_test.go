@@ -45,8 +45,7 @@ func guard(t *testing.T, webConfig string) guarded {
 		"WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
 	g.Monitor = start(t, append(sites(healthy(t), site(t, fakesite.Answer(500))), g.environ...)...)
 	g.Verdict(t, "site-b", "down")
-	// whatever comes of it, the monitor has read its web configuration by then
-	g.ask(t, "/", visitor{})
+	g.ask(t, "/", visitor{}) // whatever the answer, the monitor has read its web configuration by then
 	return g
 }
 
@@ -65,7 +64,7 @@ func (g guarded) install(t *testing.T, name string) {
 	g.write(t, "server.key", key)
 }
 
-// visitor is somebody who asks.
+// visitor is a client with a password, a certificate, or neither.
 type visitor struct {
 	password    string // none if empty
 	certificate *tls.Certificate
@@ -81,8 +80,9 @@ func (g guarded) URL(path string) string {
 
 // ask gives the status code and body of the answer, or the error, and the certificate that was
 // shown.
-func (g guarded) ask(t *testing.T, path string, v visitor) (code int, body string,
-	shown *x509.Certificate, err error) {
+func (g guarded) ask(t *testing.T, path string, v visitor) (
+	code int, body string, shown *x509.Certificate, err error,
+) {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(g.ca.PEM)
@@ -106,9 +106,8 @@ func (g guarded) ask(t *testing.T, path string, v visitor) (code int, body strin
 	return resp.StatusCode, string(text), shown, err
 }
 
-// TestWebConfig asks each kind of guarded monitor, as each kind of visitor, for each endpoint:
-// those who may not know get no value, and no word of anything. The command healthcheck needs no
-// secret.
+// TestWebConfig sends each kind of client to each endpoint of each kind of guarded monitor: without
+// the right credentials it gets no value and no explanation. The command healthcheck needs none.
 func TestWebConfig(t *testing.T) {
 	t.Parallel()
 	endpoints := []string{"/metric/site-a", "/healthz", "/status", "/metrics", "/", "/nothing"}
@@ -159,7 +158,7 @@ func TestWebConfig(t *testing.T) {
 	}
 }
 
-// TestCertificateSwap replaces the certificate on the disk: the next connection has the new one.
+// TestCertificateSwap replaces the certificate file: the next connection gets the new certificate.
 func TestCertificateSwap(t *testing.T) {
 	t.Parallel()
 	g := guard(t, serverTLS)
@@ -172,8 +171,8 @@ func TestCertificateSwap(t *testing.T) {
 	}
 }
 
-// TestBrokenWebConfig breaks the file while the monitor runs: then nobody gets a value, and the log
-// says so without what is in the file.
+// TestBrokenWebConfig breaks the file while the monitor runs: no client gets a value, and the log
+// says so without quoting the file.
 func TestBrokenWebConfig(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{passwords, serverTLS + passwords} {
@@ -201,8 +200,8 @@ func TestBrokenWebConfig(t *testing.T) {
 	}
 }
 
-// TestLooserWebConfig takes out of the file what kept visitors out, as it is while somebody writes
-// it in place. Whoever was kept out gets no value, and the log says so.
+// TestLooserWebConfig removes a protection from the file, as an editor that writes in place may do
+// for a moment: a client that was refused before still gets no value, and the log says so.
 func TestLooserWebConfig(t *testing.T) {
 	t.Parallel()
 	anyClient := strings.Replace(clientTLS, "RequireAndVerifyClientCert", "RequireAnyClientCert", 1)
@@ -228,15 +227,14 @@ func TestLooserWebConfig(t *testing.T) {
 				}
 			}
 			g.WaitFor(t, func(l rig.LogLine) bool {
-				return l.Level == "ERROR" &&
-					l.Msg == "nobody is answered"
+				return l.Level == "ERROR" && l.Msg == "nobody is answered"
 			})
 		})
 	}
 }
 
-// TestWebConfigWrittenInPlace empties the file and writes it again, over and over: nobody slips in
-// between.
+// TestWebConfigWrittenInPlace empties the file and writes it again, over and over: no client
+// without a password gets a value in between.
 func TestWebConfigWrittenInPlace(t *testing.T) {
 	t.Parallel()
 	g := guard(t, passwords)
@@ -267,7 +265,7 @@ func TestWebConfigWrittenInPlace(t *testing.T) {
 	g.settles(t)
 }
 
-// settles waits until who has the password is answered again.
+// settles waits until a client with the password is answered again.
 func (g guarded) settles(t *testing.T) {
 	t.Helper()
 	until(t, "it answers again", func() bool {

@@ -14,7 +14,7 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// visits are the connections that a site has seen.
+// visits records the connections to a site.
 type visits struct {
 	mu    sync.Mutex
 	began []time.Time
@@ -22,7 +22,7 @@ type visits struct {
 	most  int // at once
 }
 
-// around notes each connection to a behaviour.
+// around records each connection to a behaviour.
 func (v *visits) around(behave fakesite.Behaviour) fakesite.Behaviour {
 	return func(conn net.Conn) {
 		v.mu.Lock()
@@ -45,10 +45,10 @@ type poll struct {
 	body  string // or the error
 }
 
-// TestDisaster is what the monitor is for: a peer goes from healthy to one that accepts and never
-// answers, while 64 pollers with KEDA's timeout of 3 s ask for 30 s. It has the machine to itself,
-// as far as this package goes: it is not parallel.
-func TestDisaster(t *testing.T) {
+// TestFailoverUnderLoad is what the monitor is for: a healthy peer begins to accept and never
+// answer, while 64 pollers with KEDA's timeout of 3 s ask for 30 s. It is not parallel, to have the
+// machine to itself.
+func TestFailoverUnderLoad(t *testing.T) {
 	const (
 		pollers  = 64
 		duration = 30 * time.Second
@@ -132,8 +132,8 @@ func ask(client *http.Client, m *rig.Monitor, site string) (p poll) {
 	return p
 }
 
-// checkVisits wants one probe for each interval, and never two at once. The second comes sooner:
-// with it the site takes its place in the cycle.
+// checkVisits wants one probe for each interval, and never two at once. The second probe comes
+// sooner: it moves the site to its place in the cycle.
 func checkVisits(t *testing.T, name string, v *visits, interval time.Duration) {
 	t.Helper()
 	v.mu.Lock()
