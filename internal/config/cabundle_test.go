@@ -11,8 +11,8 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// TestBrokenCABundle has a certificate that cannot be read before one that can: the latter is
-// trusted, and the other is told. A byte order mark breaks nothing.
+// TestBrokenCABundle has an unreadable certificate before a good one: the good one is trusted, and
+// a warning counts the other. A byte order mark is ignored.
 func TestBrokenCABundle(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ca.pem")

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestDamagedEnvFile is the predecessor's env file as podman hands it over: comments, quotes, CRLF.
+// TestDamagedEnvFile reads the predecessor's env file as podman passes it on: comments, quotes,
+// CRLF.
 func TestDamagedEnvFile(t *testing.T) {
 	t.Parallel()
 	cfg := load(t,

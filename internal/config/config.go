@@ -17,13 +17,13 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// Config is everything the environment says, checked.
+// Config holds all settings, checked.
 type Config struct {
 	Serving
 	Deciding
 	Proxies
 	Supervisor Supervisor
-	Defaults   Probing  // what holds for a site that says nothing else
+	Defaults   Probing  // for sites without settings of their own
 	Sites      []Site   // at least two, in the order of their names
 	Warnings   []string // what is allowed, but worth a line in the log
 }
@@ -49,7 +49,7 @@ type Serving struct {
 type Deciding struct {
 	// http(s) URLs and tcp://host:port; one must answer for a failed probe to count
 	Witnesses Witnesses `env:"WITNESS_URLS"`
-	// scale: all are told to; error: 503 while all sites are down
+	// while all sites are down: scale counts them, error answers 503
 	AllDownPolicy AllDownPolicy `env:"ALL_DOWN_POLICY" envDefault:"scale"`
 }
 
@@ -178,8 +178,8 @@ func Load(environ []string) (Config, error) {
 	return cfg, nil
 }
 
-// LoadServing reads only how the monitor answers and logs, for what needs no sites: to ask another
-// monitor whether it is well, and the demo, which has its own.
+// LoadServing reads only how the monitor answers and logs, for the commands that need no sites:
+// healthcheck and demo.
 func LoadServing(environ []string) (Serving, error) {
 	l := newLoader(environ)
 	var s Serving

@@ -9,7 +9,7 @@ import (
 	"failover-monitor/internal/config"
 )
 
-// twoSites is the least that loads.
+// twoSites is the smallest environment that loads.
 func twoSites(more ...string) []string {
 	return append([]string{"SITE_A_HEALTH_URL=https://a.example.com/healthz",
 		"SITE_B_HEALTH_URL=https://b.example.com/healthz"}, more...)
@@ -61,6 +61,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestAllMistakesAtOnce: the error has a line for every mistake.
 func TestAllMistakesAtOnce(t *testing.T) {
 	t.Parallel()
 	got := problems("SITE_A_HEALTH_URL=https://a.example.com", "PORT=http", "PROBE_TIMEOUT_SEC=x",
@@ -90,7 +91,8 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-func TestOneSiteOnItsOwn(t *testing.T) {
+// TestSettingsOfOneSite: a site's own setting replaces the one for all sites.
+func TestSettingsOfOneSite(t *testing.T) {
 	t.Parallel()
 	cfg := load(t, twoSites("PROBE_TIMEOUT_SEC=2", "SITE_B_PROBE_TIMEOUT_SEC=1",
 		"SITE_B_VERIFY_TLS=off",

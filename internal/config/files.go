@@ -68,7 +68,7 @@ func (p Probing) HeaderValue() (string, error) {
 	return token, nil
 }
 
-// ClientCertificate is the one to show to a site that asks.
+// ClientCertificate is shown to a site that asks for one.
 func (p Probing) ClientCertificate() (*tls.Certificate, error) {
 	read := func() (tls.Certificate, error) {
 		cert, err := readFile(p.ClientCert, maxPEM)
@@ -116,7 +116,7 @@ func (b *CABundle) Pool() (*x509.CertPool, error) {
 	return b.pool, nil
 }
 
-// files lists the bundle's files, and what tells whether they have changed. Subdirectories, as
+// files lists the bundle's files, and a state that changes when they do. Subdirectories, as
 // Kubernetes makes them, are left out.
 func (b *CABundle) files() (paths []string, state string, err error) {
 	info, err := os.Stat(b.path)

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// TestBodyRegexp finds a line by its beginning and end.
+// TestBodyRegexp: ^ and $ match at every line.
 func TestBodyRegexp(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

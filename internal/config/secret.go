@@ -28,7 +28,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String hides the value, and only tells whether there is one.
+// String hides the value, and only shows whether there is one.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -181,7 +181,7 @@ func (p Proxy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 func (p Proxy) reveal() string { return p.url }
 
-// Witnesses are the addresses that tell whether the monitor itself has a network.
+// Witnesses are the addresses that show whether the monitor itself has a network.
 type Witnesses []URL
 
 // UnmarshalText reads http://, https:// and tcp://host:port URLs with commas between them.

@@ -109,7 +109,7 @@ func oneOf[T ~string](into *T, word string, allowed ...string) error {
 	return nil
 }
 
-// AllDownPolicy is what every site is told while all of them are down.
+// AllDownPolicy is how polls are answered while all sites are down.
 type AllDownPolicy string
 
 // UnmarshalText reads scale or error in any case.

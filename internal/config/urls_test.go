@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestPercent has a percent sign that begins no escape: it stands for itself. And a path is as
-// short as it can be.
-func TestPercent(t *testing.T) {
+// TestURLsAreRepaired: a percent sign that begins no escape stands for itself, and a path has no
+// dots.
+func TestURLsAreRepaired(t *testing.T) {
 	t.Parallel()
 	load(t, twoSites("SITE_B_HEALTH_URL=http://b:/healthz")...) // an empty port is that of the scheme
 	for raw, want := range map[string]string{
@@ -40,14 +40,14 @@ func TestPercent(t *testing.T) {
 	}
 }
 
-// TestProxies takes them from the environment that it is given, under either spelling, and hides
-// their passwords.
+// TestProxies reads proxies from the given environment, in either spelling, and hides their
+// passwords.
 func TestProxies(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		lines       []string
-		plain, tls  string // the proxies for http://b.example.com and https://b.example.com
-		shown, told string // how config shows them; the warnings
+		lines         []string
+		plain, tls    string // the proxies for http://b.example.com and https://b.example.com
+		shown, warned string // how config shows them; the warnings
 	}{
 		{nil, "", "", "HTTP_PROXY= HTTPS_PROXY= ALL_PROXY= NO_PROXY=", ""},
 		{[]string{`HTTP_PROXY="http://u:geheim@proxy:3128"  # ours`, "export https_proxy=proxy:3129\r"},
@@ -84,9 +84,9 @@ func TestProxies(t *testing.T) {
 				shown = append(shown, s.Name+"="+s.Value)
 			}
 		}
-		if got, told := strings.Join(shown, " "), strings.Join(cfg.Warnings, "|"); got != c.shown ||
-			told != c.told {
-			t.Errorf("%q: shown as %s, warnings %q", c.lines, got, told)
+		if got, warned := strings.Join(shown, " "), strings.Join(cfg.Warnings, "|"); got != c.shown ||
+			warned != c.warned {
+			t.Errorf("%q: shown as %s, warnings %q", c.lines, got, warned)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Behaviour is how a site treats one connection, which is closed when it returns.
 type Behaviour func(net.Conn)
 
-// Site listens on one address and treats each connection as it was last told to.
+// Site listens on one address and treats each connection as it was last set to.
 type Site struct {
 	address string
 
@@ -31,7 +31,7 @@ func Start(address string, behave Behaviour) (*Site, error) {
 	return s, s.Become(behave)
 }
 
-// Address is the host:port where the site listens, or did until it was told to refuse.
+// Address is the host:port where the site listens, or did before Refuse.
 func (s *Site) Address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +56,7 @@ func (s *Site) Become(behave Behaviour) error {
 	return nil
 }
 
-// Refuse closes the port: nobody listens there until the site becomes something else.
+// Refuse closes the port: connections are refused until Become.
 func (s *Site) Refuse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +115,7 @@ func Respond(raw string) Behaviour {
 	}
 }
 
-// Hang takes the request and never answers, until the other side goes away.
+// Hang reads the request and never answers, until the peer closes the connection.
 func Hang(conn net.Conn) {
 	io.Copy(io.Discard, conn)
 }

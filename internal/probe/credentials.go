@@ -25,7 +25,8 @@ func (p *Prober) credentials() (http.Header, error) {
 	return headers, nil
 }
 
-// isCredential is whether a header proves who asks. Those that do not, only say what is asked for.
+// isCredential is whether a header proves the monitor's identity; the others only describe a
+// request.
 func isCredential(key string) bool {
 	return !slices.Contains([]string{"Host", "User-Agent", "Accept"}, key)
 }

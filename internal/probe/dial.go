@@ -52,7 +52,7 @@ func (d dialer) connect(ctx context.Context, t *trace, to *url.URL) (net.Conn, e
 
 // lookup resolves a name. An error is the monitor's own fault where a question could not be asked,
 // and where a name server was asked that resolv.conf does not name: Go asks 127.0.0.1 and ::1 when
-// it cannot read the file, or finds it empty (somebody is just writing it), and keeps what it read
+// it cannot read the file, or finds it empty (while it is being written), and keeps what it read
 // for five seconds.
 func (d dialer) lookup(ctx context.Context, host string) ([]net.IPAddr, error) {
 	n := &nameServers{dialer: d, began: time.Now(), silent: make(map[string]bool)}
@@ -80,8 +80,8 @@ type nameServers struct {
 
 	mu     sync.Mutex
 	asked  []string        // host:port
-	silent map[string]bool // those that have let a question time out
-	failed error           // why a question could not be asked, by a fault of the machine's
+	silent map[string]bool // those that did not answer in time
+	failed error           // why a question could not be asked, by the machine's fault
 }
 
 // dial connects to a name server. The resolver alone would wait 5 s for an answer (resolv.conf(5),

@@ -17,8 +17,8 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// TestDialFirst connects to a name of several addresses, of which some are silent or refuse: it is
-// well while one accepts.
+// TestDialFirst connects to a name with several addresses, some of them silent or refusing: it
+// succeeds if one accepts.
 func TestDialFirst(t *testing.T) {
 	t.Parallel()
 	site, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(200))
@@ -26,8 +26,8 @@ func TestDialFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(site.Close)
-	well := site.Address()
-	_, port, _ := net.SplitHostPort(well)
+	healthy := site.Address()
+	_, port, _ := net.SplitHostPort(healthy)
 	deaf := func(host string) (address string, stop func()) {
 		address, stop, err := rig.Deaf(net.JoinHostPort(host, port))
 		if err != nil {
@@ -62,11 +62,11 @@ func TestDialFirst(t *testing.T) {
 		fails     func(error) bool // nil: it does not
 		address   string           // of the connection, or of the error
 	}{
-		"well":             {[]string{well}, time.Hour, nil, well},
-		"one is silent":    {[]string{silent, well}, 50 * time.Millisecond, nil, well},
-		"two are silent":   {[]string{silent, another, well}, 50 * time.Millisecond, nil, well},
-		"one refuses":      {[]string{refusing, well}, time.Hour, nil, well},
-		"one is not asked": {[]string{well, silent}, time.Hour, nil, well},
+		"accepts":          {[]string{healthy}, time.Hour, nil, healthy},
+		"one is silent":    {[]string{silent, healthy}, 50 * time.Millisecond, nil, healthy},
+		"two are silent":   {[]string{silent, another, healthy}, 50 * time.Millisecond, nil, healthy},
+		"one refuses":      {[]string{refusing, healthy}, time.Hour, nil, healthy},
+		"one is not asked": {[]string{healthy, silent}, time.Hour, nil, healthy},
 		"all refuse":       {[]string{refusing, refusing}, time.Hour, isRefused, refusing},
 		// the second is unreachable
 		"the first, late": {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefused,
@@ -74,12 +74,12 @@ func TestDialFirst(t *testing.T) {
 		"all are silent": {[]string{silent, another}, 50 * time.Millisecond, isTimeout, silent},
 		"the second is silent": {[]string{refusing, another}, 50 * time.Millisecond, isTimeout,
 			another},
-		"no IPv6, well":          {[]string{noSocket, well}, time.Hour, nil, well},
-		"no IPv6, and a refusal": {[]string{noSocket, refusing}, time.Hour, isRefused, refusing},
-		"no IPv6 alone":          {[]string{noSocket, noSocket}, time.Hour, isOwnFault, noSocket},
-		"no file, and a refusal": {[]string{refusing, noFile}, time.Hour, isOwnFault, noFile},
-		"no file, well":          {[]string{noFile, well}, time.Hour, nil, well},
-		"no file, and silence":   {[]string{noFile, silent}, 50 * time.Millisecond, isOwnFault, noFile},
+		"no IPv6, and one accepts": {[]string{noSocket, healthy}, time.Hour, nil, healthy},
+		"no IPv6, and a refusal":   {[]string{noSocket, refusing}, time.Hour, isRefused, refusing},
+		"no IPv6 alone":            {[]string{noSocket, noSocket}, time.Hour, isOwnFault, noSocket},
+		"no file, and a refusal":   {[]string{refusing, noFile}, time.Hour, isOwnFault, noFile},
+		"no file, and one accepts": {[]string{noFile, healthy}, time.Hour, nil, healthy},
+		"no file, and silence":     {[]string{noFile, silent}, 50 * time.Millisecond, isOwnFault, noFile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,8 +93,8 @@ func TestDialFirst(t *testing.T) {
 				}
 			case err != nil:
 				t.Error(err)
-			case conn.RemoteAddr().String() != well:
-				t.Errorf("connected to %v, want %s", conn.RemoteAddr(), well)
+			case conn.RemoteAddr().String() != healthy:
+				t.Errorf("connected to %v, want %s", conn.RemoteAddr(), healthy)
 			}
 			if c.address != address {
 				t.Errorf("it names %s, want %s", address, c.address)

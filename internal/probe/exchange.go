@@ -75,7 +75,7 @@ type connection struct {
 	broke      error // why the last Read failed
 }
 
-// Read takes a connection for ended that ends without TLS's own farewell, as OpenSSL's users do,
+// Read accepts the end of a connection without TLS's close_notify, as OpenSSL's users do,
 // or, in a body of unknown length, with a reset: a server that has not read the request resets it
 // when it closes. Other bodies have an end of their own.
 func (c *connection) Read(p []byte) (int, error) {
@@ -146,7 +146,7 @@ func (c *client) dial(ctx context.Context, to *url.URL) (net.Conn, error) {
 
 func isSOCKS(via *url.URL) bool { return via.Scheme == "socks5" || via.Scheme == "socks5h" }
 
-// forwarder connects to a proxy, wherever it is told to.
+// forwarder connects to a proxy, whatever address is asked for.
 type forwarder func(context.Context) (net.Conn, error)
 
 // Dial is [proxy.Dialer]'s.
@@ -217,8 +217,8 @@ func (c *client) tunnel(ctx context.Context, conn *connection, to *url.URL) erro
 	return c.readTunnelAnswer(textproto.NewReader(bufio.NewReader(io.LimitReader(conn, maxHeader))))
 }
 
-// readTunnelAnswer reads what a proxy says to CONNECT. Only the status counts; what its headers
-// say, well or ill, is not for us.
+// readTunnelAnswer reads a proxy's answer to CONNECT. Only the status counts; its headers, valid or
+// not, are ignored.
 func (c *client) readTunnelAnswer(lines *textproto.Reader) error {
 	first, err := lines.ReadLine()
 	if err != nil {
@@ -313,7 +313,7 @@ func isClosed(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// notEscaped is a percent sign that stands for itself.
+// notEscaped is a percent sign that begins no escape.
 var notEscaped = regexp.MustCompile(`%([^0-9A-Fa-f]|$|[0-9A-Fa-f]([^0-9A-Fa-f]|$))`)
 
 // escapePercent escapes a percent sign that begins no escape, which [url.Parse] would refuse.

@@ -27,8 +27,8 @@ type bodyError struct{ cause error }
 func (e bodyError) Error() string { return e.cause.Error() }
 func (e bodyError) Unwrap() error { return e.cause }
 
-// explain gives the one reason why a probe failed, and the reason in words. Where an error quotes
-// what the peer sent, the words are our own.
+// explain gives the one reason why a probe failed, and that reason in words. Errors that quote the
+// peer are replaced by the monitor's own words.
 func explain(err error, t *trace, limit time.Duration) (Reason, string) {
 	var (
 		own    failure

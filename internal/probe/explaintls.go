@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// explainTLS knows the errors of certificates and handshakes.
+// explainTLS explains the errors of certificates and handshakes; the reason is empty for others.
 func explainTLS(err error, t *trace) (Reason, string) {
 	var (
 		invalid x509.CertificateInvalidError

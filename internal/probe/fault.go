@@ -14,7 +14,7 @@ import (
 )
 
 // ownFault is an error of the monitor's own, for which no site can be blamed: a file that it cannot
-// use, a name server that it does not know.
+// use, a name server that is not configured.
 type ownFault struct{ error }
 
 // lacks are the errors of a machine that is short of something: file descriptors, memory, a port.
@@ -43,7 +43,7 @@ func isOwnFault(err error) bool {
 	return errors.As(err, &call) && call.Syscall == "socket"
 }
 
-// blameClock takes a certificate that is not valid today for the monitor's own fault while its
+// blameClock makes a certificate that is not valid today the monitor's own fault while its
 // clock is from before the program was made, as that of a machine that has just booted without one.
 func (c *client) blameClock(err error) error {
 	var invalid x509.CertificateInvalidError

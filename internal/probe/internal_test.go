@@ -72,7 +72,7 @@ func TestOwnFault(t *testing.T) {
 	}
 }
 
-// TestExplain has the errors that loopback cannot cause at will.
+// TestExplain covers the errors that a test cannot cause on loopback.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	get := func(err error) error { return &url.Error{Op: "Get", URL: "http://x/?geheim", Err: err} }
@@ -119,8 +119,8 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestTLSConfig is what the tests with Go's own server cannot see, which knows no renegotiation
-// (make e2e-faults asks OpenSSL), and to whom the client certificate and the server name are for.
+// TestTLSConfig checks renegotiation, which Go's own server does not know (make e2e-faults uses
+// OpenSSL), and which peers get the client certificate and the server name.
 func TestTLSConfig(t *testing.T) {
 	t.Parallel()
 	own, _ := url.Parse("https://Site.example.com./healthz")
@@ -152,7 +152,7 @@ func TestTLSConfig(t *testing.T) {
 	}
 }
 
-// TestMask has secrets in all the ways in which a peer may send them back.
+// TestMask has secrets in all the forms in which a peer may send them back.
 func TestMask(t *testing.T) {
 	t.Parallel()
 	from, _ := url.Parse("https://operator:pass%2Fword@site/?key=a%20b%20c&short=x")

@@ -24,7 +24,7 @@ func (c *client) judge(resp *http.Response) error {
 	if !c.target.Accept(resp.StatusCode) {
 		return c.statusFailure(resp)
 	}
-	// what follows is no body, and knows no deadline
+	// What follows is no body, and reading it would ignore the deadline.
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return nil
 	}

@@ -17,9 +17,9 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// TestNameServerIsSilent has a name server that never answers: there is time left for the next one,
-// and for the site.
-func TestNameServerIsSilent(t *testing.T) {
+// TestSilentNameServerLeavesTime has a name server that never answers: there is time left for the
+// next one, and for the site.
+func TestSilentNameServerLeavesTime(t *testing.T) {
 	t.Parallel()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -80,7 +80,7 @@ func machineNameServers(t *testing.T) (addresses []string) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.asked = append(n.asked, address)
-		return nil, errors.New("not today")
+		return nil, errors.New("not asked")
 	}}
 	resolver.LookupHost(t.Context(), "name.test")
 	for _, address := range n.asked {
@@ -88,7 +88,7 @@ func machineNameServers(t *testing.T) (addresses []string) {
 		addresses = append(addresses, host)
 	}
 	if addresses == nil {
-		t.Fatal("the resolver asks nobody")
+		t.Fatal("the resolver asks no name server")
 	}
 	return addresses
 }
@@ -103,18 +103,18 @@ func TestLookup(t *testing.T) {
 		named []string
 		fails func(error) bool // nil: it does not
 	}{
-		"well":                       {resolves, all, nil},
-		"without EDNS0":              {rig.WithoutEDNS(resolves), all, nil},
-		"over TCP alone":             {rig.TCPAlone(resolves), all, nil},
-		"nothing about IPv6":         {rig.IPv4Alone(resolves), all, nil},
-		"answers, and nobody has it": {resolves, nil, nil},
+		"answers":                 {resolves, all, nil},
+		"without EDNS0":           {rig.WithoutEDNS(resolves), all, nil},
+		"over TCP alone":          {rig.TCPAlone(resolves), all, nil},
+		"nothing about IPv6":      {rig.IPv4Alone(resolves), all, nil},
+		"answers, not configured": {resolves, nil, nil},
 		"fails": {rig.Respond(dnsmessage.RCodeServerFailure), all,
 			func(err error) bool { return !isOwnFault(err) }},
-		"fails, and nobody has it":     {rig.Respond(dnsmessage.RCodeServerFailure), nil, isOwnFault},
-		"is silent, and nobody has it": {rig.Silent, []string{"10.0.0.53"}, isOwnFault},
-		"unknown name, nobody has it": {rig.Respond(dnsmessage.RCodeNameError), []string{"10.0.0.53"},
+		"fails, not configured":     {rig.Respond(dnsmessage.RCodeServerFailure), nil, isOwnFault},
+		"is silent, not configured": {rig.Silent, []string{"10.0.0.53"}, isOwnFault},
+		"unknown name, not configured": {rig.Respond(dnsmessage.RCodeNameError), []string{"10.0.0.53"},
 			isOwnFault},
-		"is silent, and somebody has it": {rig.Silent, all,
+		"is silent": {rig.Silent, all,
 			func(err error) bool { return !isOwnFault(err) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// TestNameServerCannotBeAsked has a machine that cannot ask its name servers: that is no answer of
+// TestNameServerCannotBeAsked: when the machine cannot ask its name servers, that is no answer of
 // theirs.
 func TestNameServerCannotBeAsked(t *testing.T) {
 	t.Parallel()
@@ -153,7 +153,7 @@ func TestNameServerCannotBeAsked(t *testing.T) {
 		"no memory":          {"socket", syscall.EAGAIN, true},
 		"no route":           {"connect", syscall.ENETUNREACH, true},
 		"a firewall here":    {"connect", syscall.EPERM, true},
-		"nobody listens":     {"connect", syscall.ECONNREFUSED, false},
+		"nothing listens":    {"connect", syscall.ECONNREFUSED, false},
 	} {
 		d := lookupWith(t, server, machineNameServers(t)...)
 		d.dial = func(context.Context, string, string) (net.Conn, error) {
@@ -167,9 +167,9 @@ func TestNameServerCannotBeAsked(t *testing.T) {
 	}
 }
 
-// TestSilentNameServerIsLeft has the first of two name servers silent: it is asked for one address
-// family each, and not again for every name of a search list.
-func TestSilentNameServerIsLeft(t *testing.T) {
+// TestSilentNameServerIsAskedOnce: a silent name server is asked once for each address family, and
+// not again for every name of a search list.
+func TestSilentNameServerIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	server := rig.StartNameServer(t, "127.0.0.1:0")
 	n := &nameServers{dialer: lookupWith(t, server, "10.0.0.1", "10.0.0.2"), began: time.Now(),
@@ -193,9 +193,9 @@ func TestSilentNameServerIsLeft(t *testing.T) {
 	}
 }
 
-// TestLookupsDoNotJoin has a lookup hang: the next one asks anew, and does not wait for the same
-// answer.
-func TestLookupsDoNotJoin(t *testing.T) {
+// TestLookupsAreIndependent has a lookup hang: the next one asks anew, instead of waiting for the
+// same answer.
+func TestLookupsAreIndependent(t *testing.T) {
 	t.Parallel()
 	server := rig.StartNameServer(t, "127.0.0.1:0")
 	server.Become("name.test", rig.Silent)

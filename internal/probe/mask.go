@@ -14,8 +14,8 @@ import (
 // make words unreadable that have its letters in them.
 const minSecret = 4
 
-// ownWords are words of our own sentences. A secret that is one of them is not hidden: nobody could
-// read the sentence, or see that the word is a secret.
+// ownWords are words of the monitor's own sentences. A secret that is one of them is not masked:
+// the sentence would be unreadable, and the word does not reveal that it is a secret.
 var ownWords = strings.Fields(
 	`after answer answered answers authority body certificate connected connecting connection
 	credentials expired false from handshake header headers host http https lookup monitor name names port probe proxy

@@ -42,7 +42,7 @@ func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
 			}
 		}
 	}
-	next.Response.Body.Close() // nobody looks into it, and it may hang
+	next.Response.Body.Close() // it is not read, and may hang
 	next.Response.Body = http.NoBody
 	c.trace.redirect(next.URL)
 	c.cookies.store(next.Response)

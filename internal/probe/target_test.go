@@ -43,7 +43,8 @@ func TestExpectBody(t *testing.T) {
 	}
 }
 
-// TestClientCertificate shows it to the site that asks, as it is at that time, and to no other.
+// TestClientCertificate shows the certificate, as it is then, to the site that asks for it, and to
+// no redirect target.
 func TestClientCertificate(t *testing.T) {
 	t.Parallel()
 	ca := rig.NewCA("Test CA")

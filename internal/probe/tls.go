@@ -17,7 +17,7 @@ func (c *client) tlsConfig(with *url.URL) (*tls.Config, error) {
 		CipherSuites:       cipherSuites(),
 		CurvePreferences:   smallCurves,
 		MaxVersion:         c.newestTLS,
-		// as Apache and IIS want it where one path may have a client certificate
+		// Apache and IIS renegotiate where one path needs a client certificate.
 		Renegotiation: tls.RenegotiateOnceAsClient,
 	}
 	if c.target.RootCAs != nil {

@@ -17,7 +17,7 @@ const serverCore = "0"
 var columns = []any{"connections", "server", "requests/s", "of net/http's with our timeouts",
 	"CPU, µs/request", "CPU to the same", "of bare net/http's", "p50, ms", "p99, ms", "p99 to healthy"}
 
-// answers compares how fast the value is told: by the monitor, by the practical limit, and by the
+// answers compares how fast the value is served: by the monitor, by the practical limit, and by the
 // blackbox exporter, while the peer is well and while it hangs.
 func answers(binary string) error {
 	well, err := fakesite.Start("127.0.0.1:0", fakesite.Respond(okAnswer))

@@ -17,7 +17,7 @@ import (
 // deathCount is how many sites die, each at a moment of its own.
 const deathCount = 24
 
-// detection compares with HAProxy's health checks how long the death of a site goes unnoticed. Both
+// detection compares with HAProxy's health checks how long a dead site goes unnoticed. Both
 // watch the same sites, at the same interval, with the same timeout and as many failures in a row.
 func detection(binary string) error {
 	fmt.Printf(

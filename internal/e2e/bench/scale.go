@@ -70,7 +70,7 @@ func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string
 	}
 	defer m.stop()
 	go func() {
-		for range m.lines { // a log that nobody reads
+		for range m.lines { // the log is not read
 		}
 	}()
 	poll := target{name: "monitor", server: m, path: "/metric/site-00000"}

@@ -18,7 +18,7 @@ import (
 // okAnswer is what a site answers that is well.
 const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 
-// many is one server that plays many sites, each at a path of its own: /7 is the site with index 7.
+// many is one server for many sites, each at a path of its own: /7 is the site with index 7.
 // It notes when each is probed.
 type many struct {
 	server *fakesite.Site

@@ -45,7 +45,7 @@ func starting(binary string) error {
 	return nil
 }
 
-// sizes tells how big the program is.
+// sizes prints how big the program is.
 func sizes(binary string) error {
 	info, err := os.Stat(binary)
 	if err != nil {

@@ -171,7 +171,7 @@ func TestCADirectoryWithASecret(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	cmd := exec.Command(binary, "check")
-	if os.Geteuid() == 0 { // who may read everything
+	if os.Geteuid() == 0 { // root may read everything
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		cmd.Path = filepath.Join(dir, "failover-monitor")
 		if err := os.Link(binary, cmd.Path); err != nil {

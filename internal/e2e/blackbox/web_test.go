@@ -114,16 +114,16 @@ func TestWebConfig(t *testing.T) {
 	for name, c := range map[string]struct {
 		config string
 		wants  func(v map[string]visitor) (welcome visitor, refused []visitor)
-		code   int // of those who are refused; 0 for a TLS error
+		code   int // of the refused clients; 0 for a TLS error
 	}{
 		"password": {passwords, func(v map[string]visitor) (visitor, []visitor) {
-			return v["password"], []visitor{v["nobody"], v["wrong"]}
+			return v["password"], []visitor{v["none"], v["wrong"]}
 		}, http.StatusUnauthorized},
 		"TLS and password": {serverTLS + passwords, func(v map[string]visitor) (visitor, []visitor) {
-			return v["password"], []visitor{v["nobody"], v["wrong"]}
+			return v["password"], []visitor{v["none"], v["wrong"]}
 		}, http.StatusUnauthorized},
 		"client certificate": {clientTLS, func(v map[string]visitor) (visitor, []visitor) {
-			return v["certificate"], []visitor{v["nobody"], v["password"], v["expired"], v["stranger"]}
+			return v["certificate"], []visitor{v["none"], v["password"], v["expired"], v["stranger"]}
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestWebConfig(t *testing.T) {
 			}
 			tomorrow, yesterday := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, 0, -1)
 			welcome, refused := c.wants(map[string]visitor{
-				"nobody": {}, "password": {password: "geheim"}, "wrong": {password: "falsch"},
+				"none": {}, "password": {password: "geheim"}, "wrong": {password: "falsch"},
 				"certificate": issue(g.ca, tomorrow), "expired": issue(g.ca, yesterday),
 				"stranger": issue(rig.NewCA("Test CA"), tomorrow),
 			})

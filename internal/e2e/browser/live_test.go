@@ -75,8 +75,8 @@ func (p *tab) loads() int {
 	return p.documents
 }
 
-// TestLost takes the monitor away from the page, and gives it back.
-func TestLost(t *testing.T) {
+// TestLostMonitor: the page says when the monitor does not answer, and recovers when it does.
+func TestLostMonitor(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string

@@ -19,8 +19,8 @@ const screenshots = "screenshots"
 
 var schemes = []string{"light", "dark"}
 
-// looks holds the page, as it is, to fit a phone and a wall screen, in the light and in the dark,
-// and to be legible there. It leaves a screenshot of each.
+// looks checks that the page fits a phone and a wall screen, in light and dark, and is legible
+// there. It leaves a screenshot of each.
 func (p *tab) looks(t *testing.T, name string) {
 	t.Helper()
 	paper := make(map[string]string)
@@ -60,7 +60,7 @@ func (p *tab) looks(t *testing.T, name string) {
 	}
 }
 
-// worstFirst is whether the cards stand in the order of what somebody with a phone looks for.
+// worstFirst is whether the cards are in the order in which a user with a phone looks for them.
 const worstFirst = `[...document.querySelectorAll("section")]
 	.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
 	.map(card => ["down", "unknown", "up"].indexOf(card.className))

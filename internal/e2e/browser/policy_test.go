@@ -11,8 +11,8 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// TestPolicy plays one who has got something into the page: the browser must neither run it nor
-// send anything out for it.
+// TestPolicy injects content into the page, as an attacker would: the browser must neither run it
+// nor send a request for it.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -44,5 +44,5 @@ func TestPolicy(t *testing.T) {
 	if n := asked.Load(); n > 0 {
 		t.Errorf("another origin was asked %d times", n)
 	}
-	p.forget() // the browser tells of what it refuses to do as well
+	p.forget() // the browser also reports what it refuses to do
 }

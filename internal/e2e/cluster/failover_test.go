@@ -62,7 +62,8 @@ func (a *app) measure(t *testing.T, file string, w *world, f fault) {
 	timings.add(row{file: file, fault: f.name, few: a.few, many: a.many}, up, time.Since(healed))
 }
 
-// A monitor that dies must not end a failover, nor one that comes up and cannot know anything.
+// TestRestartedMonitorHoldsTheCount: neither a monitor that ends, nor one that starts and has no
+// verdict yet, may end a failover.
 func TestRestartedMonitorHoldsTheCount(t *testing.T) {
 	witness := newSite(t)
 	w := newWorld(t, "site-a", "WITNESS_URLS=http://"+witness.Address())

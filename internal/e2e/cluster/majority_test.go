@@ -26,7 +26,7 @@ func TestThreeMonitors(t *testing.T) {
 	worlds[1].Kill()
 	a.reaches(4) // no majority: fallback.replicas
 	worlds[0].Kill()
-	a.holds(4) // nobody is left
+	a.holds(4) // none is left
 	for _, w := range worlds {
 		w.heal(t)
 		w.Run(t)

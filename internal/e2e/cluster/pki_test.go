@@ -12,7 +12,7 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// pki is a folder with one authority, certificates of it, and a token for everybody who logs in.
+// pki is a folder with one authority, certificates of it, and a token for every user.
 type pki struct {
 	dir string
 	ca  *rig.CA

@@ -21,7 +21,7 @@ import (
 var rigs = map[string]func(t *testing.T, site string) (*world, replacements){
 	"site-a.yaml":             plain,
 	"site-b.yaml":             plain,
-	"fast-failover.yaml":      hasty,
+	"fast-failover.yaml":      fast,
 	"prometheus-format.yaml":  plain,
 	"basic-auth.yaml":         basicAuth,
 	"client-certificate.yaml": clientCertificate,
@@ -36,8 +36,8 @@ func plain(t *testing.T, site string) (*world, replacements) {
 	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
 
-// hasty is a monitor that notices fast.
-func hasty(t *testing.T, site string) (*world, replacements) {
+// fast is a monitor that detects an outage fast.
+func fast(t *testing.T, site string) (*world, replacements) {
 	w := newWorld(t, site, "CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "RETRY_INTERVAL_SEC=0.5")
 	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
@@ -61,7 +61,7 @@ func webConfig(t *testing.T, cert, key []byte, more string) (setting string) {
 			file(t, "tls.crt", string(cert)), file(t, "tls.key", string(key)), more))
 }
 
-// certificate is one for the addresses of our monitors.
+// certificate is one for the monitors' addresses.
 func certificate(t *testing.T, ca *rig.CA) (cert, key []byte) {
 	t.Helper()
 	cert, key, err := pemPair(ca.Issue(time.Now().AddDate(0, 0, 7), rig.Host().String()))
@@ -112,8 +112,8 @@ func openShift(t *testing.T, site string) (*world, replacements) {
 		"static_configs: [{targets: [" + w.Address + "]}]\n"
 	path, err := exec.LookPath("prometheus")
 	must(t, err)
-	prometheus,
-		err := startProcess(t.TempDir(), path, nil, "--config.file="+file(t, "prometheus.yml", config),
+	prometheus, err := startProcess(t.TempDir(), path, nil,
+		"--config.file="+file(t, "prometheus.yml", config),
 		"--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address, "--log.level=warn")
 	must(t, err)
 	t.Cleanup(prometheus.stop)

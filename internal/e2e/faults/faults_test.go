@@ -64,7 +64,7 @@ type fault struct {
 type scene struct {
 	*testing.T
 	monitor *rig.Monitor
-	b       *fakesite.Site // the site whose state site A is told
+	b       *fakesite.Site // the site whose state decides the value of site A
 	dns     *rig.NameServer
 	dir     string
 }
@@ -120,7 +120,7 @@ func ownNamespace(t *testing.T) {
 	}
 }
 
-// run plays one fault, and gives its row of the table.
+// run causes one fault, and returns its row of the table.
 func (f fault) run(s *scene) (row string) {
 	f.start(s)
 	p := startPoller(s.monitor.URL("/metric/site-a"))
@@ -213,7 +213,7 @@ func (f fault) start(s *scene) {
 
 func startSite(t *testing.T) *fakesite.Site {
 	t.Helper()
-	for { // somebody else may be faster, if seldom
+	for { // another process may be faster, if seldom
 		site, err := fakesite.Start(rig.FreeAddress(t), fakesite.Answer(200))
 		if err == nil {
 			t.Cleanup(site.Close)

@@ -78,7 +78,7 @@ func encode(issued tls.Certificate) (cert, key []byte) {
 			&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// dies has site B die while nothing can be logged.
+// dies makes site B fail while nothing can be logged.
 func dies(name string, stderr func(*scene) *os.File) fault {
 	return fault{name: name, stderr: stderr, begin: func(s *scene) { s.b.Refuse() },
 		end: (*scene).heal, sees: turns1}

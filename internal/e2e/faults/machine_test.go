@@ -41,7 +41,7 @@ func recommended(s *scene, more ...string) []string {
 		"WITNESS_URLS=tcp://" + startSite(s.T).Address()}, more...)
 }
 
-// What a poller sees who is never told 1.
+// What a poller sees that never gets 1.
 const neverOne = "0|(0 )?503( 0)?"
 
 // confirmed is how much longer a verdict counts with witnesses.

@@ -95,7 +95,7 @@ func (p *poller) ask(client *http.Client) (answer poll) {
 	return answer
 }
 
-// classify is the value, 503, or what nobody should ever get.
+// classify returns the value, 503, or an answer that is always wrong.
 func classify(status int, body string) string {
 	var value int
 	if n, _ := fmt.Sscanf(body, "{\"value\":%d}\n", &value); status == http.StatusOK && n == 1 &&

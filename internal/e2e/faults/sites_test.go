@@ -11,7 +11,7 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// siteFaults make site B sick, in ways that its peer must be told of.
+// siteFaults make site B fail in ways that must change the value of its peer.
 func siteFaults(t *testing.T) []fault {
 	host := rig.Host().String()
 	ca := rig.NewCA("Test CA")

@@ -45,7 +45,7 @@ func TestImage(t *testing.T) {
 	}
 }
 
-// TestImageHasLabels that tell where it is from.
+// TestImageHasLabels: they show where the image comes from.
 func TestImageHasLabels(t *testing.T) {
 	for label, want := range map[string]string{
 		"title": "Failover Monitor", "description": ".+", "licenses": "MIT",

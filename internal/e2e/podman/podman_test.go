@@ -24,7 +24,7 @@ import (
 
 const image = "localhost/failover-monitor:latest"
 
-// gateway is where containers reach this machine, and the sites that the tests play.
+// gateway is where containers reach this machine, and the sites of the tests.
 var gateway = os.Getenv("GATEWAY")
 
 func TestMain(m *testing.M) {
@@ -78,7 +78,7 @@ func write(t *testing.T, name, text string) (path string) {
 	return path
 }
 
-// site plays a site that containers can reach.
+// site starts a site that containers can reach.
 func site(t *testing.T, behave fakesite.Behaviour) *fakesite.Site {
 	t.Helper()
 	s, err := fakesite.Start(net.JoinHostPort(gateway, "0"), behave)

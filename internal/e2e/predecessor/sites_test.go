@@ -157,7 +157,7 @@ func dripThatEnds(conn net.Conn) {
 	io.WriteString(conn, "\r\nContent-Length: 0\r\n\r\n")
 }
 
-// redirectingSites send who asks elsewhere.
+// redirectingSites redirect the probe.
 func redirectingSites(t *testing.T) []site {
 	well := web(t, func(http.ResponseWriter, *http.Request) {})
 	to := func(location string) string {
@@ -226,7 +226,7 @@ func redirectingSites(t *testing.T) []site {
 	}
 }
 
-// requestSites look at how they are asked.
+// requestSites check the request.
 func requestSites(t *testing.T) []site {
 	when := func(like func(*http.Request) bool) string {
 		return web(t, func(w http.ResponseWriter, r *http.Request) {

@@ -108,7 +108,7 @@ func (m *Monitor) Kill() {
 	m.Wait()
 }
 
-// Wait waits for the end of the process, and gives its exit code.
+// Wait waits for the end of the process, and returns its exit code.
 func (m *Monitor) Wait() (code int) {
 	<-m.log.ended // all of standard error is read, which Wait would cut off
 	m.cmd.Wait()
@@ -123,7 +123,7 @@ func (m *Monitor) Signal(t testing.TB, signal os.Signal) {
 	}
 }
 
-// Stop sends a signal, and gives the exit code, and how long the monitor took to end.
+// Stop sends a signal, and returns the exit code and the time until the monitor ended.
 func (m *Monitor) Stop(t testing.TB, signal syscall.Signal) (code int, took time.Duration) {
 	t.Helper()
 	sent := time.Now()
@@ -153,7 +153,7 @@ func (m *Monitor) Get(t testing.TB, path string) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// WantValue asks for a site's value, and fails the test if it is another one.
+// WantValue checks the value that a site gets.
 func (m *Monitor) WantValue(t testing.TB, site, value string) {
 	t.Helper()
 	if status, body := m.Get(t, "/metric/"+site); status != http.StatusOK ||
@@ -188,8 +188,8 @@ func (m *Monitor) Log() string {
 	return m.log.text.String()
 }
 
-// WaitFor returns the first line of the log like that, and fails the test when none comes within 20
-// s.
+// WaitFor returns the first line of the log that matches, and fails the test when none comes within
+// 20 s.
 func (m *Monitor) WaitFor(t testing.TB, like func(LogLine) bool) LogLine {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -224,7 +224,8 @@ func (m *Monitor) Verdict(t testing.TB, site, to string) LogLine {
 	})
 }
 
-// checkLog looks for what is not of the log: a data race, a panic, a library's words.
+// checkLog fails the test on every line that is not the log's: a data race, a panic, a library's
+// output.
 func (m *Monitor) checkLog(t testing.TB) {
 	for line := range strings.Lines(m.Log()) {
 		if !json.Valid([]byte(line)) {

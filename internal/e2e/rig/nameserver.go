@@ -16,8 +16,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// NameServer answers DNS over UDP and TCP. It treats each name as it was last told to, and knows no
-// others.
+// NameServer answers DNS over UDP and TCP. It treats each name as last set by Become; other names
+// do not exist.
 type NameServer struct {
 	Address string // host:port
 
@@ -57,7 +57,7 @@ func Resolve(addresses ...net.IP) Treatment {
 // Silent never answers.
 func Silent(Question) *Reply { return nil }
 
-// IPv4Alone says nothing about IPv6 addresses, not even that there is none.
+// IPv4Alone does not answer questions about IPv6 addresses at all.
 func IPv4Alone(treat Treatment) Treatment {
 	return func(q Question) *Reply {
 		if q.Type != dnsmessage.TypeA {

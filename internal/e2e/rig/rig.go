@@ -1,5 +1,5 @@
-// Package rig runs the built binary for the suites that break it and wear it out. It is no part of
-// the product.
+// Package rig has what the test suites share: it runs the built binary, and makes the sites, name
+// servers and certificates around it. It is no part of the product.
 package rig
 
 import (
@@ -26,7 +26,7 @@ func Build(dir, name string, args ...string) (binary string, err error) {
 	return binary, build.Run()
 }
 
-// AwaitListening waits until somebody listens at an address.
+// AwaitListening waits until an address accepts connections.
 func AwaitListening(t testing.TB, address string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -36,7 +36,7 @@ func AwaitListening(t testing.TB, address string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("nobody listens at %s: %v", address, err)
+			t.Fatalf("nothing listens at %s: %v", address, err)
 		}
 	}
 }

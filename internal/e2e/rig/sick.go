@@ -16,7 +16,7 @@ type Sick struct {
 	Reason string // of a probe that trusts the authority
 }
 
-// SickSites are the ways in which a site at a host is sick. Its TLS is that of an authority.
+// SickSites are the ways in which a site at a host is down. Its certificates are of an authority.
 func SickSites(ca *CA, host string) []Sick {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 	tomorrow, lastMonth := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, -1, 0)

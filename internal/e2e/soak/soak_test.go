@@ -34,11 +34,13 @@ const (
 	// The sites flap for a while. Then they stay as they are, so that there is one right answer only.
 	// Then all are well, and the monitor is measured once it has settled: sites that hang hold
 	// goroutines and files.
-	flapping, still, settling, measuring = 20 * time.Second, window +
-		3*time.Second, 3 * time.Second, 5 * time.Second
+	flapping  = 20 * time.Second
+	still     = window + 3*time.Second
+	settling  = 3 * time.Second
+	measuring = 5 * time.Second
 )
 
-// soak is one run.
+// soak is one run of the suite.
 type soak struct {
 	*testing.T
 	monitor *rig.Monitor
@@ -49,7 +51,7 @@ type soak struct {
 	answers, exact, unknown, wrong, views atomic.Int64
 }
 
-// TestSoak soaks the binary as it is shipped and, if there is a C compiler, one with the race
+// TestSoak runs the binary as it is shipped and, if there is a C compiler, one with the race
 // detector at the same time.
 func TestSoak(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("SOAK"))
