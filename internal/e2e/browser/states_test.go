@@ -46,14 +46,14 @@ func plain(s *fakesite.Site) string { return "http://" + s.Address() + "/healthz
 // what happens next, when the page has been shown for a while.
 var states = []struct {
 	name     string
-	world    func(t *testing.T) (m *rig.Monitor, next func())
+	start    func(t *testing.T) (m *rig.Monitor, next func())
 	headline string
 	header   string            // in the lines below the headline
 	cards    map[string]string // what is in a site's card, one per line
 }{
 	{
 		name:     "up",
-		world:    up,
+		start:    up,
 		headline: "All sites are up",
 		header: "No witnesses are set; they would tell dead sites from a " +
 			"monitor that is cut off. As of ",
@@ -66,7 +66,7 @@ var states = []struct {
 	},
 	{
 		name:     "down",
-		world:    down,
+		start:    down,
 		headline: "site-b is down",
 		header:   "The monitor is online; witness tcp://127.0.0.1:",
 		cards: map[string]string{
@@ -77,7 +77,7 @@ var states = []struct {
 	},
 	{
 		name:     "offline",
-		world:    offline,
+		start:    offline,
 		headline: "site-b is unknown",
 		header:   "The monitor is offline since ",
 		cards: map[string]string{
@@ -88,7 +88,7 @@ var states = []struct {
 	},
 	{
 		name:     "override",
-		world:    override,
+		start:    override,
 		headline: "site-b is down",
 		header:   "site-b is pinned down by its OVERRIDE; its probes say up",
 		cards: map[string]string{
@@ -99,7 +99,7 @@ var states = []struct {
 	},
 	{
 		name:     "unknown",
-		world:    unknown,
+		start:    unknown,
 		headline: "site-b is unknown",
 		header:   "No witnesses are set",
 		cards: map[string]string{
@@ -110,21 +110,21 @@ var states = []struct {
 	},
 	{
 		name:     "prober",
-		world:    prober,
+		start:    prober,
 		headline: "site-b is unknown",
 		header:   "site-b cannot be probed: ",
 		cards:    map[string]string{"site-b": "unknown\ntoken\nno such file\ndid not count"},
 	},
 	{
 		name:     "certificate",
-		world:    certificate,
+		start:    certificate,
 		headline: "site-b is down",
 		header:   "the certificate of site-b expired 3 days ago, on ",
 		cards:    map[string]string{"site-b": "down\ntls_expired\nCertificate\nexpired 3 days ago, on "},
 	},
 	{
 		name:     "many",
-		world:    many,
+		start:    many,
 		headline: "site-openshift-eu-central-production and site-us-west are down",
 		header:   "No witnesses are set",
 		cards: map[string]string{"site-us-east": "up\n2\nis what KEDA at site-us-east is told",
@@ -197,7 +197,7 @@ func TestStates(t *testing.T) {
 	for _, s := range states {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			m, next := s.world(t)
+			m, next := s.start(t)
 			p := open(t, m)
 			if next != nil {
 				time.Sleep(3 * time.Second) // for some bars from before

@@ -46,7 +46,7 @@ func TestFailover(t *testing.T) {
 }
 
 // measure takes the time of a failover, at any phase of the HPA's rounds, and of the way back.
-func (a *app) measure(t *testing.T, file string, w *world, f fault) {
+func (a *app) measure(t *testing.T, file string, w *fixture, f fault) {
 	t.Helper()
 	time.Sleep(rand.N(hpaSync))
 	failed := time.Now()
@@ -66,7 +66,7 @@ func (a *app) measure(t *testing.T, file string, w *world, f fault) {
 // verdict yet, may end a failover.
 func TestRestartedMonitorHoldsTheCount(t *testing.T) {
 	witness := newSite(t)
-	w := newWorld(t, "site-a", "WITNESS_URLS=http://"+witness.Address())
+	w := newFixture(t, "site-a", "WITNESS_URLS=http://"+witness.Address())
 	a := apply(t, "site-a.yaml", replacements{hosts: map[string]string{monitorHost: w.Address}})
 	w.fail(t)
 	a.reaches(4)
@@ -94,7 +94,7 @@ func TestByHand(t *testing.T) {
 		}
 		must(t, control.try(strings.Fields(command)[1:]...))
 	}
-	w := newWorld(t, "site-a")
+	w := newFixture(t, "site-a")
 	a := apply(t, "site-a.yaml", replacements{hosts: map[string]string{monitorHost: w.Address}})
 	w.Kill()
 	typed("kubectl scale deployment my-app --replicas=4")

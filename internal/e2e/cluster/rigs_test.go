@@ -18,7 +18,7 @@ import (
 )
 
 // rigs start what the files of deploy/keda need.
-var rigs = map[string]func(t *testing.T, site string) (*world, replacements){
+var rigs = map[string]func(t *testing.T, site string) (*fixture, replacements){
 	"site-a.yaml":             plain,
 	"site-b.yaml":             plain,
 	"fast-failover.yaml":      fast,
@@ -31,21 +31,21 @@ var rigs = map[string]func(t *testing.T, site string) (*world, replacements){
 
 const monitorHost = "failover-monitor.example.com:8000"
 
-func plain(t *testing.T, site string) (*world, replacements) {
-	w := newWorld(t, site)
+func plain(t *testing.T, site string) (*fixture, replacements) {
+	w := newFixture(t, site)
 	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
 
 // fast is a monitor that detects an outage fast.
-func fast(t *testing.T, site string) (*world, replacements) {
-	w := newWorld(t, site, "CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "RETRY_INTERVAL_SEC=0.5")
+func fast(t *testing.T, site string) (*fixture, replacements) {
+	w := newFixture(t, site, "CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "RETRY_INTERVAL_SEC=0.5")
 	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
 
 // threeAlike are three hosts that are one monitor: it votes three times. TestThreeMonitors has
 // three.
-func threeAlike(t *testing.T, site string) (*world, replacements) {
-	w := newWorld(t, site)
+func threeAlike(t *testing.T, site string) (*fixture, replacements) {
+	w := newFixture(t, site)
 	hosts := make(map[string]string)
 	for i := range 3 {
 		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = w.Address
@@ -76,21 +76,21 @@ func file(t *testing.T, name, text string) (path string) {
 	return path
 }
 
-func basicAuth(t *testing.T, site string) (*world, replacements) {
+func basicAuth(t *testing.T, site string) (*fixture, replacements) {
 	const hash = "$2a$04$hmWrXeD.PEkOZJQ3n0EZ.OhbbeO6QRx1hpx.c9mJBWEGhzoXkY5cW" // of e2e-password
 	// which is in KEDA's --ca-dir
 	cert, key := certificate(t, control.pki.ca)
-	w := newWorld(t, site, webConfig(t, cert, key, "basic_auth_users: {keda: "+hash+"}\n"))
+	w := newFixture(t, site, webConfig(t, cert, key, "basic_auth_users: {keda: "+hash+"}\n"))
 	return w, replacements{
 		hosts:   map[string]string{monitorHost: w.Address},
 		secrets: map[string]string{"username": "keda", "password": "e2e-password"},
 	}
 }
 
-func clientCertificate(t *testing.T, site string) (*world, replacements) {
+func clientCertificate(t *testing.T, site string) (*fixture, replacements) {
 	private := rig.NewCA("private")
 	cert, key := certificate(t, private)
-	w := newWorld(t, site, webConfig(t, cert, key, fmt.Sprintf(
+	w := newFixture(t, site, webConfig(t, cert, key, fmt.Sprintf(
 		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n",
 		file(t, "ca.crt", string(private.PEM)))))
 	return w, replacements{
@@ -103,8 +103,8 @@ func clientCertificate(t *testing.T, site string) (*world, replacements) {
 // openShift is a Prometheus that scrapes the monitor every five seconds, behind what stands before
 // OpenShift's: TLS by the cluster's own CA, and the token of a service account. Kubernetes itself
 // puts both into the Secret of the file.
-func openShift(t *testing.T, site string) (*world, replacements) {
-	w := newWorld(t, site)
+func openShift(t *testing.T, site string) (*fixture, replacements) {
+	w := newFixture(t, site)
 	ports, err := freePorts(1)
 	must(t, err)
 	address := "127.0.0.1:" + ports[0]

@@ -29,14 +29,14 @@ var faults = []fault{
 		func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusServiceUnavailable)) }},
 }
 
-// world is one monitor and the two sites that it sees.
-type world struct {
+// fixture is one monitor and the two sites that it sees.
+type fixture struct {
 	*rig.Monitor
 	peer *fakesite.Site // of the site whose KEDA asks
 }
 
-// newWorld starts a monitor with two sites that are well, for the KEDA of the one that is named.
-func newWorld(t *testing.T, site string, more ...string) *world {
+// newFixture starts a monitor with two sites that are well, for the KEDA of the one that is named.
+func newFixture(t *testing.T, site string, more ...string) *fixture {
 	t.Helper()
 	a, b := newSite(t), newSite(t)
 	sites := []string{"SITE_A_HEALTH_URL=http://" + a.Address(),
@@ -45,7 +45,7 @@ func newWorld(t *testing.T, site string, more ...string) *world {
 		b = a
 	}
 	command := exec.Command(filepath.Join(binaries, "failover-monitor"))
-	return &world{rig.Start(t, command, slices.Concat(settings, sites, more)...), b}
+	return &fixture{rig.Start(t, command, slices.Concat(settings, sites, more)...), b}
 }
 
 func newSite(t *testing.T) *fakesite.Site {
@@ -54,13 +54,13 @@ func newSite(t *testing.T) *fakesite.Site {
 }
 
 // heal makes the peer well.
-func (w *world) heal(t *testing.T) {
+func (w *fixture) heal(t *testing.T) {
 	t.Helper()
 	must(t, w.peer.Become(well))
 }
 
 // fail makes the peer hang.
-func (w *world) fail(t *testing.T) {
+func (w *fixture) fail(t *testing.T) {
 	t.Helper()
 	must(t, w.peer.Become(fakesite.Hang))
 }
