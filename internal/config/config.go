@@ -36,11 +36,13 @@ type Serving struct {
 	ListenAddr Address `env:"LISTEN_ADDR"`
 	// longest wait for a missing verdict; below the 3 s of KEDA's client
 	AnswerTimeout PositiveSeconds `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"`
-	// TLS, client certificates and passwords for who asks, in the Prometheus exporter-toolkit's format
+	// TLS, client certificates and passwords for whoever asks, in the Prometheus exporter-toolkit's
+	// format
 	WebConfigFile string `env:"WEB_CONFIG_FILE"`
 	// debug, info, warn, error
-	LogLevel  LogLevel  `env:"LOG_LEVEL" envDefault:"info"`
-	LogFormat LogFormat `env:"LOG_FORMAT" envDefault:"text"` // text or json
+	LogLevel LogLevel `env:"LOG_LEVEL" envDefault:"info"`
+	// text or json
+	LogFormat LogFormat `env:"LOG_FORMAT" envDefault:"text"`
 	// where overrides outlive a restart; systemd sets it for a unit with StateDirectory=
 	StateDirectory string `env:"STATE_DIRECTORY"`
 }

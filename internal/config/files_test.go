@@ -93,7 +93,8 @@ func TestDeletedFiles(t *testing.T) {
 		t.Errorf("token: %v", err)
 	}
 	certFile := deleted(t, []byte(cert))
-	if _, err := (config.Probing{ClientCert: certFile, ClientKey: keyFile}).ClientCertificate(); err == nil || !strings.HasSuffix(err.Error(), certFile+want) {
+	_, err := (config.Probing{ClientCert: certFile, ClientKey: keyFile}).ClientCertificate()
+	if err == nil || !strings.HasSuffix(err.Error(), certFile+want) {
 		t.Errorf("client certificate: %v", err)
 	}
 	if got := problems(twoSites("CA_BUNDLE=" + deleted(t, ca.PEM))...); len(got) != 1 ||

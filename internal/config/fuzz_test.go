@@ -20,7 +20,8 @@ func FuzzLoad(f *testing.F) {
 			"b\r\nPROBE_METHOD=GET  # x")
 	f.Add("SITE_A_HEALTH_ULR=x\nSITE__X=y\nSITE_=z\n=\n\nexport =\nSITE_A_PORT=tcp://1.2.3.4:5")
 	f.Add(
-		"ACCEPT_STATUS_REGEX=((((2\nPROBE_TIMEOUT_SEC=0x1p-2\nLISTEN_ADDR=[::\nHTTP_PROXY=://\nLOG_LEVEL=\xff")
+		"ACCEPT_STATUS_REGEX=((((2\nPROBE_TIMEOUT_SEC=0x1p-2\nLISTEN_ADDR=[::\n" +
+			"HTTP_PROXY=://\nLOG_LEVEL=\xff")
 	f.Fuzz(func(t *testing.T, lines string) {
 		cfg, err := config.Load(strings.Split(lines, "\n"))
 		if err == nil && len(cfg.Sites) < 2 {

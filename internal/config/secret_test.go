@@ -14,7 +14,8 @@ func TestNothingSecret(t *testing.T) {
 	t.Parallel()
 	cfg := load(t,
 		twoSites(
-			"SITE_B_HEALTH_URL=https://geheim-user:geheim-pw@b.example.com/healthz?token=geheim-query#geheim",
+			"SITE_B_HEALTH_URL=https://geheim-user:geheim-pw@b.example.com/healthz"+
+				"?token=geheim-query#geheim",
 			"EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL=Bearer geheim")...)
 	asJSON, err := json.Marshal(cfg)
 	if err != nil {

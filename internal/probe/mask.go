@@ -18,8 +18,9 @@ const minSecret = 4
 // the sentence would be unreadable, and the word does not reveal that it is a secret.
 var ownWords = strings.Fields(
 	`after answer answered answers authority body certificate connected connecting connection
-	credentials expired false from handshake header headers host http https lookup monitor name names port probe proxy
-	redirect redirects refused reset server shown signed site socket status that there timeout token true unknown waiting`)
+	credentials expired false from handshake header headers host http https lookup monitor name names port probe
+	proxy redirect redirects refused reset server shown signed site socket status that there timeout token
+	true unknown waiting`)
 
 // masker hides the secrets of one probe in what it found, whoever wrote them there: a peer can put
 // what it was sent into a certificate, or into the host that it redirects to. It is the only place

@@ -21,7 +21,8 @@ import (
 // Target is what to probe and what counts as up. An error of one of its functions is the monitor's
 // own fault, and never the site's.
 type Target struct {
-	URL             *url.URL              // http or https; its user and password are sent as basic auth
+	// its user and password are sent as basic auth
+	URL             *url.URL
 	Method          string                // GET, HEAD, OPTIONS or POST
 	Accept          func(status int) bool // whether a status is up
 	ExpectBody      *regexp.Regexp        // what the body's first 64 KiB must match; nil: anything

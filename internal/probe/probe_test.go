@@ -94,8 +94,8 @@ func text(value string) func() (string, error) {
 	return func() (string, error) { return value, nil }
 }
 
-// TestTimeoutClosesTheConnection: whatever a probe was doing at its deadline, the site soon sees its
-// connection closed. Go's transport would leave a handshake running.
+// TestTimeoutClosesTheConnection: whatever a probe was doing at its deadline, the site soon sees
+// its connection closed. Go's transport would leave a handshake running.
 func TestTimeoutClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"http", "https"} {
@@ -141,8 +141,8 @@ func TestOneConnectionForEachProbe(t *testing.T) {
 	}
 }
 
-// TestEarlyCloseIsNoTLSFault closes the connection before or while the request is written: the reason
-// is reset or protocol, never unreachable or tls.
+// TestEarlyCloseIsNoTLSFault closes the connection before or while the request is written: the
+// reason is reset or protocol, never unreachable or tls.
 func TestEarlyCloseIsNoTLSFault(t *testing.T) {
 	t.Parallel()
 	cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")

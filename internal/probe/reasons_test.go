@@ -31,8 +31,9 @@ var sickDetails = map[string]string{
 		"reading the headers from ADDR",
 	"certificate expires": "certificate expired on " +
 		time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly),
-	"certificate for another name":        `certificate is for other names: ["other.example"]`,
-	"certificate of an unknown authority": `certificate is signed by an unknown authority, "127.0.0.1"`,
+	"certificate for another name": `certificate is for other names: ["other.example"]`,
+	"certificate of an unknown authority": `certificate is signed by an ` +
+		`unknown authority, "127.0.0.1"`,
 	"TLS handshake hangs": "no good answer within 500ms, still in " +
 		"the TLS handshake with ADDR",
 	"no TLS where it is expected": "TLS handshake failed: EOF",
@@ -203,7 +204,8 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// TestCertificateNamesAreQuoted: a site chooses them, and they may hold terminal control characters.
+// TestCertificateNamesAreQuoted: a site chooses them, and they may hold terminal control
+// characters.
 func TestCertificateNamesAreQuoted(t *testing.T) {
 	t.Parallel()
 	cert, pem := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "\x1b[31mevil")
@@ -215,8 +217,8 @@ func TestCertificateNamesAreQuoted(t *testing.T) {
 	}
 }
 
-// TestCertificateExpiry finds the expiry of a good certificate and of one that fails the check. It is
-// the site's own, not that of a redirect's target.
+// TestCertificateExpiry finds the expiry of a good certificate and of one that fails the check. It
+// is the site's own, not that of a redirect's target.
 func TestCertificateExpiry(t *testing.T) {
 	t.Parallel()
 	ca := rig.NewCA("Test CA")
@@ -237,7 +239,8 @@ func TestCertificateExpiry(t *testing.T) {
 		"expired":    {secure(lastYear, fakesite.Answer(200)), false, lastYear},
 		"unverified": {secure(lastYear, fakesite.Answer(200)), true, lastYear},
 		"redirected": {
-			secure(lastYear, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+elsewhere+"\r\n\r\n")), true,
+			secure(lastYear, fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+elsewhere+"\r\n\r\n")),
+			true,
 			lastYear},
 		"plain": {"http://" + site(t, fakesite.Answer(200)), false, time.Time{}},
 	} {

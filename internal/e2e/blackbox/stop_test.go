@@ -16,7 +16,8 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// TestStop stops the monitor while a probe hangs, a request waits for it, and a connection is silent.
+// TestStop stops the monitor while a probe hangs, a request waits for it, and a connection is
+// silent.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {

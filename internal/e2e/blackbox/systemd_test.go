@@ -278,11 +278,12 @@ func TestTemplateUnit(t *testing.T) {
 		return strings.Split(string(unit), "\n")
 	}
 	want := lines("failover-monitor.service")
+	const environmentFile = "EnvironmentFile=/etc/failover-monitor/"
 	for one, many := range map[string]string{
 		"Description=Failover Monitor: tells each site's KEDA how many of the other sites are " +
 			"down": "Description=Failover Monitor %i: tells each site's KEDA how many " +
 			"of the other sites are down",
-		"EnvironmentFile=/etc/failover-monitor/failover-monitor.env": "EnvironmentFile=/etc/failover-monitor/%i.env",
+		environmentFile + "failover-monitor.env": environmentFile + "%i.env",
 	} {
 		i := slices.Index(want, one)
 		if i < 0 {

@@ -21,7 +21,8 @@ const (
 	clientTLS = serverTLS +
 		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n"
 	// geheim
-	passwords = "basic_auth_users:\n  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n"
+	passwords = "basic_auth_users:\n" +
+		"  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n"
 )
 
 // guarded is a monitor with a web configuration.

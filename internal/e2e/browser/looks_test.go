@@ -69,13 +69,14 @@ const worstFirst = `[...document.querySelectorAll("section")]
 // contrasts lists the text whose contrast to what is behind it is below 4.5, by the formula of WCAG
 // 2, and first of all that there is text.
 const contrasts = `(() => {
-	const rgba = text => { const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number); return {
-		c: [r, g, b], a
-	}; };
+	const rgba = text => {
+		const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number);
+		return { c: [r, g, b], a };
+	};
 	const over = (top, below, a) => top.map((c, i) => a * c + (1 - a) * below[i]);
 	const line = e => e ? [...line(e.parentElement), e] : [];
-	const luminance = rgb => rgb.map(c => c / 255).map(
-		c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+	const luminance = rgb => rgb.map(c => c / 255)
+		.map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
 		.reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
 	const contrast = e => {
 		let paper = [255, 255, 255], ink, veil = 1, under;
@@ -89,12 +90,11 @@ const contrasts = `(() => {
 		const [low, high] = [luminance(ink), luminance(paper)].sort((a, b) => a - b);
 		return (high + .05) / (low + .05);
 	};
-	const seen = [...document.body.querySelectorAll(
-		"h1, h2, p, small, strong, li, dt, dd, a, time")].filter(e => e.innerText.trim() &&
-		e.id != "news");
+	const seen = [...document.body.querySelectorAll("h1, h2, p, small, strong, li, dt, dd, a, time")]
+		.filter(e => e.innerText.trim() && e.id != "news");
 	if (seen.length < 20) return ["there are only " + seen.length + " pieces of text"];
-	return seen.filter(e => contrast(e) < 4.5).map(e => contrast(e).toFixed(2) +
-		" is the contrast of: " + e.innerText);
+	return seen.filter(e => contrast(e) < 4.5)
+		.map(e => contrast(e).toFixed(2) + " is the contrast of: " + e.innerText);
 })()`
 
 // TestKeyboard goes through the links with the Tab key, and follows one.
@@ -109,8 +109,9 @@ func TestKeyboard(t *testing.T) {
 			"document.activeElement.getAttribute('href') ?? ''"); focused != want {
 			t.Fatalf("Tab went to %q, want %q", focused, want)
 		}
-		if outline := eval[string](t, p,
-			"(s => s.outlineStyle + ' ' + s.outlineWidth)(getComputedStyle(document.activeElement))"); outline != "solid 3px" {
+		outline := eval[string](t, p,
+			"(s => s.outlineStyle + ' ' + s.outlineWidth)(getComputedStyle(document.activeElement))")
+		if outline != "solid 3px" {
 			t.Errorf("the outline of %s is %s", want, outline)
 		}
 	}

@@ -28,7 +28,7 @@ func TestPolicy(t *testing.T) {
 		for (const [name, more] of [["script", { textContent: "window.ran = true" }],
 			["script", { src: %[1]q }], ["img", { src: %[1]q }],
 			["iframe", { src: %[1]q }], ["link", { rel: "stylesheet", href: %[1]q }],
-				["style", { textContent: "h1 { display: none }" }]])
+			["style", { textContent: "h1 { display: none }" }]])
 			document.body.append(Object.assign(document.createElement(name), more));
 		fetch(%[1]q, { mode: "no-cors" }).catch(() => 0);
 		document.body.setAttribute("onclick", "window.ran = true");

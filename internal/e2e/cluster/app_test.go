@@ -47,7 +47,8 @@ func apply(t *testing.T, name string, with replacements) *app {
 	must(t, control.tryApply(manifest))
 	t.Cleanup(a.remove)
 	must(t, control.try("patch", "scaledobject", "my-app", "--type=merge", "--patch",
-		`{"spec":{"advanced":{"horizontalPodAutoscalerConfig":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":0}}}}}}`))
+		`{"spec":{"advanced":{"horizontalPodAutoscalerConfig":{"behavior":`+
+			`{"scaleDown":{"stabilizationWindowSeconds":0}}}}}}`))
 	a.few, a.many = a.number("scaledobject/my-app",
 		"{.spec.minReplicaCount}"), a.number("scaledobject/my-app", "{.spec.maxReplicaCount}")
 	must(t, control.tryApply(deployment(a.few)))

@@ -137,7 +137,8 @@ func TestSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := run(t, urls("http://user:secret-in-the-url@"+a.Address(), "http://"+b.Address())+
-		"EXTRA_HEADER_KEY=X-Health-Token\nSITE_A_EXTRA_HEADER_VAL_FILE=/run/secrets/token\nSITE_B_EXTRA_HEADER_VAL=\"Bearer secret-in-the-env\" # quoted\n"+
+		"EXTRA_HEADER_KEY=X-Health-Token\nSITE_A_EXTRA_HEADER_VAL_FILE=/run/secrets/token\n"+
+		"SITE_B_EXTRA_HEADER_VAL=\"Bearer secret-in-the-env\" # quoted\n"+
 		"LOG_LEVEL=debug\nCACHE_TTL_SEC=1\n", "-v "+dir+":/run/secrets:ro")
 
 	seen := map[string]bool{strings.TrimSpace(<-tokens): true, strings.TrimSpace(<-tokens): true}

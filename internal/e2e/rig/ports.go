@@ -27,8 +27,8 @@ func FreeAddress(t testing.TB) string {
 	return net.JoinHostPort(Host().String(), strconv.Itoa(port))
 }
 
-// FreePorts finds consecutive free ports of a host, and returns the first. They are below those that
-// the kernel gives to clients: they stay free while nothing listens there.
+// FreePorts finds consecutive free ports of a host, and returns the first. They are below those
+// that the kernel gives to clients: they stay free while nothing listens there.
 func FreePorts(host string, count int) (first int, err error) {
 	for range 100 {
 		first = 10000 + rand.IntN(20000)
