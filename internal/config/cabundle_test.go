@@ -44,8 +44,8 @@ func TestCABundle(t *testing.T) {
 	if err := os.WriteFile(bundle, ca, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "README"), []byte("not a certificate"),
-		0o600); err != nil {
+	err := os.WriteFile(filepath.Join(dir, "README"), []byte("not a certificate"), 0o600)
+	if err != nil {
 		t.Fatal(err)
 	}
 	both, _ := x509.SystemCertPool()

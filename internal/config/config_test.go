@@ -82,11 +82,11 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 	got = problems("SITE_A_HEALTH_URL=https://a.example.com",
 		"site_b_health_url=https://b.example.com", "FAILURE_TRESHOLD=3")
-	if want := []string{
+	want = []string{
 		"site-a is the only site: want at least two, such as SITE_A_HEALTH_URL and SITE_B_HEALTH_URL",
 		"FAILURE_TRESHOLD is no setting and is ignored; did you mean FAILURE_THRESHOLD?",
-		"site_b_health_url is no setting and is ignored; did you mean SITE_B_HEALTH_URL?"}; !slices.Equal(
-		got, want) {
+		"site_b_health_url is no setting and is ignored; did you mean SITE_B_HEALTH_URL?"}
+	if !slices.Equal(got, want) {
 		t.Errorf("with names that are nearly right: %q, want %q", got, want)
 	}
 }

@@ -124,8 +124,9 @@ func TestClientCertificate(t *testing.T) {
 	cert, _ := issue("monitor-3")
 	write(t, p.ClientCert, []byte(cert))
 	_, err := p.ClientCertificate()
-	if want := "CLIENT_CERT_FILE " + p.ClientCert + " with CLIENT_KEY_FILE " + p.ClientKey +
-		": tls: private key does not match public key"; err == nil || err.Error() != want {
+	want := "CLIENT_CERT_FILE " + p.ClientCert + " with CLIENT_KEY_FILE " + p.ClientKey +
+		": tls: private key does not match public key"
+	if err == nil || err.Error() != want {
 		t.Errorf("half replaced: got %v, want %s", err, want)
 	}
 	os.Remove(p.ClientKey)

@@ -106,8 +106,8 @@ func TestTimeoutClosesTheConnection(t *testing.T) {
 				fakesite.Hang(conn)
 				close(gone)
 			})
-			if got := runWithin(t, target(t, scheme+"://"+address),
-				100*time.Millisecond); got.Reason != probe.ReasonTimeout {
+			got := runWithin(t, target(t, scheme+"://"+address), 100*time.Millisecond)
+			if got.Reason != probe.ReasonTimeout {
 				t.Errorf("got %q, want timeout", got.Reason)
 			}
 			select {

@@ -65,8 +65,8 @@ func probes(self string) error {
 		}
 		var bare, ours cost
 		for range rounds {
-			if err := errors.Join(bare.add(each, once(address, roots)),
-				ours.add(each, ourProbe(target, roots))); err != nil {
+			err := errors.Join(bare.add(each, once(address, roots)), ours.add(each, ourProbe(target, roots)))
+			if err != nil {
 				return err
 			}
 		}

@@ -53,8 +53,8 @@ func sizes(binary string) error {
 	}
 	fmt.Printf("\nBinary: %.2f MB. ", float64(info.Size())/1e6)
 	const image = "localhost/failover-monitor:latest"
-	if out, err := exec.Command("podman", "image", "inspect", "--format", "{{.Size}}",
-		image).Output(); err == nil {
+	out, err := exec.Command("podman", "image", "inspect", "--format", "{{.Size}}", image).Output()
+	if err == nil {
 		size, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 		fmt.Printf("Image %s: %.2f MB\n", image, size/1e6)
 		return err

@@ -165,8 +165,8 @@ func TestHealthcheck(t *testing.T) {
 		stderr != want {
 		t.Errorf("stuck: exit code %d, %q, want 1, %q", code, stderr, want)
 	}
-	if code, _, _ := command(t, []string{"LISTEN_ADDR=" + site(t, fakesite.Hang)},
-		"healthcheck"); code != 1 {
+	code, _, _ := command(t, []string{"LISTEN_ADDR=" + site(t, fakesite.Hang)}, "healthcheck")
+	if code != 1 {
 		t.Errorf("hangs: exit code %d, want 1", code)
 	}
 	if code, _, _ := command(t, []string{"PORT=x"}, "healthcheck"); code != 2 {

@@ -23,8 +23,9 @@ func TestWorstCasesInTheReadme(t *testing.T) {
 	for _, row := range rows {
 		_, stdout, _ := command(t, sites("a", "b", "CACHE_TTL_SEC="+row[1], "PROBE_TIMEOUT_SEC="+row[2],
 			"FAILURE_THRESHOLD="+row[3], "RETRY_INTERVAL_SEC="+row[4]), "config")
-		if want := "# site-b: " + row[5] + " when it hangs, " + row[6] +
-			" when it refuses connections\n"; !strings.Contains(stdout, want) {
+		want := "# site-b: " + row[5] + " when it hangs, " + row[6] +
+			" when it refuses connections\n"
+		if !strings.Contains(stdout, want) {
 			t.Errorf("%s: %q is not in\n%s", row[0], want, stdout)
 		}
 	}

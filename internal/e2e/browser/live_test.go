@@ -48,8 +48,8 @@ func TestLive(t *testing.T) {
 		"site-b is down") {
 		t.Errorf("the title is %q", title)
 	}
-	if focused := eval[string](t, p,
-		"document.activeElement.getAttribute('href') ?? ''"); focused != "status" {
+	focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''")
+	if focused != "status" {
 		t.Errorf("the focus went to %q", focused)
 	}
 	if y := eval[int](t, p, "Math.round(scrollY)"); y != 300 {

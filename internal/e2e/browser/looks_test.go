@@ -44,9 +44,9 @@ func (p *tab) looks(t *testing.T, name string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(
-				filepath.Join(screenshots, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), picture,
-				0o644); err != nil {
+			file := fmt.Sprintf("%s-%d-%s.png", name, width, scheme)
+			err = os.WriteFile(filepath.Join(screenshots, file), picture, 0o644)
+			if err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -105,8 +105,8 @@ func TestKeyboard(t *testing.T) {
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	for _, want := range []string{"status", "metrics"} {
 		p.do(t, chromedp.KeyEvent(kb.Tab))
-		if focused := eval[string](t, p,
-			"document.activeElement.getAttribute('href') ?? ''"); focused != want {
+		focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''")
+		if focused != want {
 			t.Fatalf("Tab went to %q, want %q", focused, want)
 		}
 		outline := eval[string](t, p,

@@ -69,11 +69,12 @@ func (c *controlPlane) run(name string, env []string, args ...string) (*process,
 
 func (c *controlPlane) kubernetes(ports []string) error {
 	etcd, peer := "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
-	if _, err := c.run("etcd", nil, "--name=e2e", "--data-dir="+filepath.Join(c.dir, "etcd"),
+	_, err := c.run("etcd", nil, "--name=e2e", "--data-dir="+filepath.Join(c.dir, "etcd"),
 		"--unsafe-no-fsync", "--log-level=warn",
 		"--listen-client-urls="+etcd, "--advertise-client-urls="+etcd,
 		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer,
-		"--initial-cluster=e2e="+peer); err != nil {
+		"--initial-cluster=e2e="+peer)
+	if err != nil {
 		return err
 	}
 	apiserver, err := c.run("kube-apiserver", nil, "--etcd-servers="+etcd,
@@ -95,8 +96,8 @@ func (c *controlPlane) kubernetes(ports []string) error {
 	if err != nil {
 		return err
 	}
-	if err := apiserver.until(2*time.Minute,
-		func() error { return c.try("get", "--raw", "/readyz") }); err != nil {
+	err = apiserver.until(2*time.Minute, func() error { return c.try("get", "--raw", "/readyz") })
+	if err != nil {
 		return err
 	}
 	manager,

@@ -93,8 +93,8 @@ func clockStep(stepped, name string, by time.Duration) fault {
 			s.Fatal(err)
 		}
 		defer file.Close()
-		if _, err := file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)),
-			0); err != nil {
+		_, err = file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)), 0)
+		if err != nil {
 			s.Fatal(err)
 		}
 		s.wantClock(by)

@@ -157,8 +157,8 @@ func (s *scene) pipe() (reader, writer *os.File) {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { reader.Close(); writer.Close() })
-	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, writer.Fd(), syscall.F_SETPIPE_SZ,
-		4096); errno != 0 {
+	_, _, errno := syscall.Syscall(syscall.SYS_FCNTL, writer.Fd(), syscall.F_SETPIPE_SZ, 4096)
+	if errno != 0 {
 		s.Fatal(errno)
 	}
 	return reader, writer

@@ -210,12 +210,13 @@ func filterIPv6() error {
 	}
 	program := syscall.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	const setNoNewPrivs, setSeccomp, filterMode = 38, 22, 2
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivs, 1, 0, 0, 0,
-		0); errno != 0 {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivs, 1, 0, 0, 0, 0)
+	if errno != 0 {
 		return errno
 	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setSeccomp, filterMode,
-		uintptr(unsafe.Pointer(&program))); errno != 0 {
+	_, _, errno = syscall.RawSyscall(syscall.SYS_PRCTL, setSeccomp, filterMode,
+		uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
 		return errno
 	}
 	return nil

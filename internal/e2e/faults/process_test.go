@@ -61,8 +61,9 @@ func stopped(name string, meanwhile func(*scene), right, never string) fault {
 // limitFiles sets how many files the monitor may open from now on.
 func (s *scene) limitFiles(n string) {
 	s.Helper()
-	if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(s.monitor.PID()),
-		"--nofile="+n+":").CombinedOutput(); err != nil {
+	out, err := exec.Command("prlimit", "--pid", strconv.Itoa(s.monitor.PID()),
+		"--nofile="+n+":").CombinedOutput()
+	if err != nil {
 		s.Fatalf("prlimit: %v: %s", err, out)
 	}
 }

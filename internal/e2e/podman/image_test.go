@@ -31,8 +31,9 @@ func TestImage(t *testing.T) {
 		facts := inspect(t, platform.image,
 			"{{.Os}}/{{.Architecture}} {{.Config.User}} {{.Config.StopSignal}} "+
 				"{{.Config.ExposedPorts}} {{.Config.Entrypoint}}")
-		if want := "linux/" + platform.architecture +
-			" 65532:65532 SIGTERM map[8000/tcp:{}] [/failover-monitor]"; facts != want {
+		want := "linux/" + platform.architecture +
+			" 65532:65532 SIGTERM map[8000/tcp:{}] [/failover-monitor]"
+		if facts != want {
 			t.Errorf("got %s, want %s", facts, want)
 		}
 		binary, err := elf.NewFile(bytes.NewReader(binaryOf(t, platform.image)))

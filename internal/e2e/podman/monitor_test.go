@@ -36,9 +36,9 @@ func TestMonitor(t *testing.T) {
 		body != "{\"value\":0}\n" {
 		t.Errorf("site B is told %d %q", status, body)
 	}
-	if line := regexp.MustCompile(
-		`(?m)^.*level=INFO msg="site is down" site=site-b from=up to=down .*reason=refused ` +
-			`.*$`).FindString(logs(t, name)); line == "" {
+	line := regexp.MustCompile(`(?m)^.*level=INFO msg="site is down" site=site-b ` +
+		`from=up to=down .*reason=refused .*$`).FindString(logs(t, name))
+	if line == "" {
 		t.Errorf("podman logs do not tell of it:\n%s", logs(t, name))
 	}
 	if err := b.Become(fakesite.Answer(http.StatusOK)); err != nil {
@@ -129,8 +129,8 @@ func TestSecrets(t *testing.T) {
 	}
 	a, b := site(t, behave), site(t, behave)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("Bearer secret-in-a-file\n"),
-		0o644); err != nil {
+	err := os.WriteFile(filepath.Join(dir, "token"), []byte("Bearer secret-in-a-file\n"), 0o644)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {

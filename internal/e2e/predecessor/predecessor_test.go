@@ -124,8 +124,9 @@ func (p *python) ask(t *testing.T, s site) (v verdict) {
 	if headers == nil {
 		headers = map[string]string{}
 	}
-	if err := p.in.Encode(map[string]any{"url": s.url, "method": s.probeMethod(), "timeout": timeout,
-		"verify": verify, "headers": headers, "regex": s.statuses()}); err != nil {
+	err := p.in.Encode(map[string]any{"url": s.url, "method": s.probeMethod(), "timeout": timeout,
+		"verify": verify, "headers": headers, "regex": s.statuses()})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if !p.out.Scan() {

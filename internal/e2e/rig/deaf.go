@@ -58,8 +58,8 @@ func bind(at string, reuse int) (socket int, address string, err error) {
 	}
 	syscall.CloseOnExec(socket)
 	syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, reuse)
-	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: want.Addr().As4(),
-		Port: int(want.Port())}); err != nil {
+	err = syscall.Bind(socket, &syscall.SockaddrInet4{Addr: want.Addr().As4(), Port: int(want.Port())})
+	if err != nil {
 		syscall.Close(socket)
 		return 0, "", err
 	}
