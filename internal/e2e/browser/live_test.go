@@ -15,8 +15,8 @@ import (
 // TestLive breaks a site before the reader's eyes.
 func TestLive(t *testing.T) {
 	t.Parallel()
-	b := rig.Site(t, well)
-	m := pair(t, plain(rig.Site(t, well)), plain(b))
+	b := rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b))
 	p := open(t, m)
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	eval[any](t, p, `
@@ -87,7 +87,7 @@ func TestLostMonitor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			m := pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)))
+			m := pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy)))
 			p := open(t, m)
 			p.forgive = "net::ERR_CONNECTION_"
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
@@ -125,8 +125,8 @@ func signal(s syscall.Signal) func(*rig.Monitor, testing.TB) {
 // TestNoJavaScript has the page refresh itself all the same.
 func TestNoJavaScript(t *testing.T) {
 	t.Parallel()
-	b := rig.Site(t, well)
-	m := pair(t, plain(rig.Site(t, well)), plain(b))
+	b := rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b))
 	p := open(t, m,
 		do(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
 	p.until(t, 5*time.Second, "the page is loaded anew", func() bool { return p.loads() > 1 })

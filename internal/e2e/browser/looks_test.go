@@ -100,7 +100,7 @@ const contrasts = `(() => {
 // TestKeyboard goes through the links with the Tab key, and follows one.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
-	m := pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)))
+	m := pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy)))
 	p := open(t, m)
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	for _, want := range []string{"status", "metrics"} {

@@ -20,7 +20,7 @@ func TestPolicy(t *testing.T) {
 		asked.Add(1)
 	}))
 	t.Cleanup(other.Close)
-	p := open(t, pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well))))
+	p := open(t, pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy))))
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	eval[any](t, p, fmt.Sprintf(`
 		window.refused = new Set();

@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	well   = slowly(fakesite.Answer(http.StatusOK))
-	broken = slowly(fakesite.Answer(http.StatusServiceUnavailable))
+	healthy = slowly(fakesite.Answer(http.StatusOK))
+	broken  = slowly(fakesite.Answer(http.StatusServiceUnavailable))
 )
 
 // slowly takes a few milliseconds more or less, as real sites do.
@@ -135,55 +135,56 @@ var states = []struct {
 func up(t *testing.T) (*rig.Monitor, func()) {
 	authority := rig.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, 20).Add(time.Hour), "127.0.0.1")
-	a := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
-	return pair(t, "https://"+a.Address(), plain(rig.Site(t, well)), "FAILURE_THRESHOLD=3",
+	a := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, healthy))
+	return pair(t, "https://"+a.Address(), plain(rig.Site(t, healthy)), "FAILURE_THRESHOLD=3",
 		"SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
 func down(t *testing.T) (*rig.Monitor, func()) {
-	b := rig.Site(t, well)
-	m := pair(t, plain(rig.Site(t, well)), plain(b), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2",
-		"WITNESS_URLS=tcp://"+rig.Site(t, well).Address())
+	b := rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2",
+		"WITNESS_URLS=tcp://"+rig.Site(t, healthy).Address())
 	return m, func() { become(t, b, broken) }
 }
 
 func offline(t *testing.T) (*rig.Monitor, func()) {
-	b, witness := rig.Site(t, well), rig.Site(t, well)
-	m := pair(t, plain(rig.Site(t, well)), plain(b), "WITNESS_URLS=tcp://"+witness.Address())
+	b, witness := rig.Site(t, healthy), rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b), "WITNESS_URLS=tcp://"+witness.Address())
 	return m, func() { witness.Refuse(); b.Refuse() }
 }
 
 func override(t *testing.T) (*rig.Monitor, func()) {
-	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)), "SITE_B_OVERRIDE=down"), nil
+	return pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy)),
+		"SITE_B_OVERRIDE=down"), nil
 }
 
 func unknown(t *testing.T) (*rig.Monitor, func()) {
-	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, fakesite.Hang)),
+	return pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, fakesite.Hang)),
 		"SITE_B_PROBE_TIMEOUT_SEC=60"), nil
 }
 
 func prober(t *testing.T) (*rig.Monitor, func()) {
 	missing := filepath.Join(t.TempDir(), "token")
-	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)),
+	return pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy)),
 		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+missing), nil
 }
 
 func certificate(t *testing.T) (*rig.Monitor, func()) {
 	authority := rig.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, -3), "127.0.0.1")
-	b := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
-	return pair(t, plain(rig.Site(t, well)), "https://"+b.Address(),
+	b := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, healthy))
+	return pair(t, plain(rig.Site(t, healthy)), "https://"+b.Address(),
 		"CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
 func many(t *testing.T) (*rig.Monitor, func()) {
-	refusing := rig.Site(t, well)
+	refusing := rig.Site(t, healthy)
 	refusing.Refuse()
 	m := start(t, append([]string{
 		"SITE_OPENSHIFT_EU_CENTRAL_PRODUCTION_HEALTH_URL=" + plain(rig.Site(t, broken)),
-		"SITE_EU_WEST_HEALTH_URL=" + plain(rig.Site(t, well)),
-		"SITE_US_EAST_HEALTH_URL=" + plain(rig.Site(t, well)),
-		"SITE_US_SOUTH_HEALTH_URL=" + plain(rig.Site(t, well)),
+		"SITE_EU_WEST_HEALTH_URL=" + plain(rig.Site(t, healthy)),
+		"SITE_US_EAST_HEALTH_URL=" + plain(rig.Site(t, healthy)),
+		"SITE_US_SOUTH_HEALTH_URL=" + plain(rig.Site(t, healthy)),
 		"SITE_US_WEST_HEALTH_URL=" + plain(refusing),
 	}, brisk...)...)
 	polled(t, m, "site-openshift-eu-central-production", "site-eu-west", "site-us-east",

@@ -75,7 +75,7 @@ func TestRestartedMonitorHoldsTheCount(t *testing.T) {
 	must(t, witness.Become(fakesite.Hang)) // so that no failed probe counts
 	w.Run(t)
 	a.holds(4)
-	must(t, witness.Become(well))
+	must(t, witness.Become(healthy))
 	a.holds(4)
 	w.heal(t)
 	a.reaches(2)

@@ -14,7 +14,7 @@ import (
 // settings are those that env.example recommends; the rest is by default.
 var settings = []string{"FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2"}
 
-var well = fakesite.Answer(http.StatusOK)
+var healthy = fakesite.Answer(http.StatusOK)
 
 // fault is a way in which the peer fails.
 type fault struct {
@@ -50,13 +50,13 @@ func newFixture(t *testing.T, site string, more ...string) *fixture {
 
 func newSite(t *testing.T) *fakesite.Site {
 	t.Helper()
-	return rig.Site(t, well)
+	return rig.Site(t, healthy)
 }
 
 // heal makes the peer well.
 func (w *fixture) heal(t *testing.T) {
 	t.Helper()
-	must(t, w.peer.Become(well))
+	must(t, w.peer.Become(healthy))
 }
 
 // fail makes the peer hang.
