@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -137,6 +138,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// TestHealthcheck asks a monitor that is healthy, sick, silent, or not there.
 func TestHealthcheck(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), healthy(t), "LISTEN_ADDR=127.0.0.1:0")...)
@@ -149,25 +151,24 @@ func TestHealthcheck(t *testing.T) {
 			t.Errorf("%q: exit code %d, %q, %q; want ok", environ, code, stdout, stderr)
 		}
 	}
-	nobody := bound(t)
-	want := "failover-monitor: ask the monitor at " + nobody + ": dial tcp " + nobody +
-		": connect: connection refused\n"
-	if code, _, stderr := command(t, []string{"LISTEN_ADDR=" + nobody}, "healthcheck"); code != 1 ||
-		stderr != want {
-		t.Errorf("nobody there: exit code %d, %q, want 1, %q", code, stderr, want)
+	sick := start(t, sites(healthy(t), healthy(t), "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2",
+		"SITE_B_EXTRA_HEADER_KEY=X", "SITE_B_EXTRA_HEADER_VAL_FILE=/nowhere/token")...)
+	sick.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probe does not count" })
+	silent := rig.FreeAddress(t)
+	listener, err := net.Listen("unix", "@failover-monitor/"+silent) // and nothing is accepted
+	if err != nil {
+		t.Fatal(err)
 	}
-	sick := site(t,
-		fakesite.Respond(
-			"HTTP/1.1 503 Service Unavailable\r\n\r\nsite-b: its probe loop is stuck, 1s late\n"))
-	want = "failover-monitor: the monitor at " + sick +
-		" says 503 Service Unavailable: site-b: its probe loop is stuck, 1s late\n"
-	if code, _, stderr := command(t, []string{"LISTEN_ADDR=" + sick}, "healthcheck"); code != 1 ||
-		stderr != want {
-		t.Errorf("stuck: exit code %d, %q, want 1, %q", code, stderr, want)
-	}
-	code, _, _ := command(t, []string{"LISTEN_ADDR=" + site(t, fakesite.Hang)}, "healthcheck")
-	if code != 1 {
-		t.Errorf("hangs: exit code %d, want 1", code)
+	defer listener.Close()
+	for address, want := range map[string]string{
+		bound(t):     "no monitor runs here with LISTEN_ADDR=",
+		sick.Address: "the monitor is not well:\nfailover-monitor: site-b: probe could not be made: ",
+		silent:       "ask the monitor at " + silent + ": context deadline exceeded",
+	} {
+		code, _, stderr := command(t, []string{"LISTEN_ADDR=" + address}, "healthcheck")
+		if code != 1 || !strings.HasPrefix(stderr, "failover-monitor: "+want) {
+			t.Errorf("exit code %d, %q, want 1, %q", code, stderr, want)
+		}
 	}
 	if code, _, _ := command(t, []string{"PORT=x"}, "healthcheck"); code != 2 {
 		t.Errorf("bad setting: exit code %d, want 2", code)
