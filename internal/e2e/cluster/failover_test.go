@@ -83,7 +83,8 @@ func TestRestartedMonitorHoldsTheCount(t *testing.T) {
 	a.holds(2)
 }
 
-// TestByHand does what the runbook says for the time when the monitor gives no value, or a wrong one.
+// TestByHand does what the runbook says for the time when the monitor gives no value, or a wrong
+// one.
 func TestByHand(t *testing.T) {
 	runbook, err := os.ReadFile(filepath.Join(root, "deploy/prometheus/RUNBOOK.md"))
 	must(t, err)
