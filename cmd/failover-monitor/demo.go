@@ -33,8 +33,10 @@ Site A breaks in the same ways. Below is the monitor's log.
 
 // faults are the ways to break a site of the demo, and to heal it.
 var faults = map[string]func(*fakesite.Site) error{
-	"hang":   func(s *fakesite.Site) error { return s.Become(fakesite.Hang) },
-	"500":    func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusInternalServerError)) },
+	"hang": func(s *fakesite.Site) error { return s.Become(fakesite.Hang) },
+	"500": func(s *fakesite.Site) error {
+		return s.Become(fakesite.Answer(http.StatusInternalServerError))
+	},
 	"refuse": func(s *fakesite.Site) error { s.Refuse(); return nil },
 	"heal":   func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusOK)) },
 }
@@ -47,10 +49,13 @@ func demo(ctx context.Context, p process) int {
 		return p.fail(exitUsage, err)
 	}
 	if serving.Port == 0 || serving.Port > lastDemoPort {
-		return p.fail(exitUsage, fmt.Errorf("PORT=%v: the demo takes %d ports from there on: want 1 to %d, such as PORT=18000", serving.Port, demoPorts, lastDemoPort))
+		return p.fail(exitUsage, fmt.Errorf(
+			"PORT=%v: the demo takes %d ports from there on: want 1 to %d, such as PORT=18000",
+			serving.Port, demoPorts, lastDemoPort))
 	}
 	if err := runDemo(ctx, p, serving); err != nil {
-		return p.fail(exitFailed, fmt.Errorf("%w\nthe demo wants %d free ports in a row; for others: PORT=18000 failover-monitor demo", err, demoPorts))
+		return p.fail(exitFailed, fmt.Errorf("%w\nthe demo wants %d free ports in a row; "+
+			"for others: PORT=18000 failover-monitor demo", err, demoPorts))
 	}
 	return exitOK
 }
@@ -62,7 +67,9 @@ const demoPorts = 4
 const lastDemoPort = 65535 - demoPorts + 1
 
 func runDemo(ctx context.Context, p process, serving config.Serving) error {
-	address := func(behind config.Port) string { return "127.0.0.1:" + (serving.Port + behind).String() }
+	address := func(behind config.Port) string {
+		return "127.0.0.1:" + (serving.Port + behind).String()
+	}
 	listener, err := net.Listen("tcp", address(0))
 	if err != nil {
 		return err
@@ -87,13 +94,15 @@ func runDemo(ctx context.Context, p process, serving config.Serving) error {
 	defer control.Close()
 
 	setup, err := loadSetup([]string{
-		"SITE_A_HEALTH_URL=http://" + sites["site-a"].Address(), "SITE_B_HEALTH_URL=http://" + sites["site-b"].Address(),
+		"SITE_A_HEALTH_URL=http://" + sites["site-a"].Address(),
+		"SITE_B_HEALTH_URL=http://" + sites["site-b"].Address(),
 		"CACHE_TTL_SEC=1", "PROBE_TIMEOUT_SEC=1",
 	}, p.machine)
 	if err != nil {
 		return err
 	}
-	if err := demoText.Execute(p.stdout, map[string]string{"Monitor": address(0), "Control": address(3)}); err != nil {
+	places := map[string]string{"Monitor": address(0), "Control": address(3)}
+	if err := demoText.Execute(p.stdout, places); err != nil {
 		return err
 	}
 	return runMonitor(ctx, setup, listener, newLogger(serving, p.stderr))
@@ -105,7 +114,8 @@ func controlHandler(sites map[string]*fakesite.Site) http.Handler {
 	mux.HandleFunc("/{site}/{fault}", func(w http.ResponseWriter, r *http.Request) {
 		site, change := sites[r.PathValue("site")], faults[r.PathValue("fault")]
 		if site == nil || change == nil {
-			http.Error(w, "want /site-a/ or /site-b/, and behind it hang, 500, refuse or heal", http.StatusNotFound)
+			http.Error(w, "want /site-a/ or /site-b/, and behind it hang, 500, refuse or heal",
+				http.StatusNotFound)
 			return
 		}
 		if err := change(site); err != nil {

@@ -8,8 +8,9 @@ import (
 	"failover-monitor/internal/config"
 )
 
-// healthcheck asks the monitor that runs with the same settings whether it is well. An image from scratch
-// has no curl to do that, and curl would need a certificate or a password where a web configuration asks for one.
+// healthcheck asks the monitor that runs with the same settings whether it is well. An image from
+// scratch has no curl to do that, and curl would need a certificate or a password where a web
+// configuration asks for one.
 func healthcheck(ctx context.Context, p process) int {
 	serving, err := config.LoadServing(p.environ)
 	if err != nil {

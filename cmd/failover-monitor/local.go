@@ -20,16 +20,17 @@ import (
 	"failover-monitor/internal/statefile"
 )
 
-// The commands healthcheck and override reach the running monitor over a socket without a file (unix(7),
-// abstract), which only its own machine or container reaches. Its name ends in the address where the monitor
-// listens for KEDA.
+// The commands healthcheck and override reach the running monitor over a socket without a file
+// (unix(7), abstract), which only its own machine or container reaches. Its name ends in the
+// address where the monitor listens for KEDA.
 const localPrefix = "@failover-monitor/"
 
 // localTimeout is less than the 3 s that KEDA waits: a monitor that takes longer is no use to it.
 const localTimeout = 2 * time.Second
 
 // serveLocal answers these commands. That it cannot is no reason not to answer KEDA.
-func serveLocal(address, stateDirectory string, m *monitor.Monitor, log *slog.Logger) *server.Local {
+func serveLocal(address, stateDirectory string, m *monitor.Monitor,
+	log *slog.Logger) *server.Local {
 	srv := server.NewLocal(m, keepIn(stateDirectory), log)
 	listener, err := net.Listen("unix", localPrefix+address)
 	if err != nil {
@@ -67,14 +68,16 @@ func restoreOverrides(ctx context.Context, dir string, m *monitor.Monitor, log *
 }
 
 // askLocal asks the running monitor, and gives the status code and the text of its answer.
-func askLocal(ctx context.Context, s config.Serving, method, path string, form url.Values) (code int, text string, err error) {
+func askLocal(ctx context.Context, s config.Serving, method, path string,
+	form url.Values) (code int, text string, err error) {
 	address, err := runningAt(string(s.ListenAddr))
 	if err != nil {
 		return 0, "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, localTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://monitor"+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, method, "http://monitor"+path,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return 0, "", err
 	}
@@ -97,8 +100,9 @@ func askLocal(ctx context.Context, s config.Serving, method, path string, form u
 	return resp.StatusCode, string(body), nil
 }
 
-// runningAt is the address of the monitor on this machine that runs with such a LISTEN_ADDR, or else with the
-// same port: systemd's socket may have another host, and who types a command may have given the port alone.
+// runningAt is the address of the monitor on this machine that runs with such a LISTEN_ADDR, or
+// else with the same port: systemd's socket may have another host, and who types a command may have
+// given the port alone.
 func runningAt(listenAddr string) (string, error) {
 	sockets, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
@@ -125,5 +129,7 @@ func runningAt(listenAddr string) (string, error) {
 		return "", errors.New("no monitor runs here")
 	}
 	slices.Sort(running)
-	return "", fmt.Errorf("no monitor runs here with LISTEN_ADDR=%s: set PORT or LISTEN_ADDR to that of one that does: %s", listenAddr, strings.Join(running, ", "))
+	return "", fmt.Errorf(
+		"no monitor runs here with LISTEN_ADDR=%s: set PORT or LISTEN_ADDR to that of one that does: %s",
+		listenAddr, strings.Join(running, ", "))
 }

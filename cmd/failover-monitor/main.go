@@ -1,12 +1,13 @@
-// Old name servers answer FORMERR to a question with EDNS0, which libc's resolver does not ask with. And
-// OpenSSL, the predecessor's, takes certificates with a negative serial number, and keys of 16384 bits.
+// The monitor asks name servers without EDNS0, as libc does: old ones answer FORMERR to it. It
+// accepts certificates with a negative serial number and keys of 16384 bits, as the predecessor's
+// OpenSSL does.
 //
 //go:debug netedns0=0
 //go:debug x509negativeserial=1
 //go:debug tlsmaxrsasize=16384
 
-// Failover-monitor watches two or more sites from outside and tells each site's KEDA how many of the
-// others are down, so that it scales up before users notice.
+// Failover-monitor watches two or more sites from outside and tells each site's KEDA how many of
+// the others are down, so that it scales up before users notice.
 //
 //	failover-monitor [serve]      probe the sites and answer KEDA until SIGTERM or SIGINT
 //	failover-monitor check        probe every site and witness once and print what was found
@@ -30,8 +31,8 @@ import (
 	"time"
 )
 
-// stopLimit is how long stopping may take, whatever hangs: a probe, the reader of our log. It leaves some of
-// two seconds for a machine that hardly gives us any CPU.
+// stopLimit is how long stopping may take, whatever hangs: a probe, the reader of the log. The
+// goal is two seconds; the rest is for a machine that gives the monitor hardly any CPU.
 const stopLimit = 1500 * time.Millisecond
 
 func main() {
@@ -40,7 +41,7 @@ func main() {
 		time.Sleep(stopLimit)
 		os.Exit(exitOK)
 	})
-	stderr := newUnhurried(os.Stderr)
+	stderr := newLossyWriter(os.Stderr)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, stderr)
 	stderr.flush(stopLimit)
 	os.Exit(code)

@@ -49,7 +49,8 @@ func overrideRequest(args []string) (method, path string, form url.Values, err e
 		return http.MethodDelete, "/overrides/" + url.PathEscape(args[0]), nil, nil
 	case len(args) >= 3:
 		return http.MethodPost, "/overrides/" + url.PathEscape(args[0]), url.Values{
-			server.ParamVerdict: {args[1]}, server.ParamDuration: {args[2]}, server.ParamReason: {strings.Join(args[3:], " ")},
+			server.ParamVerdict: {args[1]}, server.ParamDuration: {args[2]},
+			server.ParamReason: {strings.Join(args[3:], " ")},
 		}, nil
 	}
 	return "", "", nil, errOverrideUsage

@@ -18,7 +18,7 @@ var (
 // The exit codes.
 const (
 	exitOK     = 0
-	exitFailed = 1 // something is not well
+	exitFailed = 1 // something is wrong
 	exitUsage  = 2 // the settings or the arguments are wrong
 )
 
@@ -78,7 +78,8 @@ func (p process) run(ctx context.Context, args []string) int {
 		return override(ctx, p, args[1:])
 	}
 	if len(args) > 1 {
-		fmt.Fprintf(p.stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s", strings.Join(args, " "), usage)
+		fmt.Fprintf(p.stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s",
+			strings.Join(args, " "), usage)
 		return exitUsage
 	}
 	switch command {
@@ -93,7 +94,8 @@ func (p process) run(ctx context.Context, args []string) int {
 	case "demo":
 		return demo(ctx, p)
 	case "version", "--version", "-v":
-		fmt.Fprintf(p.stdout, "failover-monitor %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(p.stdout, "failover-monitor %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS,
+			runtime.GOARCH)
 		return exitOK
 	case "help", "--help", "-h":
 		fmt.Fprint(p.stdout, usage)
@@ -104,7 +106,9 @@ func (p process) run(ctx context.Context, args []string) int {
 }
 
 // withConfig runs a command that needs all settings to be right.
-func (p process) withConfig(ctx context.Context, command func(context.Context, process, setup) int) int {
+func (p process) withConfig(
+	ctx context.Context, command func(context.Context, process, setup) int,
+) int {
 	s, err := loadSetup(p.environ, p.machine)
 	if err != nil {
 		return p.fail(exitUsage, err)

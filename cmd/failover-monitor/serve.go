@@ -13,12 +13,13 @@ import (
 	"failover-monitor/internal/server"
 )
 
-// shutdownTimeout is for the answers that are being given when the monitor stops.
+// shutdownTimeout is how long requests may take to finish when the monitor stops.
 const shutdownTimeout = time.Second
 
 // serve logs how it is set up and runs the monitor.
 func serve(ctx context.Context, p process, s setup) int {
-	signal.Ignore(syscall.SIGPIPE) // the reader of the log may die, and must not take the monitor along
+	// If the reader of the log ends, the monitor must go on.
+	signal.Ignore(syscall.SIGPIPE)
 	log := newLogger(s.Serving, p.stderr)
 	attrs := []any{"version", version}
 	for _, setting := range s.Settings() {
@@ -41,7 +42,7 @@ func serve(ctx context.Context, p process, s setup) int {
 	return exitOK
 }
 
-// ignoreHangup has SIGHUP, by which other services are told to read their settings anew, end nothing.
+// ignoreHangup keeps SIGHUP from ending the monitor: other services reload their settings on it.
 func ignoreHangup(log *slog.Logger) (stop func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -56,7 +57,7 @@ func ignoreHangup(log *slog.Logger) (stop func()) {
 	}
 }
 
-// worstCase is the longest that the death of any site can go unnoticed: it hangs, just after a probe.
+// worstCase is the longest time until a dead site is noticed: it begins to hang just after a probe.
 func worstCase(s setup) time.Duration {
 	var longest time.Duration
 	for _, site := range s.Sites {
@@ -67,7 +68,8 @@ func worstCase(s setup) time.Duration {
 
 // runMonitor probes and answers until ctx ends, and returns when everything it started has ended.
 func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.Logger) (err error) {
-	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx)) // they outlast the polls that wait for them
+	// The loops end after the polls that wait for their results.
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
 	metrics := server.NewMetrics(version)
 	logEvent := server.LogEvents(log)
@@ -87,7 +89,7 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 	case <-ctx.Done():
 		log.Info("stopping", "cause", context.Cause(ctx))
 		listener.Close()
-		<-failed // all that was accepted is known to the server by now
+		<-failed // by now the server knows every accepted connection
 	}
 	stopping()
 	srv.Drain(shutdownTimeout)

@@ -31,8 +31,11 @@ func loadSetup(environ []string, m machine) (setup, error) {
 		}
 	}
 	for _, site := range cfg.Sites {
-		if wait := time.Duration(site.Timeout) + s.confirmTime(); site.CacheTTL == 0 && wait >= config.KEDATimeout {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v", site.Name, wait, config.KEDATimeout))
+		wait := time.Duration(site.Timeout) + s.confirmTime()
+		if site.CacheTTL == 0 && wait >= config.KEDATimeout {
+			s.Warnings = append(s.Warnings, fmt.Sprintf(
+				"CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v",
+				site.Name, wait, config.KEDATimeout))
 		}
 	}
 	for i, warning := range s.Warnings {

@@ -18,14 +18,15 @@ import (
 )
 
 // listen takes the socket that systemd passes, if there is one: it stays open while the monitor is
-// restarted, and connections wait in it. Without one it listens at the address.
+// restarted, and connections wait in it. Otherwise it listens at the address.
 func listen(address string, s config.Supervisor, log *slog.Logger) (net.Listener, error) {
 	passed, err := passedSocket(s)
 	switch {
 	case err != nil:
 		return nil, err
 	case passed != nil:
-		log.Info("using the socket that systemd passes, instead of LISTEN_ADDR", "socket", passed.Addr().String(), "listen_addr", address)
+		log.Info("using the socket that systemd passes, instead of LISTEN_ADDR",
+			"socket", passed.Addr().String(), "listen_addr", address)
 		return passed, nil
 	}
 	listener, err := net.Listen("tcp", address)
@@ -47,52 +48,55 @@ func passedSocket(s config.Supervisor) (net.Listener, error) {
 		return nil, nil
 	}
 	if s.ListenFDs != "1" {
-		return nil, fmt.Errorf("systemd passes %s sockets: want one, with one ListenStream= in one .socket unit", s.ListenFDs)
+		return nil, fmt.Errorf(
+			"systemd passes %s sockets: want one, with one ListenStream= in one .socket unit", s.ListenFDs)
 	}
 	file := os.NewFile(firstPassed, "systemd's socket")
 	defer file.Close() // the listener has a copy
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return nil, errors.New("systemd passes a socket that does not listen for streams: want ListenStream= in the .socket unit")
+		return nil, errors.New("systemd passes a socket that does not listen for streams: " +
+			"want ListenStream= in the .socket unit")
 	}
 	return listener, nil
 }
 
-// notifyInterval is how often systemd hears of the monitor, unless its watchdog wants that more often.
+// notifyInterval is how often systemd hears of the monitor, unless its watchdog wants that more
+// often.
 const notifyInterval = time.Second
 
-// notifySystemd says that the monitor is ready, and from then on how it is. The function that it returns
-// says that the monitor stops. Without systemd there is nobody to tell.
+// notifySystemd reports to systemd that the monitor is ready, and then its state, until the
+// returned function is called: it reports that the monitor stops. Without systemd it does nothing.
 func notifySystemd(m *monitor.Monitor, s config.Supervisor, log *slog.Logger) (stopping func()) {
 	if s.NotifySocket == "" {
 		return func() {}
 	}
-	told := true
-	tell := func(state string) {
+	succeeded := true
+	send := func(state string) {
 		err := notify(s.NotifySocket, state)
-		if err != nil && told { // once, and not every second
-			log.Warn("cannot tell systemd", "error", err)
+		if err != nil && succeeded { // log it once, not every second
+			log.Warn("cannot notify systemd", "error", err)
 		}
-		told = err == nil
+		succeeded = err == nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	var notices sync.WaitGroup
-	tell("READY=1")
-	tell(status(m.Overview()))
-	notices.Go(func() {
+	var loop sync.WaitGroup
+	send("READY=1")
+	send(status(m.Overview()))
+	loop.Go(func() {
 		for ticks := time.Tick(min(notifyInterval, watchdog(s)/2)); wait(ctx, ticks); {
 			overview := m.Overview()
 			state := status(overview)
-			if overview.Live() { // the watchdog restarts us otherwise, if there is one
+			if overview.Live() { // without it, systemd's watchdog restarts the monitor
 				state += "\nWATCHDOG=1"
 			}
-			tell(state)
+			send(state)
 		}
 	})
 	return func() {
 		cancel()
-		notices.Wait()
-		tell("STOPPING=1\nSTATUS=stopping")
+		loop.Wait()
+		send("STOPPING=1\nSTATUS=stopping")
 	}
 }
 
@@ -107,7 +111,8 @@ func notify(socket, state string) error {
 	return err
 }
 
-// watchdog is how often systemd wants to hear of us, or an hour (sd_watchdog_enabled(3)).
+// watchdog is the longest time between two pings, an hour without a watchdog
+// (sd_watchdog_enabled(3)).
 func watchdog(s config.Supervisor) time.Duration {
 	usec, err := strconv.Atoi(s.WatchdogUSec)
 	if err != nil || usec <= 0 || s.WatchdogPID != "" && s.WatchdogPID != strconv.Itoa(os.Getpid()) {
@@ -126,7 +131,8 @@ func wait(ctx context.Context, ticks <-chan time.Time) bool {
 	}
 }
 
-// statusLimit is somewhat less than the 4096 bytes of a message that systemd takes; it ignores longer ones.
+// statusLimit is somewhat less than the 4096 bytes of a message that systemd takes; it ignores
+// longer ones.
 const statusLimit = 4000
 
 // status is the line that "systemctl status" shows.

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,8 +18,8 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// TestNoPingWhileStuck has a probe that heeds neither its deadline nor the end: the watchdog is to find out.
-func TestNoPingWhileStuck(t *testing.T) {
+// TestNoPingWhileStalled stops the watchdog's pings for a probe that ignores its deadline.
+func TestNoPingWhileStalled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -24,12 +28,18 @@ func TestNoPingWhileStuck(t *testing.T) {
 	defer systemd.Close()
 
 	free := make(chan struct{})
-	stuck := func(context.Context) (probe.Result, error) { <-free; return probe.Result{Up: true}, nil }
-	m := monitor.New([]*monitor.Site{{Name: "site-a", Probe: stuck, Interval: time.Hour, Timeout: 100 * time.Millisecond, Thresholds: monitor.Thresholds{Failure: 1, Success: 1}}},
-		monitor.Options{})
+	m := monitor.New([]*monitor.Site{{
+		Name: "site-a", Interval: time.Hour, Timeout: 100 * time.Millisecond,
+		Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
+		Probe: func(context.Context) (probe.Result, error) {
+			<-free
+			return probe.Result{Up: true}, nil
+		},
+	}}, monitor.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	m.Start(ctx)
-	stopping := notifySystemd(m, config.Supervisor{NotifySocket: path, WatchdogUSec: "100000"}, slog.New(slog.DiscardHandler))
+	stopping := notifySystemd(m, config.Supervisor{NotifySocket: path, WatchdogUSec: "100000"},
+		slog.New(slog.DiscardHandler))
 	pings := func(within time.Duration) (n int) {
 		systemd.SetReadDeadline(time.Now().Add(within))
 		for message := make([]byte, 4096); ; {
@@ -43,17 +53,35 @@ func TestNoPingWhileStuck(t *testing.T) {
 	if n := pings(500 * time.Millisecond); n == 0 {
 		t.Error("no ping while the probe has time")
 	}
-	for deadline := time.Now().Add(20 * time.Second); m.Overview().Live(); time.Sleep(10 * time.Millisecond) {
+	deadline := time.Now().Add(20 * time.Second)
+	for ; m.Overview().Live(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("never stuck")
+			t.Fatal("never stalled")
 		}
 	}
 	pings(200 * time.Millisecond)
 	if n := pings(500 * time.Millisecond); n > 0 {
-		t.Errorf("%d pings while the loop is stuck", n)
+		t.Errorf("%d pings while the loop is stalled", n)
 	}
 	close(free)
 	stopping()
 	cancel()
 	m.Wait()
+}
+
+// TestOnePassedSocket refuses any number of sockets from systemd other than one.
+func TestOnePassedSocket(t *testing.T) {
+	t.Parallel()
+	pid := fmt.Sprintf("LISTEN_PID=%d", os.Getpid())
+	for _, fds := range []string{"2", "-1", "many", "99999999"} {
+		var stderr bytes.Buffer
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // should it listen all the same
+		code := run(ctx, nil, pair(t, pid, "LISTEN_FDS="+fds), io.Discard, &stderr)
+		cancel()
+		want := "failover-monitor: systemd passes " + fds +
+			" sockets: want one, with one ListenStream= in one .socket unit\n"
+		if code != 1 || !strings.HasSuffix(stderr.String(), want) {
+			t.Errorf("%s: exit code %d, %q", fds, code, &stderr)
+		}
+	}
 }

@@ -21,7 +21,7 @@ func newLogger(s config.Serving, to io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(to, options))
 }
 
-// durationsWithUnit has JSON say "3s", where slog would write nanoseconds.
+// durationsWithUnit writes "3s" in JSON, where slog would write nanoseconds.
 func durationsWithUnit(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())
@@ -44,7 +44,7 @@ func newProbers(cfg setup) []*probe.Prober {
 			Accept:          s.AcceptStatus.Match,
 			ExpectBody:      s.ExpectBody.Regexp(),
 			FollowRedirects: probe.Redirects(s.FollowRedirects),
-			OtherSites:      sites, // a site is no other to itself
+			OtherSites:      sites, // the prober skips the site itself
 			UserAgent:       product(),
 			HeaderKey:       string(s.HeaderKey),
 			HeaderVal:       explained(cfg.machine, s.HeaderValue),
@@ -73,19 +73,24 @@ func madeAt() time.Time {
 	return made
 }
 
-// firstProbeGap is from the first probe of one site to that of the next. It keeps those of thousands, each
-// of them a TLS handshake, from making each other time out; with two sites nobody notices.
+// firstProbeGap is the time between the first probes of two sites. Without it, the TLS handshakes
+// of thousands of sites at start would make each other time out.
 const firstProbeGap = 2 * time.Millisecond
 
-// newSite says when a site is probed and how its verdict turns, and not yet how to probe it.
+// overrides are the verdicts that OVERRIDE can set.
+var overrides = map[config.Override]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}
+
+// newSite translates when a site is probed and how its verdict changes; Probe is set later.
 func newSite(s config.Site) *monitor.Site {
 	return &monitor.Site{
-		Name:       s.Name,
-		Interval:   time.Duration(s.CacheTTL),
-		Retry:      time.Duration(s.RetryInterval),
-		Timeout:    time.Duration(s.Timeout),
-		Thresholds: monitor.Thresholds{Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold)},
-		Override:   map[config.Override]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}[s.Override],
+		Name:     s.Name,
+		Interval: time.Duration(s.CacheTTL),
+		Retry:    time.Duration(s.RetryInterval),
+		Timeout:  time.Duration(s.Timeout),
+		Thresholds: monitor.Thresholds{
+			Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold),
+		},
+		Override: overrides[s.Override],
 	}
 }
 
@@ -106,8 +111,8 @@ func newMonitor(s setup, observe func(monitor.Event)) *monitor.Monitor {
 	})
 }
 
-// newWitnesses makes of tcp:// one that accepts connections, and of http(s):// one that answers a HEAD,
-// with whatever certificate: that it answers proves that there is a network.
+// newWitnesses probes a tcp:// witness by connecting, and an http(s):// one with a HEAD and any
+// certificate: any answer proves that there is a network.
 func newWitnesses(cfg config.Config) []monitor.Witness {
 	proxy := cfg.Proxies.For()
 	var witnesses []monitor.Witness
@@ -127,8 +132,9 @@ func newWitnesses(cfg config.Config) []monitor.Witness {
 	return witnesses
 }
 
-// acceptsWitness says which statuses show that a witness itself has answered: all, unless there is a proxy between,
-// which answers with some of them when there is no network behind it; one that inspects TLS, to https, too.
+// acceptsWitness accepts the statuses that show that a witness itself has answered. Without a proxy
+// these are all. A proxy without a network behind it answers 407 or 5xx by itself, also to https if
+// it inspects TLS.
 func acceptsWitness(proxied bool) func(status int) bool {
 	return func(status int) bool {
 		return !proxied || status < 500 && status != http.StatusProxyAuthRequired

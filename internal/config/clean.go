@@ -26,9 +26,9 @@ func cleanName(name string) string {
 	return strings.TrimSpace(strings.TrimPrefix(name, "export "))
 }
 
-// cleanValue takes off outer white space (and the \r of CRLF), a pair of quotes around all of it and,
-// outside quotes, a comment. A value such as "status": *"up" is not in quotes: they are its own, which
-// keepsQuotes knows.
+// cleanValue takes off outer white space (and the \r of CRLF), a pair of quotes around all of it
+// and, outside quotes, a comment. A value such as "status": *"up" is not in quotes: they are its
+// own, which keepsQuotes knows.
 func cleanValue(raw string) string {
 	value := strings.TrimSpace(raw)
 	if value != "" && (value[0] == '"' || value[0] == '\'') {
@@ -39,8 +39,8 @@ func cleanValue(raw string) string {
 	return withoutComment(raw)
 }
 
-// closing is where the quotes end that a value begins with, 0 if they do not. A backslash takes away the
-// meaning of what follows it.
+// closing is where the quotes end that a value begins with, 0 if they do not. A backslash takes
+// away the meaning of what follows it.
 func closing(value string) int {
 	for i := 1; i < len(value); i++ {
 		switch value[i] {
@@ -57,10 +57,12 @@ func closing(value string) int {
 func keepsQuotes(raw string) bool {
 	value := strings.TrimSpace(raw)
 	last := len(value) - 1
-	return last > 0 && strings.ContainsRune(`"'`, rune(value[0])) && value[last] == value[0] && cleanValue(raw) == value
+	return last > 0 && strings.ContainsRune(`"'`, rune(value[0])) && value[last] == value[0] &&
+		cleanValue(raw) == value
 }
 
-// cutComment is what cleanValue takes off a value as a comment. Behind quotes it cannot be anything else.
+// cutComment is what cleanValue takes off a value as a comment. Behind quotes it cannot be anything
+// else.
 func cutComment(raw string) string {
 	value := cleanValue(raw)
 	if value == "" || !strings.HasPrefix(strings.TrimSpace(raw), value) {

@@ -1,5 +1,6 @@
-// Package config reads the monitor's settings from environment variables: it finds the sites, cleans
-// values that the readers of env files have damaged, checks everything, and reports every mistake at once.
+// Package config reads the monitor's settings from environment variables: it finds the sites,
+// cleans values that the readers of env files have damaged, checks everything, and reports every
+// mistake at once.
 //
 // A setting of [Probing] may be given for all sites (PROBE_TIMEOUT_SEC) or for one
 // (SITE_B_PROBE_TIMEOUT_SEC). What is empty counts as not given.
@@ -16,41 +17,55 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// Config is everything the environment says, checked.
+// Config holds all settings, checked.
 type Config struct {
 	Serving
 	Deciding
 	Proxies
 	Supervisor Supervisor
-	Defaults   Probing  // what holds for a site that says nothing else
+	Defaults   Probing  // for sites without settings of their own
 	Sites      []Site   // at least two, in the order of their names
 	Warnings   []string // what is allowed, but worth a line in the log
 }
 
 // Serving is how the monitor answers and logs.
 type Serving struct {
-	Port           Port            `env:"PORT" envDefault:"8000"`            // TCP port
-	ListenAddr     Address         `env:"LISTEN_ADDR"`                       // host:port; without it 0.0.0.0:$PORT
-	AnswerTimeout  PositiveSeconds `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"` // longest wait for a missing verdict; below the 3 s of KEDA's client
-	WebConfigFile  string          `env:"WEB_CONFIG_FILE"`                   // TLS, client certificates and passwords for who asks, in the Prometheus exporter-toolkit's format
-	LogLevel       LogLevel        `env:"LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
-	LogFormat      LogFormat       `env:"LOG_FORMAT" envDefault:"text"`      // text or json
-	StateDirectory string          `env:"STATE_DIRECTORY"`                   // where overrides outlive a restart; systemd sets it for a unit with StateDirectory=
+	// TCP port
+	Port Port `env:"PORT" envDefault:"8000"`
+	// host:port; without it 0.0.0.0:$PORT
+	ListenAddr Address `env:"LISTEN_ADDR"`
+	// longest wait for a missing verdict; below the 3 s of KEDA's client
+	AnswerTimeout PositiveSeconds `env:"ANSWER_TIMEOUT_SEC" envDefault:"2"`
+	// TLS, client certificates and passwords for whoever asks, in the Prometheus exporter-toolkit's
+	// format
+	WebConfigFile string `env:"WEB_CONFIG_FILE"`
+	// debug, info, warn, error
+	LogLevel LogLevel `env:"LOG_LEVEL" envDefault:"info"`
+	// text or json
+	LogFormat LogFormat `env:"LOG_FORMAT" envDefault:"text"`
+	// where overrides outlive a restart; systemd sets it for a unit with StateDirectory=
+	StateDirectory string `env:"STATE_DIRECTORY"`
 }
 
 // Deciding is what holds for the decisions on all sites.
 type Deciding struct {
-	Witnesses     Witnesses     `env:"WITNESS_URLS"`                       // http(s) URLs and tcp://host:port; one must answer for a failed probe to count
-	AllDownPolicy AllDownPolicy `env:"ALL_DOWN_POLICY" envDefault:"scale"` // scale: all are told to; error: 503 while all sites are down
+	// http(s) URLs and tcp://host:port; one must answer for a failed probe to count
+	Witnesses Witnesses `env:"WITNESS_URLS"`
+	// while all sites are down: scale counts them, error answers 503
+	AllDownPolicy AllDownPolicy `env:"ALL_DOWN_POLICY" envDefault:"scale"`
 }
 
-// Proxies are what probes go through. The variables are those that most programs know, also in lower case,
-// which counts where both are set.
+// Proxies are what probes go through. The variables are those that most programs know, also in
+// lower case, which counts where both are set.
 type Proxies struct {
-	HTTPProxy  Proxy  `env:"HTTP_PROXY"`  // for http:// URLs
-	HTTPSProxy Proxy  `env:"HTTPS_PROXY"` // for https:// URLs
-	AllProxy   Proxy  `env:"ALL_PROXY"`   // in place of one of these that is not set
-	NoProxy    string `env:"NO_PROXY"`    // hosts, domains and networks that are asked directly, with commas between them
+	// for http:// URLs
+	HTTPProxy Proxy `env:"HTTP_PROXY"`
+	// for https:// URLs
+	HTTPSProxy Proxy `env:"HTTPS_PROXY"`
+	// in place of one of these that is not set
+	AllProxy Proxy `env:"ALL_PROXY"`
+	// hosts, domains and networks that are asked directly, with commas between them
+	NoProxy string `env:"NO_PROXY"`
 }
 
 // For is the proxy for a URL, nil for none. There is none for loopback addresses.
@@ -58,15 +73,17 @@ func (p Proxies) For() func(*url.URL) (*url.URL, error) {
 	proxies := httpproxy.Config{
 		HTTPProxy:  cmp.Or(p.HTTPProxy, p.AllProxy).reveal(),
 		HTTPSProxy: cmp.Or(p.HTTPSProxy, p.AllProxy).reveal(),
-		NoProxy:    leadingDots.ReplaceAllString(p.NoProxy, "$1"), // for most clients they change nothing; here they would leave out the domain itself
+		// Most clients ignore a leading dot; here it would leave out the domain itself.
+		NoProxy: leadingDots.ReplaceAllString(p.NoProxy, "$1"),
 	}
 	return proxies.ProxyFunc()
 }
 
 var leadingDots = regexp.MustCompile(`(^|,)\s*\.+`)
 
-// Supervisor is what systemd, or who stands in for it, tells a service: sd_notify(3), sd_listen_fds(3) and
-// sd_watchdog_enabled(3); and what podman and Kubernetes tell every container. These are no settings of a user's.
+// Supervisor is what systemd, or whatever replaces it, passes to a service: sd_notify(3),
+// sd_listen_fds(3) and sd_watchdog_enabled(3); and what podman and Kubernetes pass to every
+// container. These are no settings of a user's.
 type Supervisor struct {
 	NotifySocket string `env:"NOTIFY_SOCKET"`
 	WatchdogUSec string `env:"WATCHDOG_USEC"`
@@ -80,29 +97,52 @@ type Supervisor struct {
 
 // Probing is how a site is probed, and when its verdict turns.
 type Probing struct {
-	Method          Method          `env:"PROBE_METHOD" envDefault:"GET"`              // GET, HEAD, OPTIONS, POST (empty body)
-	Timeout         PositiveSeconds `env:"PROBE_TIMEOUT_SEC" envDefault:"3"`           // one deadline over the whole probe
-	VerifyTLS       Switch          `env:"VERIFY_TLS" envDefault:"true"`               // whether a certificate must be valid
-	AcceptStatus    StatusRegexp    `env:"ACCEPT_STATUS_REGEX" envDefault:"^2\\d\\d$"` // the statuses that are up
-	ExpectBody      BodyRegexp      `env:"EXPECT_BODY_REGEX"`                          // what the first 64 KiB of a body must have in them
-	FollowRedirects Redirects       `env:"FOLLOW_REDIRECTS"`                           // always, same-host, never; without it GET follows and the others do not
-	CacheTTL        Seconds         `env:"CACHE_TTL_SEC" envDefault:"5"`               // from one probe's start to the next; 0: each request probes
-	HeaderKey       HeaderName      `env:"EXTRA_HEADER_KEY"`                           // a header that every probe sends
-	HeaderVal       Secret          `env:"EXTRA_HEADER_VAL"`                           // and its value
-	HeaderValFile   string          `env:"EXTRA_HEADER_VAL_FILE"`                      // a file with its value, read for every probe
-	RequestsCA      string          `env:"REQUESTS_CA_BUNDLE"`                         // PEM file, or directory of them, trusted beside the system's roots
-	CABundle        string          `env:"CA_BUNDLE"`                                  // the plain name of the same
-	ClientCert      string          `env:"CLIENT_CERT_FILE"`                           // PEM certificate to show to a site that asks, read each time
-	ClientKey       string          `env:"CLIENT_KEY_FILE"`                            // and its key
-	TLSServerName   ServerName      `env:"TLS_SERVER_NAME"`                            // the name a certificate must have; without it the URL's host
+	// GET, HEAD, OPTIONS, POST (empty body)
+	Method Method `env:"PROBE_METHOD" envDefault:"GET"`
+	// one deadline over the whole probe
+	Timeout PositiveSeconds `env:"PROBE_TIMEOUT_SEC" envDefault:"3"`
+	// whether a certificate must be valid
+	VerifyTLS Switch `env:"VERIFY_TLS" envDefault:"true"`
+	// the statuses that are up
+	AcceptStatus StatusRegexp `env:"ACCEPT_STATUS_REGEX" envDefault:"^2\\d\\d$"`
+	// what the first 64 KiB of a body must have in them
+	ExpectBody BodyRegexp `env:"EXPECT_BODY_REGEX"`
+	// always, same-host, never; without it GET follows and the others do not
+	FollowRedirects Redirects `env:"FOLLOW_REDIRECTS"`
+	// from one probe's start to the next; 0: each request probes
+	CacheTTL Seconds `env:"CACHE_TTL_SEC" envDefault:"5"`
+	// a header that every probe sends
+	HeaderKey HeaderName `env:"EXTRA_HEADER_KEY"`
+	// its value
+	HeaderVal Secret `env:"EXTRA_HEADER_VAL"`
+	// a file with its value, read for every probe
+	HeaderValFile string `env:"EXTRA_HEADER_VAL_FILE"`
+	// PEM file, or directory of them, trusted beside the system's roots
+	RequestsCA string `env:"REQUESTS_CA_BUNDLE"`
+	// the plain name of the same
+	CABundle string `env:"CA_BUNDLE"`
+	// PEM certificate to show to a site that asks, read each time
+	ClientCert string `env:"CLIENT_CERT_FILE"`
+	// its key
+	ClientKey string `env:"CLIENT_KEY_FILE"`
+	// the name a certificate must have; without it the URL's host
+	TLSServerName ServerName `env:"TLS_SERVER_NAME"`
 
-	FailureThreshold Count           `env:"FAILURE_THRESHOLD" envDefault:"1"`  // failures in a row from up to down
-	SuccessThreshold Count           `env:"SUCCESS_THRESHOLD" envDefault:"1"`  // successes in a row from down to up
-	RetryInterval    PositiveSeconds `env:"RETRY_INTERVAL_SEC" envDefault:"1"` // from one start to the next while a verdict is in doubt
+	// failures in a row from up to down
+	FailureThreshold Count `env:"FAILURE_THRESHOLD" envDefault:"1"`
+	// successes in a row from down to up
+	SuccessThreshold Count `env:"SUCCESS_THRESHOLD" envDefault:"1"`
+	// from one start to the next while a verdict is in doubt
+	RetryInterval PositiveSeconds `env:"RETRY_INTERVAL_SEC" envDefault:"1"`
 }
 
-// groups are settings that stand for, or belong to, each other: a site that gives one inherits none of its group.
-var groups = [][]string{{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"}, {"EXTRA_HEADER_VAL", "EXTRA_HEADER_VAL_FILE"}, {"CLIENT_CERT_FILE", "CLIENT_KEY_FILE"}}
+// groups are settings that stand for, or belong to, each other: a site that gives one inherits none
+// of its group.
+var groups = [][]string{
+	{"REQUESTS_CA_BUNDLE", "CA_BUNDLE"},
+	{"EXTRA_HEADER_VAL", "EXTRA_HEADER_VAL_FILE"},
+	{"CLIENT_CERT_FILE", "CLIENT_KEY_FILE"},
+}
 
 // Site is one site, and how it is probed.
 type Site struct {
@@ -113,8 +153,8 @@ type Site struct {
 	Bundle *CABundle // of CA_BUNDLE; nil without one
 }
 
-// Load reads all settings from "NAME=value" strings. Its error has a line for every mistake; the config is then
-// what could be read.
+// Load reads all settings from "NAME=value" strings. Its error has a line for every mistake; the
+// config is then what could be read.
 func Load(environ []string) (Config, error) {
 	l := newLoader(environ)
 	var cfg Config
@@ -144,8 +184,8 @@ func Load(environ []string) (Config, error) {
 	return cfg, nil
 }
 
-// LoadServing reads only how the monitor answers and logs, for what needs no sites: to ask another monitor
-// whether it is well, and the demo, which has its own.
+// LoadServing reads only how the monitor answers and logs, for the commands that need no sites:
+// healthcheck and demo.
 func LoadServing(environ []string) (Serving, error) {
 	l := newLoader(environ)
 	var s Serving

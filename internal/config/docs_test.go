@@ -11,8 +11,8 @@ import (
 	"failover-monitor/internal/config"
 )
 
-// TestEveryVariableInThreePlaces keeps the config structs, env.example and the tables of SETTINGS.md
-// equal.
+// TestEveryVariableInThreePlaces keeps the config structs, env.example and the tables of
+// SETTINGS.md equal.
 func TestEveryVariableInThreePlaces(t *testing.T) {
 	t.Parallel()
 	want := []string{"SITE_<X>_HEALTH_URL", "SITE_<X>_OVERRIDE"}
@@ -35,7 +35,8 @@ func TestEveryVariableInThreePlaces(t *testing.T) {
 
 	var table []string
 	settings := read(t, "deploy/SETTINGS.md")
-	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Z][^|]*) \\|").FindAllStringSubmatch(settings, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Z][^|]*) \\|").FindAllStringSubmatch(
+		settings, -1) {
 		for _, name := range regexp.MustCompile("`([A-Z_<>]+)`").FindAllStringSubmatch(row[1], -1) {
 			table = append(table, name[1])
 		}
@@ -74,12 +75,16 @@ func TestEnvExample(t *testing.T) {
 	if regexp.MustCompile(`(?m)^#?[A-Z_]+=.*(["'\\]|[ \t]#)|^export|\r`).MatchString(text) {
 		t.Error("a line has a quote, a backslash, a comment behind its value, or export")
 	}
-	header, certificate := "EXTRA_HEADER_KEY=Authorization", []string{"CLIENT_CERT_FILE=/c", "CLIENT_KEY_FILE=/k"}
+	header, certificate := "EXTRA_HEADER_KEY=Authorization", []string{"CLIENT_CERT_FILE=/c",
+		"CLIENT_KEY_FILE=/k"}
 	beside := map[string][]string{ // what a setting cannot be without
-		"EXTRA_HEADER_KEY": {"EXTRA_HEADER_VAL=x"}, "EXTRA_HEADER_VAL": {header}, "EXTRA_HEADER_VAL_FILE": {header},
-		"CLIENT_CERT_FILE": certificate, "CLIENT_KEY_FILE": certificate,
+		"EXTRA_HEADER_KEY": {"EXTRA_HEADER_VAL=x"}, "EXTRA_HEADER_VAL": {header},
+		"EXTRA_HEADER_VAL_FILE": {header},
+		"CLIENT_CERT_FILE":      certificate, "CLIENT_KEY_FILE": certificate,
 	}
-	examples := []string{"LISTEN_ADDR", "ACCEPT_STATUS_REGEX", "FAILURE_THRESHOLD", "SUCCESS_THRESHOLD"} // and no defaults
+	// and no defaults
+	examples := []string{"LISTEN_ADDR", "ACCEPT_STATUS_REGEX", "FAILURE_THRESHOLD",
+		"SUCCESS_THRESHOLD"}
 	for _, line := range exampleLines(t) {
 		name, value, _ := strings.Cut(line, "=")
 		if strings.HasSuffix(name, "CA_BUNDLE") || name == "WEB_CONFIG_FILE" || slices.Contains(asItStands, line) { // no such file here; loaded above
@@ -119,7 +124,8 @@ func TestInstanceExample(t *testing.T) {
 func exampleLines(t *testing.T) []string {
 	t.Helper()
 	var lines []string
-	for _, match := range regexp.MustCompile(`(?m)^#?([A-Z][A-Z_]*=.*)$`).FindAllStringSubmatch(read(t, "env.example"), -1) {
+	for _, match := range regexp.MustCompile(`(?m)^#?([A-Z][A-Z_]*=.*)$`).FindAllStringSubmatch(
+		read(t, "env.example"), -1) {
 		lines = append(lines, match[1])
 	}
 	return lines

@@ -19,8 +19,8 @@ import (
 	"unicode"
 )
 
-// The files that a probe needs are read anew when they change, so that a renewed token or certificate
-// needs no restart. An error is the monitor's own fault, and says nothing about a site.
+// The files that a probe needs are read anew when they change, so that a renewed token or
+// certificate needs no restart. An error is the monitor's own fault, and says nothing about a site.
 
 const (
 	maxToken  = 16 << 10 // bytes; servers take 8 KiB of headers and little more
@@ -37,13 +37,16 @@ func readFile(path string, most int64) ([]byte, error) {
 	case !info.Mode().IsRegular() || info.Size() > most:
 		return nil, fmt.Errorf("%s: want a file of at most %d bytes", path, most)
 	case isDeleted(info):
-		return nil, fmt.Errorf("%s was replaced, and this container still has the old copy: mount its folder, not the file", path)
+		return nil, fmt.Errorf(
+			"%s was replaced, and this container still has the old copy: mount its folder, not the file",
+			path)
 	}
 	return os.ReadFile(path)
 }
 
-// isDeleted is whether a file has no name any more. It can be seen all the same where it is mounted by
-// itself: a container keeps the file that it was started with, when another takes its place outside.
+// isDeleted is whether a file has no name any more. It can be seen all the same where it is mounted
+// by itself: a container keeps the file that it was started with, when another takes its place
+// outside.
 func isDeleted(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Nlink == 0
@@ -65,7 +68,7 @@ func (p Probing) HeaderValue() (string, error) {
 	return token, nil
 }
 
-// ClientCertificate is the one to show to a site that asks.
+// ClientCertificate is shown to a site that asks for one.
 func (p Probing) ClientCertificate() (*tls.Certificate, error) {
 	read := func() (tls.Certificate, error) {
 		cert, err := readFile(p.ClientCert, maxPEM)
@@ -80,7 +83,8 @@ func (p Probing) ClientCertificate() (*tls.Certificate, error) {
 	}
 	pair, err := read()
 	if err != nil {
-		return nil, fmt.Errorf("CLIENT_CERT_FILE %s with CLIENT_KEY_FILE %s: %w", p.ClientCert, p.ClientKey, err)
+		return nil, fmt.Errorf("CLIENT_CERT_FILE %s with CLIENT_KEY_FILE %s: %w", p.ClientCert,
+			p.ClientKey, err)
 	}
 	return &pair, nil
 }
@@ -112,7 +116,7 @@ func (b *CABundle) Pool() (*x509.CertPool, error) {
 	return b.pool, nil
 }
 
-// files lists the bundle's files, and what tells whether they have changed. Subdirectories, as
+// files lists the bundle's files, and a state that changes when they do. Subdirectories, as
 // Kubernetes makes them, are left out.
 func (b *CABundle) files() (paths []string, state string, err error) {
 	info, err := os.Stat(b.path)
@@ -137,7 +141,8 @@ func (b *CABundle) files() (paths []string, state string, err error) {
 		}
 		paths = append(paths, path)
 		stat, _ := info.Sys().(*syscall.Stat_t)
-		state += fmt.Sprintln(path, info.ModTime().UnixNano(), info.Size(), info.Mode(), stat.Ino, stat.Nlink)
+		state += fmt.Sprintln(path, info.ModTime().UnixNano(), info.Size(), info.Mode(), stat.Ino,
+			stat.Nlink)
 	}
 	return paths, state, nil
 }
@@ -162,7 +167,9 @@ func (b *CABundle) load(files []string) (*x509.CertPool, error) {
 		}
 		added, begun := addCAs(pool, content)
 		found, b.broken = found+added, b.broken+begun-added
-		if bytes.LastIndex(content, []byte("-----BEGIN ")) > bytes.LastIndex(content, []byte("-----END ")) { // it is just being written
+		// it is just being written
+		if bytes.LastIndex(content, []byte("-----BEGIN ")) >
+			bytes.LastIndex(content, []byte("-----END ")) {
 			return nil, fmt.Errorf("%s breaks off in the middle of a certificate", path)
 		}
 	}
@@ -175,8 +182,8 @@ func (b *CABundle) load(files []string) (*x509.CertPool, error) {
 // certificateKinds are OpenSSL's names for a certificate in a PEM file.
 var certificateKinds = []string{"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 
-// addCAs adds certificates to a pool. It counts, too, which [x509.CertPool.AppendCertsFromPEM] does not:
-// those that are broken are left out.
+// addCAs adds certificates to a pool. It counts, too, which [x509.CertPool.AppendCertsFromPEM] does
+// not: those that are broken are left out.
 func addCAs(pool *x509.CertPool, content []byte) (added, begun int) {
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	for _, kind := range certificateKinds {
@@ -187,7 +194,8 @@ func addCAs(pool *x509.CertPool, content []byte) (added, begun int) {
 			continue
 		}
 		var der asn1.RawValue
-		asn1.Unmarshal(block.Bytes, &der) // without what a trusted certificate is trusted for, which is behind it
+		// without what a trusted certificate is trusted for, which is behind it
+		asn1.Unmarshal(block.Bytes, &der)
 		if certificate, err := x509.ParseCertificate(der.FullBytes); err == nil {
 			pool.AddCert(certificate)
 			added++

@@ -36,17 +36,24 @@ func TestTokenFile(t *testing.T) {
 		make func() error
 		want string
 	}{
-		"empty":     {func() error { return os.WriteFile(path, []byte(" \n"), 0o600) }, path + ": want one line of text in it"},
-		"two lines": {func() error { return os.WriteFile(path, []byte("geheim\ngeheim"), 0o600) }, path + ": want one line of text in it"},
-		"huge":      {func() error { return os.WriteFile(path, make([]byte, 20<<10), 0o600) }, path + ": want a file of at most 16384 bytes"},
-		"missing":   {func() error { return os.Remove(path) }, "stat " + path + ": no such file or directory"},
-		"directory": {func() error { os.Remove(path); return os.Mkdir(path, 0o700) }, path + ": want a file of at most 16384 bytes"},
-		"pipe":      {func() error { os.Remove(path); return syscall.Mkfifo(path, 0o600) }, path + ": want a file of at most 16384 bytes"},
+		"empty": {func() error { return os.WriteFile(path, []byte(" \n"), 0o600) },
+			path + ": want one line of text in it"},
+		"two lines": {func() error { return os.WriteFile(path, []byte("geheim\ngeheim"), 0o600) },
+			path + ": want one line of text in it"},
+		"huge": {func() error { return os.WriteFile(path, make([]byte, 20<<10), 0o600) },
+			path + ": want a file of at most 16384 bytes"},
+		"missing": {func() error { return os.Remove(path) },
+			"stat " + path + ": no such file or directory"},
+		"directory": {func() error { os.Remove(path); return os.Mkdir(path, 0o700) },
+			path + ": want a file of at most 16384 bytes"},
+		"pipe": {func() error { os.Remove(path); return syscall.Mkfifo(path, 0o600) },
+			path + ": want a file of at most 16384 bytes"},
 	} {
 		if err := c.make(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := p.HeaderValue(); got != "" || err == nil || err.Error() != "EXTRA_HEADER_VAL_FILE: "+c.want {
+		if got, err := p.HeaderValue(); got != "" || err == nil ||
+			err.Error() != "EXTRA_HEADER_VAL_FILE: "+c.want {
 			t.Errorf("%s: got %q, %v; want %s", name, got, err, c.want)
 		}
 		os.Remove(path)
@@ -54,8 +61,8 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-// deleted is a file that can be read and has no name any more, as one that is mounted into a container by itself and
-// replaced outside.
+// deleted is a file that can be read and has no name any more, as one that is mounted into a
+// container by itself and replaced outside.
 func deleted(t *testing.T, content []byte) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "file")
@@ -75,19 +82,23 @@ func TestDeletedFiles(t *testing.T) {
 	t.Parallel()
 	ca := rig.NewCA("Test CA")
 	cert, key := rig.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), "monitor"))
-	const want = " was replaced, and this container still has the old copy: mount its folder, not the file"
+	const want = " was replaced, and this container still has the old copy: " +
+		"mount its folder, not the file"
 	keyFile := filepath.Join(t.TempDir(), "key")
 	write(t, keyFile, []byte(key))
 
 	token := deleted(t, []byte("Bearer x"))
-	if _, err := (config.Probing{HeaderValFile: token}).HeaderValue(); err == nil || err.Error() != "EXTRA_HEADER_VAL_FILE: "+token+want {
+	if _, err := (config.Probing{HeaderValFile: token}).HeaderValue(); err == nil ||
+		err.Error() != "EXTRA_HEADER_VAL_FILE: "+token+want {
 		t.Errorf("token: %v", err)
 	}
 	certFile := deleted(t, []byte(cert))
-	if _, err := (config.Probing{ClientCert: certFile, ClientKey: keyFile}).ClientCertificate(); err == nil || !strings.HasSuffix(err.Error(), certFile+want) {
+	_, err := (config.Probing{ClientCert: certFile, ClientKey: keyFile}).ClientCertificate()
+	if err == nil || !strings.HasSuffix(err.Error(), certFile+want) {
 		t.Errorf("client certificate: %v", err)
 	}
-	if got := problems(twoSites("CA_BUNDLE=" + deleted(t, ca.PEM))...); len(got) != 1 || !strings.Contains(got[0], want) {
+	if got := problems(twoSites("CA_BUNDLE=" + deleted(t, ca.PEM))...); len(got) != 1 ||
+		!strings.Contains(got[0], want) {
 		t.Errorf("CA bundle: %q", got)
 	}
 }
@@ -97,8 +108,11 @@ func TestClientCertificate(t *testing.T) {
 	t.Parallel()
 	ca := rig.NewCA("Test CA")
 	dir := t.TempDir()
-	p := config.Probing{ClientCert: filepath.Join(dir, "client.crt"), ClientKey: filepath.Join(dir, "client.key")}
-	issue := func(name string) (cert, key string) { return rig.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), name)) }
+	p := config.Probing{ClientCert: filepath.Join(dir, "client.crt"),
+		ClientKey: filepath.Join(dir, "client.key")}
+	issue := func(name string) (cert, key string) {
+		return rig.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), name))
+	}
 	for _, name := range []string{"monitor-1", "monitor-2"} {
 		cert, key := issue(name)
 		write(t, p.ClientCert, []byte(cert))
@@ -110,17 +124,20 @@ func TestClientCertificate(t *testing.T) {
 	cert, _ := issue("monitor-3")
 	write(t, p.ClientCert, []byte(cert))
 	_, err := p.ClientCertificate()
-	if want := "CLIENT_CERT_FILE " + p.ClientCert + " with CLIENT_KEY_FILE " + p.ClientKey + ": tls: private key does not match public key"; err == nil || err.Error() != want {
+	want := "CLIENT_CERT_FILE " + p.ClientCert + " with CLIENT_KEY_FILE " + p.ClientKey +
+		": tls: private key does not match public key"
+	if err == nil || err.Error() != want {
 		t.Errorf("half replaced: got %v, want %s", err, want)
 	}
 	os.Remove(p.ClientKey)
-	if _, err := p.ClientCertificate(); err == nil || !strings.Contains(err.Error(), "no such file or directory") {
+	if _, err := p.ClientCertificate(); err == nil ||
+		!strings.Contains(err.Error(), "no such file or directory") {
 		t.Errorf("no key: %v", err)
 	}
 }
 
-// TestCABundleIsReplaced has another CA in the file, or in another file of the directory, than at the start: it is
-// trusted from then on. What cannot be used is an error, until it can.
+// TestCABundleIsReplaced has another CA in the file, or in another file of the directory, than at
+// the start: it is trusted from then on. What cannot be used is an error, until it can.
 func TestCABundleIsReplaced(t *testing.T) {
 	t.Parallel()
 	old, renewed := rig.NewCA("Old CA"), rig.NewCA("New CA")
@@ -155,7 +172,9 @@ func TestCABundleIsReplaced(t *testing.T) {
 				string(old.PEM) + "-----BEGIN ": "breaks off in the middle of a certificate",
 			} {
 				write(t, file, []byte(broken))
-				if _, err := bundle.Pool(); err == nil || !strings.HasPrefix(err.Error(), "CA_BUNDLE "+of(file)+": ") || !strings.HasSuffix(err.Error(), want) {
+				if _, err := bundle.Pool(); err == nil ||
+					!strings.HasPrefix(err.Error(), "CA_BUNDLE "+of(file)+": ") ||
+					!strings.HasSuffix(err.Error(), want) {
 					t.Errorf("%q: %v, want %s", broken, err, want)
 				}
 			}
@@ -186,10 +205,11 @@ func TestCABundleOfOpenSSL(t *testing.T) {
 	}
 }
 
-// FuzzToken reads the token from a file with any content: it is one line of text, or refused in words that do not
-// quote it.
+// FuzzToken reads the token from a file with any content: it is one line of text, or refused in
+// words that do not quote it.
 func FuzzToken(f *testing.F) {
-	for _, content := range []string{"Bearer x", "Bearer x\n", " x \r\n\r\n", "", "\n", "a\nb", "a\x00b", "\xff\xfe", "\u2028", "ä",
+	for _, content := range []string{"Bearer x", "Bearer x\n", " x \r\n\r\n", "", "\n", "a\nb",
+		"a\x00b", "\xff\xfe", "\u2028", "ä",
 		strings.Repeat("x", 16<<10), strings.Repeat("x", 16<<10+1), "\x7f", "a\tb", "\u0085x"} {
 		f.Add([]byte(content))
 	}

@@ -15,9 +15,13 @@ import (
 
 // FuzzLoad gives Load any environment, one variable a line: it may refuse it, and must not panic.
 func FuzzLoad(f *testing.F) {
-	f.Add("SITE_A_HEALTH_URL=https://a/\nSITE_B_HEALTH_URL=\"https://u:p@b/?q\" # b\r\nPROBE_METHOD=GET  # x")
+	f.Add(
+		"SITE_A_HEALTH_URL=https://a/\nSITE_B_HEALTH_URL=\"https://u:p@b/?q\" # " +
+			"b\r\nPROBE_METHOD=GET  # x")
 	f.Add("SITE_A_HEALTH_ULR=x\nSITE__X=y\nSITE_=z\n=\n\nexport =\nSITE_A_PORT=tcp://1.2.3.4:5")
-	f.Add("ACCEPT_STATUS_REGEX=((((2\nPROBE_TIMEOUT_SEC=0x1p-2\nLISTEN_ADDR=[::\nHTTP_PROXY=://\nLOG_LEVEL=\xff")
+	f.Add(
+		"ACCEPT_STATUS_REGEX=((((2\nPROBE_TIMEOUT_SEC=0x1p-2\nLISTEN_ADDR=[::\n" +
+			"HTTP_PROXY=://\nLOG_LEVEL=\xff")
 	f.Fuzz(func(t *testing.T, lines string) {
 		cfg, err := config.Load(strings.Split(lines, "\n"))
 		if err == nil && len(cfg.Sites) < 2 {
@@ -30,8 +34,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzCABundle loads a CA bundle of any bytes: they hold a certificate, or are refused in words that do not
-// quote them.
+// FuzzCABundle loads a CA bundle of any bytes: they hold a certificate, or are refused in words
+// that do not quote them.
 func FuzzCABundle(f *testing.F) {
 	ca := rig.NewCA("Test CA").PEM
 	f.Add(ca)
@@ -48,13 +52,17 @@ func FuzzCABundle(f *testing.F) {
 		if err := os.WriteFile(path, bundle, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg, err := config.Load([]string{"SITE_A_HEALTH_URL=https://a", "SITE_B_HEALTH_URL=https://b", "CA_BUNDLE=" + path})
+		cfg, err := config.Load([]string{"SITE_A_HEALTH_URL=https://a", "SITE_B_HEALTH_URL=https://b",
+			"CA_BUNDLE=" + path})
 		holds := x509.NewCertPool().AppendCertsFromPEM(bytes.TrimPrefix(bundle, []byte("\ufeff")))
-		whole := bytes.LastIndex(bundle, []byte("-----BEGIN ")) <= bytes.LastIndex(bundle, []byte("-----END "))
+		whole := bytes.LastIndex(bundle, []byte("-----BEGIN ")) <= bytes.LastIndex(bundle,
+			[]byte("-----END "))
 		if holds && whole && err != nil {
 			t.Errorf("it holds a certificate: %v", err)
 		}
-		const want = `^CA_BUNDLE=".*": (holds no certificate|.* breaks off in the middle of a certificate); want a PEM file with a certificate, or a directory of such files, that the monitor can see and read$`
+		const want = `^CA_BUNDLE=".*": (holds no certificate|.* breaks off in the middle of a ` +
+			`certificate); want a PEM file with a certificate, or a directory of such files, that ` +
+			`the monitor can see and read$`
 		if err != nil && !regexp.MustCompile(want).MatchString(err.Error()) {
 			t.Errorf("got %v", err)
 		}

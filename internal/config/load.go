@@ -86,7 +86,8 @@ func (l *loader) source(prefix, key string) string {
 		return prefix + key // nothing to inherit
 	}
 	for _, group := range groups {
-		if slices.Contains(group, key) && slices.ContainsFunc(group, func(k string) bool { return l.vars[prefix+k] != "" }) {
+		if slices.Contains(group, key) && slices.ContainsFunc(group,
+			func(k string) bool { return l.vars[prefix+k] != "" }) {
 			return prefix + key
 		}
 	}
@@ -139,10 +140,12 @@ func (l *loader) bundle(prefix string, p Probing) *CABundle {
 	if _, loaded := l.bundles[path]; !loaded {
 		bundle := &CABundle{path: path}
 		if _, err := bundle.Pool(); err != nil {
-			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files, that the monitor can see and read", name, path, errors.Unwrap(err))
+			l.report("%s=%q: %w; want a PEM file with a certificate, or a directory of such files, "+
+				"that the monitor can see and read", name, path, errors.Unwrap(err))
 		}
 		if bundle.broken > 0 {
-			l.warn("%s=%q: certificates in it that cannot be read: %d; they are not trusted", name, path, bundle.broken)
+			l.warn("%s=%q: certificates in it that cannot be read: %d; they are not trusted", name, path,
+				bundle.broken)
 		}
 		l.bundles[path] = bundle
 	}

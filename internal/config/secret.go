@@ -28,7 +28,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String hides the value, and only tells whether there is one.
+// String hides the value, and only shows whether there is one.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -48,11 +48,13 @@ func (s Secret) Reveal() string { return string(s) }
 // URL is a health URL. Its user, password and query are secrets.
 type URL struct{ secret *url.URL }
 
-// UnmarshalText reads an absolute http or https URL. Its error quotes the value only where that holds no secret.
+// UnmarshalText reads an absolute http or https URL. Its error quotes the value only where that
+// holds no secret.
 func (u *URL) UnmarshalText(text []byte) error {
 	parsed, err := parseURL(string(text))
 	if err != nil || !probeable(parsed) {
-		return fmt.Errorf("%s: want a URL such as https://site.example.com/healthz%s", quoteURL(string(text)), inPasswords(string(text)))
+		return fmt.Errorf("%s: want a URL such as https://site.example.com/healthz%s",
+			quoteURL(string(text)), inPasswords(string(text)))
 	}
 	parsed.Fragment, parsed.RawFragment = "", ""
 	u.secret = new(url.URL).ResolveReference(parsed) // without /../
@@ -65,8 +67,8 @@ var (
 	notUserinfo = regexp.MustCompile("[^A-Za-z0-9._~!$&'()*+,;=:@/%-]") // RFC 3986, section 3.2.1
 )
 
-// parseURL reads a URL as most clients do: a percent sign that begins no escape stands for itself, and so does
-// whatever [url.Parse] would refuse in a user or password.
+// parseURL reads a URL as most clients do: a percent sign that begins no escape stands for itself,
+// and so does whatever [url.Parse] would refuse in a user or password.
 func parseURL(text string) (*url.URL, error) {
 	text = userinfo.ReplaceAllStringFunc(text, func(start string) string {
 		return notUserinfo.ReplaceAllStringFunc(start, url.PathEscape)
@@ -97,12 +99,15 @@ func quoteURL(text string) string {
 
 func probeable(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && hasHost(u) }
 
-// connectable is whether a witness that only has to accept a connection says where, and nothing else.
+// connectable is whether a witness that only has to accept a connection says where, and nothing
+// else.
 func connectable(u *url.URL) bool {
-	return u.Scheme == "tcp" && hasHost(u) && u.Port() != "" && (u.Path == "" || u.Path == "/") && *u == url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return u.Scheme == "tcp" && hasHost(u) && u.Port() != "" && (u.Path == "" || u.Path == "/") &&
+		*u == url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
 }
 
-// hasHost is whether a URL has a host that there can be, and a port, if any, that one can connect to.
+// hasHost is whether a URL has a host that there can be, and a port, if any, that one can connect
+// to.
 func hasHost(u *url.URL) bool {
 	if u.Port() != "" {
 		if n, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || n == 0 {
@@ -118,7 +123,9 @@ func (u URL) String() string {
 	if u.secret == nil {
 		return ""
 	}
-	shown := &url.URL{Scheme: u.secret.Scheme, Host: u.secret.Host, Path: u.secret.Path, RawPath: u.secret.RawPath}
+	shown := &url.URL{
+		Scheme: u.secret.Scheme, Host: u.secret.Host, Path: u.secret.Path, RawPath: u.secret.RawPath,
+	}
 	text := shown.String()
 	if u.secret.User != nil {
 		text = strings.Replace(text, "://", "://"+mask+"@", 1)
@@ -148,8 +155,10 @@ func (p *Proxy) UnmarshalText(text []byte) error {
 		value = "http://" + value
 	}
 	parsed, err := parseURL(value)
-	if err != nil || !hasHost(parsed) || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, parsed.Scheme) {
-		return fmt.Errorf("%s: want a URL such as http://proxy.example.com:3128%s", quoteURL(string(text)), inPasswords(string(text)))
+	if err != nil || !hasHost(parsed) ||
+		!slices.Contains([]string{"http", "https", "socks5", "socks5h"}, parsed.Scheme) {
+		return fmt.Errorf("%s: want a URL such as http://proxy.example.com:3128%s",
+			quoteURL(string(text)), inPasswords(string(text)))
 	}
 	p.url = parsed.String()
 	return nil
@@ -172,7 +181,7 @@ func (p Proxy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 func (p Proxy) reveal() string { return p.url }
 
-// Witnesses are the addresses that tell whether the monitor itself has a network.
+// Witnesses are the addresses that show whether the monitor itself has a network.
 type Witnesses []URL
 
 // UnmarshalText reads http://, https:// and tcp://host:port URLs with commas between them.
@@ -186,7 +195,8 @@ func (w *Witnesses) UnmarshalText(text []byte) error {
 			if item == "" { // a comma too many
 				item = string(text)
 			}
-			return fmt.Errorf("%s: want URLs such as https://www.example.com or tcp://10.0.0.53:53, with commas between them", quoteURL(item))
+			return fmt.Errorf("%s: want URLs such as https://www.example.com or tcp://10.0.0.53:53, "+
+				"with commas between them", quoteURL(item))
 		}
 		*w = append(*w, one)
 	}

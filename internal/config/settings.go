@@ -9,7 +9,8 @@ import (
 // Setting is a variable and its effective value as it may be shown: secrets are masked.
 type Setting struct{ Name, Value string }
 
-// Settings lists what is in effect: what holds for all, then of each site the health URL and what it has of its own.
+// Settings lists what is in effect: what holds for all, then of each site the health URL and what
+// it has of its own.
 func (c Config) Settings() []Setting {
 	list := settingsOf("", c.Serving, nil)
 	list = append(list, settingsOf("", c.Deciding, nil)...)

@@ -12,9 +12,11 @@ const healthURL = "HEALTH_URL"
 var (
 	siteLabel = regexp.MustCompile(`^[A-Z0-9]+(_[A-Z0-9]+)*$`)
 
-	// serviceLink is the shape of the variables that Kubernetes gives every pod for a Service, here one
-	// called site-something (its documentation: Service, discovering services, environment variables).
-	serviceLink = regexp.MustCompile(`^SITE_.*_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+	// serviceLink is the shape of the variables that Kubernetes gives every pod for a Service, here
+	// one called site-something (its documentation: Service, discovering services, environment
+	// variables).
+	serviceLink = regexp.MustCompile(
+		`^SITE_.*_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 )
 
 // siteName makes site-eu-west of SITE_EU_WEST_.
@@ -66,7 +68,9 @@ func (l *loader) checkSites(sites []Site) {
 	case 0:
 		l.report("SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set: want at least two sites")
 	case 1:
-		l.report("%s is the only site: want at least two, such as SITE_A_HEALTH_URL and SITE_B_HEALTH_URL", sites[0].Name)
+		l.report(
+			"%s is the only site: want at least two, such as SITE_A_HEALTH_URL and SITE_B_HEALTH_URL",
+			sites[0].Name)
 	}
 }
 

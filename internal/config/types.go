@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// The types of this file read one value each. Their errors begin with the value in quotes, unless it
-// is a secret, and say what to write instead. The loader puts the variable's name before that.
+// The types of this file read one value each. Their errors begin with the value in quotes, unless
+// it is a secret, and say what to write instead. The loader puts the variable's name before that.
 
 // Seconds is a length of time, written as a number of seconds: "5", "0.5".
 type Seconds time.Duration
@@ -23,7 +23,8 @@ type Seconds time.Duration
 func (s *Seconds) UnmarshalText(text []byte) error {
 	n, ok := parseSeconds(text)
 	if !ok {
-		return fmt.Errorf("%q: want seconds as a plain number, 0 or from 0.001 to 86400, such as 5 or 0.5", text)
+		return fmt.Errorf(
+			"%q: want seconds as a plain number, 0 or from 0.001 to 86400, such as 5 or 0.5", text)
 	}
 	*s = Seconds(n)
 	return nil
@@ -41,7 +42,8 @@ type PositiveSeconds time.Duration
 func (s *PositiveSeconds) UnmarshalText(text []byte) error {
 	n, ok := parseSeconds(text)
 	if !ok || n == 0 {
-		return fmt.Errorf("%q: want seconds as a plain number from 0.001 to 86400, such as 3 or 0.5", text)
+		return fmt.Errorf("%q: want seconds as a plain number from 0.001 to 86400, such as 3 or 0.5",
+			text)
 	}
 	*s = PositiveSeconds(n)
 	return nil
@@ -82,7 +84,8 @@ func (m *Method) UnmarshalText(text []byte) error {
 	return oneOf(m, strings.ToUpper(string(text)), "GET", "HEAD", "OPTIONS", "POST")
 }
 
-// Redirects says which redirects a probe follows. Empty leaves it to the method: GET follows, the others do not.
+// Redirects says which redirects a probe follows. Empty leaves it to the method: GET follows, the
+// others do not.
 type Redirects string
 
 // UnmarshalText reads always, same-host or never in any case.
@@ -106,7 +109,7 @@ func oneOf[T ~string](into *T, word string, allowed ...string) error {
 	return nil
 }
 
-// AllDownPolicy is what every site is told while all of them are down.
+// AllDownPolicy is how polls are answered while all sites are down.
 type AllDownPolicy string
 
 // UnmarshalText reads scale or error in any case.
@@ -141,7 +144,8 @@ type LogLevel slog.Level
 // UnmarshalText reads debug, info, warn or error in any case.
 func (l *LogLevel) UnmarshalText(text []byte) error {
 	var word string
-	if err := oneOf(&word, strings.ToLower(string(text)), "debug", "info", "warn", "error"); err != nil {
+	err := oneOf(&word, strings.ToLower(string(text)), "debug", "info", "warn", "error")
+	if err != nil {
 		return err
 	}
 	return (*slog.Level)(l).UnmarshalText([]byte(word))
@@ -166,7 +170,8 @@ func (p *Port) UnmarshalText(text []byte) error {
 // String gives the number.
 func (p Port) String() string { return strconv.Itoa(int(p)) }
 
-// Address is where the monitor listens, host:port. Without a host it is every address of the machine.
+// Address is where the monitor listens, host:port. Without a host it is every address of the
+// machine.
 type Address string
 
 // UnmarshalText reads host:port, :port or [IPv6]:port.
@@ -196,15 +201,16 @@ var hostOnly = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 // HeaderName is the name of an HTTP header.
 type HeaderName string
 
-// UnmarshalText reads a token (RFC 9110, section 5.1). The headers that frame a message are refused:
-// Go's client sets them itself, and would leave ours out in silence.
+// UnmarshalText reads a token (RFC 9110, section 5.1). The headers that frame a message are
+// refused: Go's client sets them itself, and would leave ours out in silence.
 func (h *HeaderName) UnmarshalText(text []byte) error {
 	const want = "want the name of a request header, such as Authorization"
 	name := http.CanonicalHeaderKey(string(text))
 	switch {
 	case !headerName.Match(text):
 		return errors.New("value not shown, it may be the secret itself: " + want)
-	case slices.Contains([]string{"Content-Length", "Transfer-Encoding", "Trailer", "Connection"}, name):
+	case slices.Contains([]string{"Content-Length", "Transfer-Encoding", "Trailer", "Connection"},
+		name):
 		return fmt.Errorf("%q: cannot be set; %s", text, want)
 	}
 	*h = HeaderName(name)

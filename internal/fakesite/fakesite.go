@@ -1,5 +1,5 @@
-// Package fakesite is a site on loopback that is well or sick in a chosen way. It plays the two sites
-// of the demo, and in tests the world outside.
+// Package fakesite is a site on loopback that is well or sick in a chosen way. It plays the two
+// sites of the demo, and in tests the world outside.
 package fakesite
 
 import (
@@ -14,7 +14,7 @@ import (
 // Behaviour is how a site treats one connection, which is closed when it returns.
 type Behaviour func(net.Conn)
 
-// Site listens on one address and treats each connection as it was last told to.
+// Site listens on one address and treats each connection as it was last set to.
 type Site struct {
 	address string
 
@@ -31,14 +31,15 @@ func Start(address string, behave Behaviour) (*Site, error) {
 	return s, s.Become(behave)
 }
 
-// Address is the host:port where the site listens, or did until it was told to refuse.
+// Address is the host:port where the site listens, or did before Refuse.
 func (s *Site) Address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.address
 }
 
-// Become makes the site treat every connection from now on in this way. It keeps those that are open.
+// Become makes the site treat every connection from now on in this way. It keeps those that are
+// open.
 func (s *Site) Become(behave Behaviour) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +56,7 @@ func (s *Site) Become(behave Behaviour) error {
 	return nil
 }
 
-// Refuse closes the port: nobody listens there until the site becomes something else.
+// Refuse closes the port: connections are refused until Become.
 func (s *Site) Refuse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +102,8 @@ func (s *Site) handle(conn net.Conn, from net.Listener) {
 // Answer gives every request this status.
 func Answer(status int) Behaviour {
 	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
-	return Respond(fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n", text, len(text)+1, text))
+	return Respond(fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: text/plain\r\n"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n%s\n", text, len(text)+1, text))
 }
 
 // Respond answers a request with these bytes, be they HTTP or not.
@@ -113,7 +115,7 @@ func Respond(raw string) Behaviour {
 	}
 }
 
-// Hang takes the request and never answers, until the other side goes away.
+// Hang reads the request and never answers, until the peer closes the connection.
 func Hang(conn net.Conn) {
 	io.Copy(io.Discard, conn)
 }

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// cookies are those of one probe: a redirect that sets a cookie and asks for it works, as in a browser.
-//
-// [cookiejar.Jar] decides which cookie goes where, but would change or drop names and values that are
-// not to the letter of RFC 6265, such as JSON. So it is given stand-ins, and the pairs are kept here.
+// cookies are those of one probe: a redirect that sets a cookie and requires it works, as in a
+// browser. [cookiejar.Jar] decides which cookie is sent where, but would change or drop names and
+// values that do not follow RFC 6265 to the letter, such as JSON. So the jar holds stand-ins, and
+// the pairs are kept here.
 type cookies struct {
 	jar   *cookiejar.Jar
 	pairs []string // name=value as they came; a stand-in's value is its place here
@@ -29,7 +29,8 @@ func (c *cookies) store(answer *http.Response) {
 		if name = pair; valued {
 			pair += "=" + strings.TrimSpace(value)
 		}
-		standIn, err := http.ParseSetCookie("c" + hex.EncodeToString([]byte(name)) + "=" + strconv.Itoa(len(c.pairs)) + ";" + attributes)
+		standIn, err := http.ParseSetCookie("c" + hex.EncodeToString([]byte(name)) + "=" +
+			strconv.Itoa(len(c.pairs)) + ";" + attributes)
 		if err == nil && pair != "" {
 			c.pairs = append(c.pairs, pair)
 			c.jar.SetCookies(answer.Request.URL, []*http.Cookie{standIn})

@@ -17,14 +17,16 @@ func (p *Prober) credentials() (http.Header, error) {
 		}
 		headers.Set(p.target.HeaderKey, value)
 	}
-	if user := p.target.URL.User; user != nil { // it replaces a header Authorization, as it did with requests
+	// it replaces a header Authorization, as it did with requests
+	if user := p.target.URL.User; user != nil {
 		password, _ := user.Password()
 		(&http.Request{Header: headers}).SetBasicAuth(user.Username(), password)
 	}
 	return headers, nil
 }
 
-// isCredential is whether a header proves who asks. Those that do not, only say what is asked for.
+// isCredential is whether a header proves the monitor's identity; the others only describe a
+// request.
 func isCredential(key string) bool {
 	return !slices.Contains([]string{"Host", "User-Agent", "Accept"}, key)
 }
@@ -56,9 +58,11 @@ func (c *client) authorize(req *http.Request) {
 	c.cookies.add(req)
 }
 
-// carried is whether the request to the health URL had credentials with it, which the site can refuse.
+// carried is whether the request to the health URL had credentials with it, which the site can
+// refuse.
 func (c *client) carried() bool {
-	return c.trace.showedCert || slices.ContainsFunc(slices.Collect(maps.Keys(c.headers)), isCredential)
+	return c.trace.showedCert || slices.ContainsFunc(slices.Collect(maps.Keys(c.headers)),
+		isCredential)
 }
 
 func refuses(status int) bool {

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// dialer connects as a new client does: it looks a name up anew, asks the next name server when one is
-// silent, and tries the next address when one is. Go's own dialer would wait for the first of either
-// until the probe's time is up.
+// dialer connects as a new client does: it looks a name up anew, asks the next name server when one
+// is silent, and tries the next address when one is. Go's own dialer would wait for the first of
+// either until the probe's time is up.
 type dialer struct {
 	dial       func(ctx context.Context, network, address string) (net.Conn, error)
 	resolvConf string // the file that names the name servers
@@ -28,8 +28,8 @@ func newDialer() dialer {
 	return dialer{dial: new(net.Dialer).DialContext, resolvConf: "/etc/resolv.conf"}
 }
 
-// connect connects to the host and port of a URL. The trace then has the address of the connection, or
-// that of the attempt whose error counts.
+// connect connects to the host and port of a URL. The trace then has the address of the connection,
+// or that of the attempt whose error counts.
 func (d dialer) connect(ctx context.Context, t *trace, to *url.URL) (net.Conn, error) {
 	host, port := address(to)
 	addresses := []string{net.JoinHostPort(host, port)}
@@ -50,9 +50,10 @@ func (d dialer) connect(ctx context.Context, t *trace, to *url.URL) (net.Conn, e
 	return conn, err
 }
 
-// lookup resolves a name. An error is the monitor's own fault where a question could not be asked, and
-// where a name server was asked that resolv.conf does not name: Go asks 127.0.0.1 and ::1 when it cannot
-// read the file, or finds it empty (somebody is just writing it), and keeps what it read for five seconds.
+// lookup resolves a name. An error is the monitor's own fault where a question could not be asked,
+// and where a name server was asked that resolv.conf does not name: Go asks 127.0.0.1 and ::1 when
+// it cannot read the file, or finds it empty (while it is being written), and keeps what it read
+// for five seconds.
 func (d dialer) lookup(ctx context.Context, host string) ([]net.IPAddr, error) {
 	n := &nameServers{dialer: d, began: time.Now(), silent: make(map[string]bool)}
 	if deadline, ok := ctx.Deadline(); ok {
@@ -70,8 +71,8 @@ func (d dialer) lookup(ctx context.Context, host string) ([]net.IPAddr, error) {
 	return found, err
 }
 
-// nameServers connects one lookup to name servers. The resolver's goroutines use it, some of them after the
-// lookup has ended.
+// nameServers connects one lookup to name servers. The resolver's goroutines use it, some of them
+// after the lookup has ended.
 type nameServers struct {
 	dialer
 	began  time.Time
@@ -79,15 +80,15 @@ type nameServers struct {
 
 	mu     sync.Mutex
 	asked  []string        // host:port
-	silent map[string]bool // those that have let a question time out
-	failed error           // why a question could not be asked, by a fault of the machine's
+	silent map[string]bool // those that did not answer in time
+	failed error           // why a question could not be asked, by the machine's fault
 }
 
 // dial connects to a name server. The resolver alone would wait 5 s for an answer (resolv.conf(5),
-// timeout), also when only a packet was lost, and for each name of a search list anew. So over UDP the first
-// one that is asked has a third of the probe's time, and later ones have until five sixths of it are over:
-// some time is left to connect where only the question for IPv6 addresses gets no answer. One that was
-// silent is not asked again while there is another.
+// timeout), also when only a packet was lost, and for each name of a search list anew. So over UDP
+// the first one that is asked has a third of the probe's time, and later ones have until five
+// sixths of it are over: some time is left to connect where only the question for IPv6 addresses
+// gets no answer. One that was silent is not asked again while there is another.
 func (n *nameServers) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	n.mu.Lock()
 	n.asked = append(n.asked, address)
@@ -113,21 +114,23 @@ func (n *nameServers) dial(ctx context.Context, network, address string) (net.Co
 	return asked, nil
 }
 
-// note takes what an error says of a name server, or of this machine: one that has no route to a name server,
-// or forbids to write to it, cannot blame the site.
+// note takes what an error says of a name server, or of this machine: one that has no route to a
+// name server, or forbids to write to it, cannot blame the site.
 func (n *nameServers) note(address string, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
 	case err == nil:
-	case isOwnFault(err), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENETUNREACH):
+	case isOwnFault(err), errors.Is(err, syscall.EPERM),
+		errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENETUNREACH):
 		n.failed = fmt.Errorf("no name server can be asked: %w", err)
 	case isTimeout(err):
 		n.silent[address] = true
 	}
 }
 
-// fault is why a lookup has failed through no fault of a name server; nil if there is no such reason.
+// fault is why a lookup has failed through no fault of a name server; nil if there is no such
+// reason.
 func (n *nameServers) fault() error {
 	named := n.named()
 	n.mu.Lock()
@@ -149,7 +152,8 @@ func (n *nameServers) named() (servers []string) {
 	return servers
 }
 
-// nameServerConn is a UDP socket whose deadline is never after the latest, and whose errors are noted.
+// nameServerConn is a UDP socket whose deadline is never after the latest, and whose errors are
+// noted.
 type nameServerConn struct {
 	*net.UDPConn
 	latest time.Time // zero: any
@@ -196,12 +200,15 @@ type attempt struct {
 	err     error
 }
 
-// dialFirst connects to the addresses in turn, to the next one when one has failed or been silent for
-// the delay, and takes the first connection that it gets. It gives the address of that, or of the
-// attempt whose error counts: one that the machine had no means for, or else the first that is no fault of
-// its own, or the first that is still silent when ctx ends.
-func (d dialer) dialFirst(ctx context.Context, addresses []string, delay time.Duration) (net.Conn, string, error) {
-	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx)) // whose errors are none of ours, such as the deadline
+// dialFirst connects to the addresses in turn, to the next one when one has failed or been silent
+// for the delay, and takes the first connection that it gets. It gives the address of that, or of
+// the attempt whose error counts: one that the machine had no means for, or else the first that is
+// no fault of its own, or the first that is still silent when ctx ends.
+func (d dialer) dialFirst(
+	ctx context.Context, addresses []string, delay time.Duration,
+) (net.Conn, string, error) {
+	// whose errors are none of ours, such as the deadline
+	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	ended := make(chan attempt)
 	begin := func(a attempt) {
@@ -242,9 +249,9 @@ func (d dialer) dialFirst(ctx context.Context, addresses []string, delay time.Du
 	return nil, counts.address, counts.err
 }
 
-// rank is how much an attempt's error counts, the most first. One for lack of means says nothing about the
-// site, and the attempt might have succeeded; one for an address family that the machine does not have would
-// not.
+// rank is how much an attempt's error counts, the most first. One for lack of means says nothing
+// about the site, and the attempt might have succeeded; one for an address family that the machine
+// does not have would not.
 func (a attempt) rank() int {
 	switch {
 	case isLack(a.err):

@@ -8,20 +8,17 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/net/dns/dnsmessage"
-
 	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
-// TestDialFirst connects to a name of several addresses, of which some are silent or refuse: it is well while one accepts.
+// TestDialFirst connects to a name with several addresses, some of them silent or refusing: it
+// succeeds if one accepts.
 func TestDialFirst(t *testing.T) {
 	t.Parallel()
 	site, err := fakesite.Start("127.0.0.1:0", fakesite.Answer(200))
@@ -29,8 +26,8 @@ func TestDialFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(site.Close)
-	well := site.Address()
-	_, port, _ := net.SplitHostPort(well)
+	healthy := site.Address()
+	_, port, _ := net.SplitHostPort(healthy)
 	deaf := func(host string) (address string, stop func()) {
 		address, stop, err := rig.Deaf(net.JoinHostPort(host, port))
 		if err != nil {
@@ -44,7 +41,8 @@ func TestDialFirst(t *testing.T) {
 	t.Cleanup(stop)
 	refusing := net.JoinHostPort("127.0.0.4", port)
 	late, stop := deaf("127.0.0.5")
-	time.AfterFunc(200*time.Millisecond, stop) // and refuses what is tried again a second after the first time
+	// and refuses what is tried again a second after the first time
+	time.AfterFunc(200*time.Millisecond, stop)
 	const noSocket = "a kind of address that the machine does not have"
 	const noFile = "an address for which there is no file descriptor"
 	d := newDialer()
@@ -64,21 +62,24 @@ func TestDialFirst(t *testing.T) {
 		fails     func(error) bool // nil: it does not
 		address   string           // of the connection, or of the error
 	}{
-		"well":                   {[]string{well}, time.Hour, nil, well},
-		"one is silent":          {[]string{silent, well}, 50 * time.Millisecond, nil, well},
-		"two are silent":         {[]string{silent, another, well}, 50 * time.Millisecond, nil, well},
-		"one refuses":            {[]string{refusing, well}, time.Hour, nil, well},
-		"one is not asked":       {[]string{well, silent}, time.Hour, nil, well},
-		"all refuse":             {[]string{refusing, refusing}, time.Hour, isRefused, refusing},
-		"the first, late":        {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefused, late}, // the second is unreachable
-		"all are silent":         {[]string{silent, another}, 50 * time.Millisecond, isTimeout, silent},
-		"the second is silent":   {[]string{refusing, another}, 50 * time.Millisecond, isTimeout, another},
-		"no IPv6, well":          {[]string{noSocket, well}, time.Hour, nil, well},
-		"no IPv6, and a refusal": {[]string{noSocket, refusing}, time.Hour, isRefused, refusing},
-		"no IPv6 alone":          {[]string{noSocket, noSocket}, time.Hour, isOwnFault, noSocket},
-		"no file, and a refusal": {[]string{refusing, noFile}, time.Hour, isOwnFault, noFile},
-		"no file, well":          {[]string{noFile, well}, time.Hour, nil, well},
-		"no file, and silence":   {[]string{noFile, silent}, 50 * time.Millisecond, isOwnFault, noFile},
+		"accepts":          {[]string{healthy}, time.Hour, nil, healthy},
+		"one is silent":    {[]string{silent, healthy}, 50 * time.Millisecond, nil, healthy},
+		"two are silent":   {[]string{silent, another, healthy}, 50 * time.Millisecond, nil, healthy},
+		"one refuses":      {[]string{refusing, healthy}, time.Hour, nil, healthy},
+		"one is not asked": {[]string{healthy, silent}, time.Hour, nil, healthy},
+		"all refuse":       {[]string{refusing, refusing}, time.Hour, isRefused, refusing},
+		// the second is unreachable
+		"the first, late": {[]string{late, "255.255.255.255:1"}, 50 * time.Millisecond, isRefused,
+			late},
+		"all are silent": {[]string{silent, another}, 50 * time.Millisecond, isTimeout, silent},
+		"the second is silent": {[]string{refusing, another}, 50 * time.Millisecond, isTimeout,
+			another},
+		"no IPv6, and one accepts": {[]string{noSocket, healthy}, time.Hour, nil, healthy},
+		"no IPv6, and a refusal":   {[]string{noSocket, refusing}, time.Hour, isRefused, refusing},
+		"no IPv6 alone":            {[]string{noSocket, noSocket}, time.Hour, isOwnFault, noSocket},
+		"no file, and a refusal":   {[]string{refusing, noFile}, time.Hour, isOwnFault, noFile},
+		"no file, and one accepts": {[]string{noFile, healthy}, time.Hour, nil, healthy},
+		"no file, and silence":     {[]string{noFile, silent}, 50 * time.Millisecond, isOwnFault, noFile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,8 +93,8 @@ func TestDialFirst(t *testing.T) {
 				}
 			case err != nil:
 				t.Error(err)
-			case conn.RemoteAddr().String() != well:
-				t.Errorf("connected to %v, want %s", conn.RemoteAddr(), well)
+			case conn.RemoteAddr().String() != healthy:
+				t.Errorf("connected to %v, want %s", conn.RemoteAddr(), healthy)
 			}
 			if c.address != address {
 				t.Errorf("it names %s, want %s", address, c.address)
@@ -105,200 +106,6 @@ func TestDialFirst(t *testing.T) {
 	}
 }
 
-// TestNameServerIsSilent has a name server that never answers: there is time left for the next one, and for the site.
-func TestNameServerIsSilent(t *testing.T) {
-	t.Parallel()
-	server, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	n := &nameServers{dialer: newDialer(), began: time.Now(), budget: 600 * time.Millisecond, silent: map[string]bool{}}
-	for i, least := range []time.Duration{200 * time.Millisecond, 500 * time.Millisecond} {
-		conn, err := n.dial(t.Context(), "udp", server.LocalAddr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if _, ok := conn.(net.PacketConn); !ok {
-			t.Error("the resolver would take it for TCP")
-		}
-		conn.SetDeadline(time.Now().Add(5 * time.Second))
-		_, err = conn.Read(make([]byte, 512))
-		if took := time.Since(n.began); !isTimeout(err) || took < least || took > 3*time.Second {
-			t.Errorf("number %d: %v after %v, want a timeout after %v", i, err, took, least)
-		}
-		conn.SetDeadline(n.began)
-		if _, err := conn.Read(make([]byte, 512)); !isTimeout(err) {
-			t.Errorf("%v, want a timeout at once", err)
-		}
-	}
-}
-
-// lookupWith has a dialer ask one name server, as if resolv.conf named the others.
-func lookupWith(t *testing.T, server *rig.NameServer, named ...string) dialer {
-	t.Helper()
-	d := newDialer()
-	d.resolvConf = filepath.Join(t.TempDir(), "resolv.conf")
-	content := "# a comment\nsearch example.com\n"
-	for _, address := range named {
-		content += "nameserver  " + address + "\t# and another\n"
-	}
-	if err := os.WriteFile(d.resolvConf, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	direct := d.dial
-	d.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if strings.HasSuffix(address, ":53") {
-			address = server.Address
-		}
-		return direct(ctx, network, address)
-	}
-	return d
-}
-
-// machineNameServers are those that the resolver asks on this machine.
-func machineNameServers(t *testing.T) (addresses []string) {
-	t.Helper()
-	n := &nameServers{dialer: newDialer()}
-	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.asked = append(n.asked, address)
-		return nil, errors.New("not today")
-	}}
-	resolver.LookupHost(t.Context(), "name.test")
-	for _, address := range n.asked {
-		host, _, _ := net.SplitHostPort(address)
-		addresses = append(addresses, host)
-	}
-	if addresses == nil {
-		t.Fatal("the resolver asks nobody")
-	}
-	return addresses
-}
-
-// TestLookup asks name servers that are old, slow, or not known.
-func TestLookup(t *testing.T) {
-	t.Parallel()
-	resolves := rig.Resolve(net.IPv4(10, 0, 0, 1))
-	all := machineNameServers(t)
-	for name, c := range map[string]struct {
-		treat rig.Treatment
-		named []string
-		fails func(error) bool // nil: it does not
-	}{
-		"well":                           {resolves, all, nil},
-		"without EDNS0":                  {rig.WithoutEDNS(resolves), all, nil},
-		"over TCP alone":                 {rig.TCPAlone(resolves), all, nil},
-		"nothing about IPv6":             {rig.IPv4Alone(resolves), all, nil},
-		"answers, and nobody has it":     {resolves, nil, nil},
-		"fails":                          {rig.Respond(dnsmessage.RCodeServerFailure), all, func(err error) bool { return !isOwnFault(err) }},
-		"fails, and nobody has it":       {rig.Respond(dnsmessage.RCodeServerFailure), nil, isOwnFault},
-		"is silent, and nobody has it":   {rig.Silent, []string{"10.0.0.53"}, isOwnFault},
-		"unknown name, nobody has it":    {rig.Respond(dnsmessage.RCodeNameError), []string{"10.0.0.53"}, isOwnFault},
-		"is silent, and somebody has it": {rig.Silent, all, func(err error) bool { return !isOwnFault(err) }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := rig.StartNameServer(t, "127.0.0.1:0")
-			server.Become("name.test", c.treat)
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-			defer cancel()
-			found, err := lookupWith(t, server, c.named...).lookup(ctx, "name.test.")
-			switch {
-			case c.fails != nil:
-				if err == nil || !c.fails(err) {
-					t.Errorf("ended with %v", err)
-				}
-			case err != nil || len(found) != 1 || found[0].String() != "10.0.0.1":
-				t.Errorf("found %v, %v", found, err)
-			}
-			if slices.ContainsFunc(server.Asked("name.test"), func(q rig.Question) bool { return q.EDNS }) {
-				t.Error("it was asked with EDNS0")
-			}
-		})
-	}
-}
-
-// TestNameServerCannotBeAsked has a machine that cannot ask its name servers: that is no answer of theirs.
-func TestNameServerCannotBeAsked(t *testing.T) {
-	t.Parallel()
-	server := rig.StartNameServer(t, "127.0.0.1:0")
-	for name, c := range map[string]struct {
-		call  string
-		errno syscall.Errno
-		own   bool
-	}{
-		"no file descriptor": {"socket", syscall.EMFILE, true},
-		"no memory":          {"socket", syscall.EAGAIN, true},
-		"no route":           {"connect", syscall.ENETUNREACH, true},
-		"a firewall here":    {"connect", syscall.EPERM, true},
-		"nobody listens":     {"connect", syscall.ECONNREFUSED, false},
-	} {
-		d := lookupWith(t, server, machineNameServers(t)...)
-		d.dial = func(context.Context, string, string) (net.Conn, error) {
-			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError(c.call, c.errno)}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		if _, err := d.lookup(ctx, "name.test."); err == nil || isOwnFault(err) != c.own {
-			t.Errorf("%s: %v, want a fault of the monitor's: %v", name, err, c.own)
-		}
-		cancel()
-	}
-}
-
-// TestSilentNameServerIsLeft has the first of two name servers silent: it is asked for one address family each, and not
-// again for every name of a search list.
-func TestSilentNameServerIsLeft(t *testing.T) {
-	t.Parallel()
-	server := rig.StartNameServer(t, "127.0.0.1:0")
-	n := &nameServers{dialer: lookupWith(t, server, "10.0.0.1", "10.0.0.2"), began: time.Now(), budget: time.Second, silent: map[string]bool{}}
-	conn, err := n.dial(t.Context(), "udp", "10.0.0.1:53")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now())
-	if _, err := conn.Read(make([]byte, 1)); !isTimeout(err) {
-		t.Fatalf("%v, want a timeout", err)
-	}
-	if _, err := n.dial(t.Context(), "udp", "10.0.0.1:53"); err == nil {
-		t.Error("the silent one is asked again")
-	}
-	if other, err := n.dial(t.Context(), "udp", "10.0.0.2:53"); err != nil {
-		t.Errorf("the other one: %v", err)
-	} else {
-		other.Close()
-	}
-}
-
-// TestLookupsDoNotJoin has a lookup hang: the next one asks anew, and does not wait for the same answer.
-func TestLookupsDoNotJoin(t *testing.T) {
-	t.Parallel()
-	server := rig.StartNameServer(t, "127.0.0.1:0")
-	server.Become("name.test", rig.Silent)
-	d := lookupWith(t, server)
-	first, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	ended := make(chan bool)
-	go func() {
-		d.lookup(first, "name.test.")
-		close(ended)
-	}()
-	for len(server.Asked("name.test")) == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	server.Become("name.test", rig.Resolve(net.IPv4(10, 0, 0, 1)))
-	second, cancelSecond := context.WithTimeout(t.Context(), time.Second)
-	defer cancelSecond()
-	if _, err := d.lookup(second, "name.test."); err != nil {
-		t.Errorf("the second lookup ended with %v", err)
-	}
-	cancel()
-	<-ended
-}
-
 func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // TestZone keeps the interface of a link-local address.
@@ -306,7 +113,8 @@ func TestZone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	for _, host := range []string{"[fe80::1%lo]:1", "[fe80::1%Wan]:1"} { // interfaces have names in both cases
+	// interfaces have names in both cases
+	for _, host := range []string{"[fe80::1%lo]:1", "[fe80::1%Wan]:1"} {
 		_, err := newDialer().connect(ctx, new(trace), &url.URL{Scheme: "http", Host: host})
 		if err == nil || !strings.Contains(err.Error(), host) {
 			t.Errorf("error %v, want one about %s", err, host)

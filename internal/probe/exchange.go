@@ -22,16 +22,16 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// maxHeader is how many bytes of headers are read; more are a fault. nginx and Apache take 8 KiB a line
-// by default; Go's own limit of 10 MiB would be a burden with many sites.
+// maxHeader is how many bytes of headers are read; more are a fault. nginx and Apache take 8 KiB a
+// line by default; Go's own limit of 10 MiB would be a burden with many sites.
 const maxHeader = 256 << 10
 
 // RoundTrip is [http.RoundTripper]'s: it sends one request over a connection of its own, which the
 // answer's body closes.
 //
-// It stands in for [http.Transport], which keeps connections and so reads from them at any time. The
-// answer of a server that does not wait for the request, such as xinetd or nc, would now and then be
-// "unsolicited". Here nothing is read before the request is written.
+// It stands in for [http.Transport], which keeps connections and so reads from them at any time.
+// The answer of a server that does not wait for the request, such as xinetd or nc, would now and
+// then be "unsolicited". Here nothing is read before the request is written.
 func (c *client) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.roundTrip(req)
 	if err != nil || !c.mayHaveMissedCertificate(resp) {
@@ -75,9 +75,9 @@ type connection struct {
 	broke      error // why the last Read failed
 }
 
-// Read takes a connection for ended that ends without TLS's own farewell, as OpenSSL's users do, or, in
-// a body of unknown length, with a reset: a server that has not read the request resets it when it
-// closes. Other bodies have an end of their own.
+// Read accepts the end of a connection without TLS's close_notify, as OpenSSL's users do,
+// or, in a body of unknown length, with a reset: a server that has not read the request resets it
+// when it closes. Other bodies have an end of their own.
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err == io.ErrUnexpectedEOF || c.untilClose && isClosed(err) {
@@ -146,7 +146,7 @@ func (c *client) dial(ctx context.Context, to *url.URL) (net.Conn, error) {
 
 func isSOCKS(via *url.URL) bool { return via.Scheme == "socks5" || via.Scheme == "socks5h" }
 
-// forwarder connects to a proxy, wherever it is told to.
+// forwarder connects to a proxy, whatever address is asked for.
 type forwarder func(context.Context) (net.Conn, error)
 
 // Dial is [proxy.Dialer]'s.
@@ -155,8 +155,8 @@ func (f forwarder) Dial(_, _ string) (net.Conn, error) { return f(context.Backgr
 // DialContext is [proxy.ContextDialer]'s.
 func (f forwarder) DialContext(ctx context.Context, _, _ string) (net.Conn, error) { return f(ctx) }
 
-// secure makes the connection ready for a request to a URL: TLS with the proxy and a tunnel through it,
-// and TLS with the server.
+// secure makes the connection ready for a request to a URL: TLS with the proxy and a tunnel through
+// it, and TLS with the server.
 func (c *client) secure(ctx context.Context, conn *connection, to *url.URL) error {
 	if c.proxy != nil && c.proxy.Scheme == "https" {
 		c.trace.atProxy = true
@@ -176,9 +176,9 @@ func (c *client) secure(ctx context.Context, conn *connection, to *url.URL) erro
 	return c.handshake(conn, to)
 }
 
-// mayHaveMissedCertificate is whether a refusal may mean that the server wanted to ask for the client
-// certificate after the handshake, as Apache does where one path alone needs it. With TLS 1.3 Go cannot be
-// asked then; with TLS 1.2 it can.
+// mayHaveMissedCertificate is whether a refusal may mean that the server wanted to ask for the
+// client certificate after the handshake, as Apache does where one path alone needs it. With TLS
+// 1.3 Go cannot be asked then; with TLS 1.2 it can.
 func (c *client) mayHaveMissedCertificate(resp *http.Response) bool {
 	return refuses(resp.StatusCode) && resp.TLS != nil && resp.TLS.Version == tls.VersionTLS13 &&
 		c.target.ClientCert != nil && !c.trace.showedCert && sameOrigin(resp.Request.URL, c.base)
@@ -206,7 +206,10 @@ func (c *client) handshake(conn *connection, with *url.URL) error {
 func (c *client) tunnel(ctx context.Context, conn *connection, to *url.URL) error {
 	c.trace.begin(tunnelling)
 	server := net.JoinHostPort(address(to))
-	req := (&http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: server}, Host: server, Header: proxyAuth(c.proxy)}).WithContext(ctx)
+	req := (&http.Request{
+		Method: http.MethodConnect, URL: &url.URL{Opaque: server}, Host: server,
+		Header: proxyAuth(c.proxy),
+	}).WithContext(ctx)
 	req.Header.Set("User-Agent", c.target.UserAgent)
 	if err := req.Write(conn); err != nil {
 		return err
@@ -214,8 +217,8 @@ func (c *client) tunnel(ctx context.Context, conn *connection, to *url.URL) erro
 	return c.readTunnelAnswer(textproto.NewReader(bufio.NewReader(io.LimitReader(conn, maxHeader))))
 }
 
-// readTunnelAnswer reads what a proxy says to CONNECT. Only the status counts; what its headers say, well or
-// ill, is not for us.
+// readTunnelAnswer reads a proxy's answer to CONNECT. Only the status counts; its headers, valid or
+// not, are ignored.
 func (c *client) readTunnelAnswer(lines *textproto.Reader) error {
 	first, err := lines.ReadLine()
 	if err != nil {
@@ -230,9 +233,11 @@ func (c *client) readTunnelAnswer(lines *textproto.Reader) error {
 	code, err := strconv.Atoi(status[:min(3, len(status))])
 	switch {
 	case err != nil || !strings.HasPrefix(version, "HTTP/1."):
-		return failure{ReasonProtocol, fmt.Sprintf("the proxy %s does not answer CONNECT as HTTP/1.1 does", c.trace.proxy)}
+		return failure{ReasonProtocol,
+			fmt.Sprintf("the proxy %s does not answer CONNECT as HTTP/1.1 does", c.trace.proxy)}
 	case code != http.StatusOK:
-		return failure{ReasonUnreachable, fmt.Sprintf("the proxy %s answers %d to CONNECT", c.trace.proxy, code)}
+		return failure{ReasonUnreachable,
+			fmt.Sprintf("the proxy %s answers %d to CONNECT", c.trace.proxy, code)}
 	}
 	return nil
 }
@@ -251,8 +256,8 @@ func proxyAuth(via *url.URL) http.Header {
 // exchange writes the request and reads the head of the answer.
 func (c *client) exchange(req *http.Request, conn *connection) (*http.Response, error) {
 	c.trace.begin(waiting)
-	// A server that does not read the request may have closed its side already; its answer is there all
-	// the same.
+	// A server that does not read the request may have closed its side already; its answer is there
+	// all the same.
 	if err := c.onWire(req).Write(conn); err != nil && !isClosed(err) {
 		return nil, err
 	}
@@ -266,12 +271,15 @@ func (c *client) exchange(req *http.Request, conn *connection) (*http.Response, 
 		resp, err := http.ReadResponse(reader, req)
 		switch {
 		case err != nil && limited.N <= 0:
-			return nil, failure{ReasonProtocol, fmt.Sprintf("more than %d bytes of headers, %v", maxHeader, &c.trace)}
-		case err != nil && conn.broke != nil && conn.broke != io.EOF: // net/http complains of half a line, and not of why it is half
+			return nil, failure{ReasonProtocol,
+				fmt.Sprintf("more than %d bytes of headers, %v", maxHeader, &c.trace)}
+		// net/http complains of half a line, and not of why it is half
+		case err != nil && conn.broke != nil && conn.broke != io.EOF:
 			return nil, conn.broke
 		case err != nil:
 			return nil, err
-		case resp.StatusCode < 100 || resp.StatusCode > 199 || resp.StatusCode == http.StatusSwitchingProtocols:
+		case resp.StatusCode < 100 || resp.StatusCode > 199 ||
+			resp.StatusCode == http.StatusSwitchingProtocols:
 			limited.N = math.MaxInt64
 			resp.TLS = conn.tls
 			conn.untilClose = resp.ContentLength < 0 && resp.TransferEncoding == nil
@@ -283,8 +291,8 @@ func (c *client) exchange(req *http.Request, conn *connection) (*http.Response, 
 	}
 }
 
-// onWire is a request as it is written: to a proxy that has no tunnel with the whole URL, whatever the
-// Host header says.
+// onWire is a request as it is written: to a proxy that has no tunnel with the whole URL, whatever
+// the Host header says.
 func (c *client) onWire(req *http.Request) *http.Request {
 	out := *req
 	out.Close = true
@@ -293,7 +301,10 @@ func (c *client) onWire(req *http.Request) *http.Request {
 		for key, values := range proxyAuth(c.proxy) {
 			out.Header[key] = values
 		}
-		out.URL = &url.URL{Scheme: "http", Opaque: "//" + hostHeader(req.URL) + cmp.Or(req.URL.EscapedPath(), "/"), RawQuery: req.URL.RawQuery}
+		path := cmp.Or(req.URL.EscapedPath(), "/")
+		out.URL = &url.URL{
+			Scheme: "http", Opaque: "//" + hostHeader(req.URL) + path, RawQuery: req.URL.RawQuery,
+		}
 	}
 	return &out
 }
@@ -302,7 +313,7 @@ func isClosed(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// notEscaped is a percent sign that stands for itself.
+// notEscaped is a percent sign that begins no escape.
 var notEscaped = regexp.MustCompile(`%([^0-9A-Fa-f]|$|[0-9A-Fa-f]([^0-9A-Fa-f]|$))`)
 
 // escapePercent escapes a percent sign that begins no escape, which [url.Parse] would refuse.

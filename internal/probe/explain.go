@@ -27,8 +27,8 @@ type bodyError struct{ cause error }
 func (e bodyError) Error() string { return e.cause.Error() }
 func (e bodyError) Unwrap() error { return e.cause }
 
-// explain gives the one reason why a probe failed, and the reason in words. Where an error quotes what
-// the peer sent, the words are our own.
+// explain gives the one reason why a probe failed, and that reason in words. Errors that quote the
+// peer are replaced by the monitor's own words.
 func explain(err error, t *trace, limit time.Duration) (Reason, string) {
 	var (
 		own    failure
@@ -76,8 +76,8 @@ func explainHTTP(err error, t *trace) (Reason, string) {
 	return ReasonProtocol, "the answer is not HTTP/1.1" + badPart(err) + ", " + t.String()
 }
 
-// badPart says which part of an answer is not HTTP. net/http has no types for these errors, and quotes
-// the peer in them.
+// badPart says which part of an answer is not HTTP. net/http has no types for these errors, and
+// quotes the peer in them.
 func badPart(err error) string {
 	for _, part := range [][2]string{
 		{"malformed HTTP", "its first line"},

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// explainTLS knows the errors of certificates and handshakes.
+// explainTLS explains the errors of certificates and handshakes; the reason is empty for others.
 func explainTLS(err error, t *trace) (Reason, string) {
 	var (
 		invalid x509.CertificateInvalidError
@@ -26,9 +26,11 @@ func explainTLS(err error, t *trace) (Reason, string) {
 	case errors.As(err, &unknown):
 		return ReasonTLSUnknown, explainUnknown(unknown) + t.shownBy()
 	case errors.As(err, &name) && len(certificateNames(name.Certificate)) == 0:
-		return ReasonTLSName, "certificate has no names in it; a common name alone does not count" + t.shownBy()
+		return ReasonTLSName, "certificate has no names in it; a common name alone does not count" +
+			t.shownBy()
 	case errors.As(err, &name):
-		return ReasonTLSName, fmt.Sprintf("certificate is for other names: %q", certificateNames(name.Certificate)) + t.shownBy()
+		names := certificateNames(name.Certificate)
+		return ReasonTLSName, fmt.Sprintf("certificate is for other names: %q", names) + t.shownBy()
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &noTLS):
 		return ReasonTLS, "the URL says https, and no TLS is spoken there" + t.via()
 	case errors.As(err, &op) && op.Op == "remote error": // an alert, with TLS 1.3 after the handshake
@@ -39,8 +41,8 @@ func explainTLS(err error, t *trace) (Reason, string) {
 	return "", ""
 }
 
-// explainExpired says which certificate is not valid today. It names the monitor's clock where that may
-// be what is wrong.
+// explainExpired says which certificate is not valid today. It names the monitor's clock where that
+// may be what is wrong.
 func explainExpired(cert *x509.Certificate, err error) string {
 	what := "certificate"
 	if !isLeaf(cert, err) {
@@ -53,18 +55,21 @@ func explainExpired(cert *x509.Certificate, err error) string {
 	return what + " expired on " + cert.NotAfter.Format(time.DateOnly)
 }
 
-// explainUnknown says why no authority counts that has the issuer's name, if there is one. Go has that
-// in its error's text alone.
+// explainUnknown says why no authority counts that has the issuer's name, if there is one. Go has
+// that in its error's text alone.
 func explainUnknown(err x509.UnknownAuthorityError) string {
-	detail := fmt.Sprintf("certificate is signed by an unknown authority, %q", err.Cert.Issuer.CommonName)
+	detail := fmt.Sprintf("certificate is signed by an unknown authority, %q",
+		err.Cert.Issuer.CommonName)
 	_, hint, found := strings.Cut(err.Error(), "(possibly because of ")
 	switch {
 	case !found:
 		return detail
 	case strings.Contains(hint, "insecure algorithm"):
-		return detail + ": one of that name is trusted, but signs with an algorithm that is not safe any more, such as SHA-1"
+		return detail + ": one of that name is trusted, " +
+			"but signs with an algorithm that is not safe any more, such as SHA-1"
 	case strings.Contains(hint, "cannot sign"), strings.Contains(hint, "not authorized to sign"):
-		return detail + ": one of that name is trusted, but its certificate does not allow it to sign others (CA, keyCertSign)"
+		return detail + ": one of that name is trusted, " +
+			"but its certificate does not allow it to sign others (CA, keyCertSign)"
 	case strings.Contains(hint, "verification"), strings.Contains(hint, "does not match"):
 		return detail + ": one of that name is trusted, but with another key; perhaps it was renewed"
 	}
@@ -94,5 +99,6 @@ func certificateNames(cert *x509.Certificate) []string {
 // isLeaf is whether a certificate is the one that the server showed for itself, and no authority's.
 func isLeaf(cert *x509.Certificate, err error) bool {
 	var bad *tls.CertificateVerificationError
-	return !errors.As(err, &bad) || len(bad.UnverifiedCertificates) == 0 || bad.UnverifiedCertificates[0].Equal(cert)
+	return !errors.As(err, &bad) || len(bad.UnverifiedCertificates) == 0 ||
+		bad.UnverifiedCertificates[0].Equal(cert)
 }

@@ -14,11 +14,12 @@ import (
 )
 
 // ownFault is an error of the monitor's own, for which no site can be blamed: a file that it cannot
-// use, a name server that it does not know.
+// use, a name server that is not configured.
 type ownFault struct{ error }
 
 // lacks are the errors of a machine that is short of something: file descriptors, memory, a port.
-var lacks = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EAGAIN}
+var lacks = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+	syscall.EAGAIN}
 
 // isLack is whether the machine had no means.
 func isLack(err error) bool {
@@ -26,7 +27,8 @@ func isLack(err error) bool {
 }
 
 // isOwnFault is whether no site can be blamed for an error. The machine may also refuse to make a
-// socket at all, as one without IPv6 does (EAFNOSUPPORT), or one whose seccomp filter forbids it (EPERM).
+// socket at all, as one without IPv6 does (EAFNOSUPPORT), or one whose seccomp filter forbids it
+// (EPERM).
 func isOwnFault(err error) bool {
 	var (
 		own   ownFault
@@ -34,18 +36,21 @@ func isOwnFault(err error) bool {
 		roots x509.SystemRootsError
 	)
 	switch {
-	case errors.As(err, &own), errors.As(err, &roots), isLack(err), errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.As(err, &own), errors.As(err, &roots), isLack(err),
+		errors.Is(err, syscall.EADDRNOTAVAIL):
 		return true
 	}
 	return errors.As(err, &call) && call.Syscall == "socket"
 }
 
-// blameClock takes a certificate that is not valid today for the monitor's own fault while its clock is
-// from before the program was made, as that of a machine that has just booted without one.
+// blameClock makes a certificate that is not valid today the monitor's own fault while its
+// clock is from before the program was made, as that of a machine that has just booted without one.
 func (c *client) blameClock(err error) error {
 	var invalid x509.CertificateInvalidError
-	if now := time.Now(); now.Before(c.target.Made) && errors.As(err, &invalid) && invalid.Reason == x509.Expired {
-		return ownFault{fmt.Errorf("the monitor's clock is wrong: it says %s, and the program was made on %s",
+	if now := time.Now(); now.Before(c.target.Made) && errors.As(err, &invalid) &&
+		invalid.Reason == x509.Expired {
+		return ownFault{fmt.Errorf(
+			"the monitor's clock is wrong: it says %s, and the program was made on %s",
 			now.UTC().Format(time.DateTime), c.target.Made.UTC().Format(time.DateOnly))}
 	}
 	return err

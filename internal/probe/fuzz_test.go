@@ -17,11 +17,14 @@ import (
 )
 
 // reasons are all there are.
-var reasons = []Reason{ReasonDNS, ReasonRefused, ReasonUnreachable, ReasonReset, ReasonTimeout, ReasonTLSExpired, ReasonTLSUnknown,
-	ReasonTLSName, ReasonTLS, ReasonRedirect, ReasonStatus, ReasonCredentials, ReasonBody, ReasonProtocol}
+var reasons = []Reason{ReasonDNS, ReasonRefused, ReasonUnreachable, ReasonReset, ReasonTimeout,
+	ReasonTLSExpired, ReasonTLSUnknown,
+	ReasonTLSName, ReasonTLS, ReasonRedirect, ReasonStatus, ReasonCredentials, ReasonBody,
+	ReasonProtocol}
 
-// FuzzAnswer has a site answer with any bytes, and then close the connection or leave it open. The probe
-// ends by its deadline, has exactly one reason unless the site is up, and leaves no goroutine behind.
+// FuzzAnswer has a site answer with any bytes, and then close the connection or leave it open. The
+// probe ends by its deadline, has exactly one reason unless the site is up, and leaves no goroutine
+// behind.
 func FuzzAnswer(f *testing.F) {
 	for _, answer := range answers() {
 		f.Add([]byte(answer), false, false)
@@ -45,7 +48,8 @@ func FuzzAnswer(f *testing.F) {
 		defer cancelTimed()
 		result, err := fuzzed(socket, func(target *Target) {
 			if head {
-				target.Method, target.FollowRedirects, target.ExpectBody = "HEAD", Always, regexp.MustCompile("^$")
+				target.Method, target.FollowRedirects, target.ExpectBody = "HEAD", Always, regexp.MustCompile(
+					"^$")
 			}
 		}).Probe(timed)
 		cancel()
@@ -54,7 +58,8 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatalf("the monitor is blamed: %v", err)
 		}
-		if result.Up != (result.Reason == "") || result.Up != (result.Detail == "") || !result.Up && !slices.Contains(reasons, result.Reason) {
+		if result.Up != (result.Reason == "") || result.Up != (result.Detail == "") ||
+			!result.Up && !slices.Contains(reasons, result.Reason) {
 			t.Errorf("up %v for %q %q", result.Up, result.Reason, result.Detail)
 		}
 		if result.Up && (result.Status != 200 || !bytes.Contains(answer, []byte("HTTP/1."))) {
@@ -75,18 +80,34 @@ func answers() []string {
 	zip.Close()
 	zipped := ok + "Content-Encoding: gzip\r\n\r\n" + bomb.String()
 	return []string{
-		ok + "\r\n", ok + "Content-Length: 2\r\n\r\nok", ok + "Content-Length: 3\r\n\r\nok", ok + "Content-Length: 1\r\n\r\nok",
-		ok + "Content-Length: -1\r\n\r\n", ok + "Content-Length: 99999999999999999999\r\n\r\n", ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nok",
-		"HTTP/1.1 099 Low\r\n\r\n", "HTTP/1.1 0 Low\r\n\r\n", "HTTP/1.1 600 High\r\n\r\n", "HTTP/1.1 999 High\r\n\r\n", "HTTP/1.1 1000 High\r\n\r\n", "HTTP/1.1 -200 OK\r\n\r\n",
-		"HTTP/0.9 200 OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 200\r\n\r\n", "HTTP/1.1", "\r\n", "",
-		strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 100), strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 3) + ok + "\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-		ok + "X-A", ok + "X-A: b", ok + ": b\r\n\r\n", ok + " folded\r\n\r\n", ok + "X-A: " + strings.Repeat("x", 300<<10), ok + "X\x00: \x00\r\n\r\n",
-		ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", ok + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nok", ok + "Transfer-Encoding: chunked\r\n\r\n2;x\r\nok", ok + "Transfer-Encoding: gzip, chunked\r\n\r\n",
+		ok + "\r\n", ok + "Content-Length: 2\r\n\r\nok", ok + "Content-Length: 3\r\n\r\nok",
+		ok + "Content-Length: 1\r\n\r\nok",
+		ok + "Content-Length: -1\r\n\r\n", ok + "Content-Length: 99999999999999999999\r\n\r\n",
+		ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 099 Low\r\n\r\n", "HTTP/1.1 0 Low\r\n\r\n", "HTTP/1.1 600 High\r\n\r\n",
+		"HTTP/1.1 999 High\r\n\r\n", "HTTP/1.1 1000 High\r\n\r\n", "HTTP/1.1 -200 OK\r\n\r\n",
+		"HTTP/0.9 200 OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 200\r\n\r\n", "HTTP/1.1", "\r\n",
+		"",
+		strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 100),
+		strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 3) + ok + "\r\n",
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+		ok + "X-A", ok + "X-A: b", ok + ": b\r\n\r\n", ok + " folded\r\n\r\n",
+		ok + "X-A: " + strings.Repeat("x", 300<<10), ok + "X\x00: \x00\r\n\r\n",
+		ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+		ok + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nok",
+		ok + "Transfer-Encoding: chunked\r\n\r\n2;x\r\nok",
+		ok + "Transfer-Encoding: gzip, chunked\r\n\r\n",
 		ok + "Transfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\nX: y\r\n\r\n",
-		zipped, zipped[:len(zipped)/2], ok + "Content-Encoding: gzip\r\n\r\nno gzip", ok + "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n",
-		"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: //\x7f\r\n\r\n", "HTTP/1.1 308 x\r\nLocation: https://x/\r\n\r\n",
-		"HTTP/1.1 302 Found\r\nLocation: x://y\r\nSet-Cookie: a=b; Domain=.\r\n\r\n", ok + "Set-Cookie: =\x01;;;\r\n\r\n",
-		"SSH-2.0-OpenSSH_9.2\r\n", "\x15\x03\x01\x00\x02\x02\x28", "\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x07",
+		zipped, zipped[:len(zipped)/2], ok + "Content-Encoding: gzip\r\n\r\nno gzip",
+		ok + "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n",
+		"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n",
+		"HTTP/1.1 302 Found\r\nLocation: //\x7f\r\n\r\n",
+		"HTTP/1.1 308 x\r\nLocation: https://x/\r\n\r\n",
+		"HTTP/1.1 302 Found\r\nLocation: x://y\r\nSet-Cookie: a=b; Domain=.\r\n\r\n",
+		ok + "Set-Cookie: =\x01;;;\r\n\r\n",
+		"SSH-2.0-OpenSSH_9.2\r\n", "\x15\x03\x01\x00\x02\x02\x28",
+		"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x07",
 	}
 }
 
@@ -135,10 +156,12 @@ func serve(ctx context.Context, listener net.Listener, answer []byte, open bool)
 // waitForGoroutines wants no more of them than there were.
 func waitForGoroutines(t *testing.T, before int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+	deadline := time.Now().Add(5 * time.Second)
+	for ; runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
-			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before,
+				stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }

@@ -48,7 +48,8 @@ func TestSameOrigin(t *testing.T) {
 func TestOwnFault(t *testing.T) {
 	t.Parallel()
 	dial := func(errno syscall.Errno) error {
-		return &url.Error{Op: "Get", Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", errno)}}
+		return &url.Error{Op: "Get", Err: &net.OpError{Op: "dial",
+			Err: os.NewSyscallError("socket", errno)}}
 	}
 	for _, c := range []struct {
 		err  error
@@ -71,7 +72,7 @@ func TestOwnFault(t *testing.T) {
 	}
 }
 
-// TestExplain has the errors that loopback cannot cause at will.
+// TestExplain covers the errors that a test cannot cause on loopback.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	get := func(err error) error { return &url.Error{Op: "Get", URL: "http://x/?geheim", Err: err} }
@@ -84,19 +85,32 @@ func TestExplain(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		{get(&net.DNSError{Err: "server misbehaving", Name: "x", Server: "10.0.0.53:53"}), lookingUp, ReasonDNS, "lookup x on 10.0.0.53:53: server misbehaving"},
-		{get(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), lookingUp, ReasonDNS, "lookup x: i/o timeout"},
-		{get(&net.DNSError{UnwrapErr: context.DeadlineExceeded, Err: "i/o timeout", Name: "x", IsTimeout: true}), lookingUp, ReasonTimeout, "no good answer within 3s, still looking up the name"},
-		{dial(syscall.EHOSTUNREACH), connecting, ReasonUnreachable, "no route to host, connecting to 10.0.0.1:80"},
-		{dial(syscall.EACCES), connecting, ReasonUnreachable, "permission denied, connecting to 10.0.0.1:80"},
-		{dial(syscall.ETIMEDOUT), connecting, ReasonTimeout, "no good answer within 3s, still connecting to 10.0.0.1:80"},
-		{get(syscall.EPIPE), waiting, ReasonReset, "connection reset, waiting for an answer from 10.0.0.1:80"},
-		{get(syscall.ECONNRESET), handshaking, ReasonReset, "connection reset, in the TLS handshake with 10.0.0.1:80"},
+		{get(&net.DNSError{Err: "server misbehaving", Name: "x", Server: "10.0.0.53:53"}), lookingUp,
+			ReasonDNS, "lookup x on 10.0.0.53:53: server misbehaving"},
+		{get(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), lookingUp, ReasonDNS,
+			"lookup x: i/o timeout"},
+		{get(&net.DNSError{UnwrapErr: context.DeadlineExceeded, Err: "i/o timeout", Name: "x",
+			IsTimeout: true}), lookingUp, ReasonTimeout,
+			"no good answer within 3s, still looking up the name"},
+		{dial(syscall.EHOSTUNREACH), connecting, ReasonUnreachable,
+			"no route to host, connecting to 10.0.0.1:80"},
+		{dial(syscall.EACCES), connecting, ReasonUnreachable,
+			"permission denied, connecting to 10.0.0.1:80"},
+		{dial(syscall.ETIMEDOUT), connecting, ReasonTimeout,
+			"no good answer within 3s, still connecting to 10.0.0.1:80"},
+		{get(syscall.EPIPE), waiting, ReasonReset,
+			"connection reset, waiting for an answer from 10.0.0.1:80"},
+		{get(syscall.ECONNRESET), handshaking, ReasonReset,
+			"connection reset, in the TLS handshake with 10.0.0.1:80"},
 		{bodyError{syscall.ECONNRESET}, readingBody, ReasonProtocol, "the body breaks off"},
-		{bodyError{context.DeadlineExceeded}, readingBody, ReasonTimeout, "no good answer within 3s, still reading the body from 10.0.0.1:80"},
-		{get(errors.New("something new with geheim in it")), waiting, ReasonProtocol, "the answer is not HTTP/1.1, waiting for an answer from 10.0.0.1:80"},
-		{get(&net.OpError{Op: "socks connect", Err: errors.New("unknown error geheim")}), waiting, ReasonUnreachable, "the SOCKS proxy cannot connect, waiting for an answer from 10.0.0.1:80"},
-		{get(context.DeadlineExceeded), starting, ReasonTimeout, "no good answer within 3s, still starting"},
+		{bodyError{context.DeadlineExceeded}, readingBody, ReasonTimeout,
+			"no good answer within 3s, still reading the body from 10.0.0.1:80"},
+		{get(errors.New("something new with geheim in it")), waiting, ReasonProtocol,
+			"the answer is not HTTP/1.1, waiting for an answer from 10.0.0.1:80"},
+		{get(&net.OpError{Op: "socks connect", Err: errors.New("unknown error geheim")}), waiting,
+			ReasonUnreachable, "the SOCKS proxy cannot connect, waiting for an answer from 10.0.0.1:80"},
+		{get(context.DeadlineExceeded), starting, ReasonTimeout,
+			"no good answer within 3s, still starting"},
 	} {
 		at := &trace{step: c.doing, address: "10.0.0.1:80"}
 		if reason, detail := explain(c.err, at, 3*time.Second); reason != c.reason || detail != c.detail {
@@ -105,12 +119,14 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestTLSConfig is what the tests with Go's own server cannot see, which knows no renegotiation (make e2e-faults asks
-// OpenSSL), and to whom the client certificate and the server name are for.
+// TestTLSConfig checks renegotiation, which Go's own server does not know (make e2e-faults uses
+// OpenSSL), and which peers get the client certificate and the server name.
 func TestTLSConfig(t *testing.T) {
 	t.Parallel()
 	own, _ := url.Parse("https://Site.example.com./healthz")
-	p := New(Target{URL: own, ServerName: "app.example.com", ClientCert: func() (*tls.Certificate, error) { return new(tls.Certificate), nil }})
+	p := New(
+		Target{URL: own, ServerName: "app.example.com",
+			ClientCert: func() (*tls.Certificate, error) { return new(tls.Certificate), nil }})
 	for _, c := range []struct {
 		with, name string
 		atProxy    bool
@@ -127,7 +143,8 @@ func TestTLSConfig(t *testing.T) {
 			t.Fatal(err)
 		}
 		if config.ServerName != c.name || (config.GetClientCertificate != nil) != c.shows {
-			t.Errorf("%s: server name %s, shows the certificate: %v", c.with, config.ServerName, config.GetClientCertificate != nil)
+			t.Errorf("%s: server name %s, shows the certificate: %v", c.with, config.ServerName,
+				config.GetClientCertificate != nil)
 		}
 		if config.Renegotiation != tls.RenegotiateOnceAsClient {
 			t.Errorf("%s: does not renegotiate", c.with)
@@ -135,20 +152,25 @@ func TestTLSConfig(t *testing.T) {
 	}
 }
 
-// TestMask has secrets in all the ways in which a peer may send them back.
+// TestMask has secrets in all the forms in which a peer may send them back.
 func TestMask(t *testing.T) {
 	t.Parallel()
 	from, _ := url.Parse("https://operator:pass%2Fword@site/?key=a%20b%20c&short=x")
 	proxy, _ := url.Parse("http://u:through@proxy")
 	another, _ := url.Parse("http://u:throughout@proxy")
-	headers := http.Header{"X-Token": {`Bearer to"ken+1`}, "Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("operator:pass/word"))},
-		"Host": {"app.example.com"}, "Cookie": {"session=5e55i0n; id=none"}, "X-Word": {"connecting"}}
+	headers := http.Header{"X-Token": {`Bearer to"ken+1`},
+		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("operator:pass/word"))},
+		"Host":          {"app.example.com"}, "Cookie": {"session=5e55i0n; id=none"},
+		"X-Word": {"connecting"}}
 	m := newMasker(headers, from, []*url.URL{proxy, another})
 	for text, want := range map[string]string{
-		`says Bearer to"ken+1!`: "says ***!", `says "to\"ken+1"`: `says "***"`, "TO\"KEN+1.example.com": "***.example.com", "to%22ken%2B1": "***",
+		`says Bearer to"ken+1!`: "says ***!", `says "to\"ken+1"`: `says "***"`,
+		"TO\"KEN+1.example.com": "***.example.com", "to%22ken%2B1": "***",
 		"pass/word": "***", "pass%2Fword": "***", "b3BlcmF0b3I6cGFzcy93b3Jk": "***", "operator": "***",
-		"key=a%20b%20c&short=x": "***", "a b c": "***", "through": "***", "app.example.com": "app.example.com",
-		"throughout": "***", base64.StdEncoding.EncodeToString([]byte("u:throughout")): "***", // the longer one whole
+		"key=a%20b%20c&short=x": "***", "a b c": "***", "through": "***",
+		"app.example.com": "app.example.com",
+		// the longer one whole
+		"throughout": "***", base64.StdEncoding.EncodeToString([]byte("u:throughout")): "***",
 		"the cookie 5e55i0n": "the cookie ***", "still connecting to": "still connecting to",
 		"Bearer, Basic, x, u":  "Bearer, Basic, x, u", // words that are no secrets, or too short for one
 		"\x1b[31m\u202e\u009b": `\x1b[31m\u202e\u009b`, "ä\n": `ä\n`,

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// maxBody is how many bytes of a body are read, after decompression. A health answer fits in; a longer
-// or endless body is no fault.
+// maxBody is how many bytes of a body are read, after decompression. A health answer fits in; a
+// longer or endless body is no fault.
 const maxBody = 64 << 10
 
 // judge says whether an answer is one of a site that is up.
@@ -24,7 +24,8 @@ func (c *client) judge(resp *http.Response) error {
 	if !c.target.Accept(resp.StatusCode) {
 		return c.statusFailure(resp)
 	}
-	if resp.StatusCode == http.StatusSwitchingProtocols { // what follows is no body, and knows no deadline
+	// What follows is no body, and reading it would ignore the deadline.
+	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return nil
 	}
 	if c.target.ExpectBody == nil {
@@ -36,8 +37,8 @@ func (c *client) judge(resp *http.Response) error {
 	return c.matchBody(resp)
 }
 
-// matchBody looks for what the body must have in it. A byte order mark and white space around the body
-// do not count, and lines end as regular expressions know it.
+// matchBody looks for what the body must have in it. A byte order mark and white space around the
+// body do not count, and lines end as regular expressions know it.
 func (c *client) matchBody(resp *http.Response) error {
 	read := readBody
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
@@ -50,15 +51,16 @@ func (c *client) matchBody(resp *http.Response) error {
 	text := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	if !c.target.ExpectBody.Match(text) {
-		return failure{ReasonBody, fmt.Sprintf("nothing in the body (%d bytes read) matches %q", len(body), strings.TrimPrefix(c.target.ExpectBody.String(), "(?m)"))}
+		return failure{ReasonBody, fmt.Sprintf("nothing in the body (%d bytes read) matches %q",
+			len(body), strings.TrimPrefix(c.target.ExpectBody.String(), "(?m)"))}
 	}
 	return nil
 }
 
 func readBody(body io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(body, maxBody)) }
 
-// readGzip reads one compressed stream after another. What follows them and is none does not count, as
-// for most clients.
+// readGzip reads one compressed stream after another. What follows them and is none does not count,
+// as for most clients.
 func readGzip(body io.Reader) ([]byte, error) {
 	buffered := bufio.NewReader(body)
 	if _, err := buffered.Peek(1); err == io.EOF { // as after HEAD

@@ -10,22 +10,25 @@ import (
 	"unicode"
 )
 
-// minSecret is how long a secret is at least: a shorter one protects nothing, and to hide it would make
-// words unreadable that have its letters in them.
+// minSecret is how long a secret is at least: a shorter one protects nothing, and to hide it would
+// make words unreadable that have its letters in them.
 const minSecret = 4
 
-// ownWords are words of our own sentences. A secret that is one of them is not hidden: nobody could read the
-// sentence, or see that the word is a secret.
-var ownWords = strings.Fields(`after answer answered answers authority body certificate connected connecting connection
-	credentials expired false from handshake header headers host http https lookup monitor name names port probe proxy
-	redirect redirects refused reset server shown signed site socket status that there timeout token true unknown waiting`)
+// ownWords are words of the monitor's own sentences. A secret that is one of them is not masked:
+// the sentence would be unreadable, and the word does not reveal that it is a secret.
+var ownWords = strings.Fields(
+	`after answer answered answers authority body certificate connected connecting connection
+	credentials expired false from handshake header headers host http https lookup monitor name names port probe
+	proxy redirect redirects refused reset server shown signed site socket status that there timeout token
+	true unknown waiting`)
 
-// masker hides the secrets of one probe in what it found, whoever wrote them there: a peer can put what
-// it was sent into a certificate, or into the host that it redirects to. It is the only place for that.
+// masker hides the secrets of one probe in what it found, whoever wrote them there: a peer can put
+// what it was sent into a certificate, or into the host that it redirects to. It is the only place
+// for that.
 type masker struct{ secrets *strings.Replacer }
 
-// newMasker hides the credentials in headers, the query of the health URL, and the users and passwords of
-// proxies.
+// newMasker hides the credentials in headers, the query of the health URL, and the users and
+// passwords of proxies.
 func newMasker(headers http.Header, from *url.URL, proxies []*url.URL) masker {
 	var secrets []string
 	for key, values := range headers {
@@ -52,7 +55,8 @@ func newMasker(headers http.Header, from *url.URL, proxies []*url.URL) masker {
 			written = append(written, spellings(secret)...)
 		}
 	}
-	slices.SortFunc(written, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
+	// one may be a part of another
+	slices.SortFunc(written, func(a, b string) int { return len(b) - len(a) })
 	var pairs []string
 	for _, w := range written {
 		pairs = append(pairs, w, "***")
@@ -60,8 +64,8 @@ func newMasker(headers http.Header, from *url.URL, proxies []*url.URL) masker {
 	return masker{strings.NewReplacer(pairs...)}
 }
 
-// wordsOf are the parts of a header's value that may be secrets alone: the token in "Bearer TOKEN", and the
-// values in "session=VALUE; id=VALUE".
+// wordsOf are the parts of a header's value that may be secrets alone: the token in "Bearer TOKEN",
+// and the values in "session=VALUE; id=VALUE".
 func wordsOf(value string) (words []string) {
 	for i, word := range strings.Fields(value) {
 		name, rest, named := strings.Cut(word, "=")
@@ -80,12 +84,13 @@ func spellings(secret string) []string {
 	quoted := strconv.Quote(secret)
 	return []string{
 		secret, strings.ToLower(secret), strings.ToUpper(secret), quoted[1 : len(quoted)-1],
-		url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
+		url.QueryEscape(secret), url.PathEscape(secret),
+		base64.StdEncoding.EncodeToString([]byte(secret)),
 	}
 }
 
-// clean makes a text fit to be shown: without secrets, and with control and format characters escaped,
-// which could turn the words around them on a terminal or page.
+// clean makes a text fit to be shown: without secrets, and with control and format characters
+// escaped, which could turn the words around them on a terminal or page.
 func (m masker) clean(text string) string {
 	if m.secrets != nil {
 		text = m.secrets.Replace(text)
@@ -93,7 +98,8 @@ func (m masker) clean(text string) string {
 	return Printable(text)
 }
 
-// Printable is a text with all characters escaped that are not to be seen, such as U+009B or U+202E.
+// Printable is a text with all characters escaped that are not to be seen, such as U+009B or
+// U+202E.
 func Printable(text string) string {
 	if !strings.ContainsFunc(text, isHidden) {
 		return text

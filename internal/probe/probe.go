@@ -1,9 +1,9 @@
-// Package probe asks a site's health URL once and says whether the site is up and, if not, for which
-// one reason out of a fixed set.
+// Package probe asks a site's health URL once and says whether the site is up and, if not, for
+// which one reason out of a fixed set.
 //
 // The caller's context is the one deadline over everything: name lookup, connect, TLS, redirects,
-// headers and body. A probe uses a fresh connection that is closed after it, since a monitor must see
-// what a new client sees, and HTTP/1.1 only.
+// headers and body. A probe uses a fresh connection that is closed after it, since a monitor must
+// see what a new client sees, and HTTP/1.1 only.
 package probe
 
 import (
@@ -18,26 +18,27 @@ import (
 	"time"
 )
 
-// Target is what to probe and what counts as up. An error of one of its functions is the monitor's own
-// fault, and never the site's.
+// Target is what to probe and what counts as up. An error of one of its functions is the monitor's
+// own fault, and never the site's.
 type Target struct {
-	URL             *url.URL              // http or https; user and password are sent as basic auth, also in place of a header Authorization
+	// its user and password are sent as basic auth
+	URL             *url.URL
 	Method          string                // GET, HEAD, OPTIONS or POST
 	Accept          func(status int) bool // whether a status is up
-	ExpectBody      *regexp.Regexp        // what the first 64 KiB of the body must match; nil: anything
+	ExpectBody      *regexp.Regexp        // what the body's first 64 KiB must match; nil: anything
 	FollowRedirects Redirects             // empty: GET follows, the others do not
 	OtherSites      []Site                // none of them may answer for this one
 	UserAgent       string
 
 	HeaderKey string                 // a header to send; Host sets the request's host
-	HeaderVal func() (string, error) // and its value
+	HeaderVal func() (string, error) // its value
 
 	Proxy      func(*url.URL) (*url.URL, error) // the proxy for a URL, or nil; nil: no proxies
 	RootCAs    func() (*x509.CertPool, error)   // nil: the system's
 	ClientCert func() (*tls.Certificate, error) // for a server that asks for one; nil: none
 	SkipVerify bool                             // take any certificate
-	ServerName string                           // the name that the certificate must have; empty: the URL's host
-	Made       time.Time                        // when the program was made: a clock from before is wrong
+	ServerName string                           // the certificate's name; empty: the URL's host
+	Made       time.Time                        // when the program was made, to detect a wrong clock
 }
 
 // Site is the health URL of a configured site.
@@ -56,15 +57,16 @@ type Prober struct {
 // New makes a prober. It opens no connection yet.
 func New(target Target) *Prober {
 	if target.URL.Scheme == "https" {
-		x509.SystemCertPool() // now, while its files can be opened: Go reads them once, and keeps what it got
+		// Go reads the system's roots once and keeps what it got: do it while files can be opened.
+		x509.SystemCertPool()
 	}
 	base := *target.URL
 	base.User, base.RawQuery = nil, escapeQuery(base.RawQuery)
 	return &Prober{target: target, base: &base, dialer: newDialer()}
 }
 
-// Probe asks the target once and ends by the deadline of ctx. An error means that the probe could not
-// be made, or was cut off because ctx was cancelled: it says nothing about the site.
+// Probe asks the target once and ends by the deadline of ctx. An error means that the probe could
+// not be made, or was cut off because ctx was cancelled: it says nothing about the site.
 func (p *Prober) Probe(ctx context.Context) (Result, error) {
 	headers, err := p.credentials()
 	if err != nil {
@@ -74,8 +76,8 @@ func (p *Prober) Probe(ctx context.Context) (Result, error) {
 	return measure(ctx, &c.trace, c.fetch, c.mask)
 }
 
-// Connect makes a probe that only connects to the host and port of a URL, and is up when the connection
-// is accepted.
+// Connect makes a probe that only connects to the host and port of a URL, and is up when the
+// connection is accepted.
 func Connect(to *url.URL) func(context.Context) (Result, error) {
 	return func(ctx context.Context) (Result, error) {
 		var t trace
@@ -89,9 +91,11 @@ func Connect(to *url.URL) func(context.Context) (Result, error) {
 	}
 }
 
-// measure runs one probe and makes a result of how it ends; no error means up. What is shown of it goes
-// through clean.
-func measure(ctx context.Context, t *trace, probe func(context.Context) error, clean func(string) string) (Result, error) {
+// measure runs one probe and makes a result of how it ends; no error means up. What is shown of it
+// goes through clean.
+func measure(
+	ctx context.Context, t *trace, probe func(context.Context) error, clean func(string) string,
+) (Result, error) {
 	began := time.Now()
 	t.since = began
 	err := probe(ctx)

@@ -8,8 +8,8 @@ import (
 // maxRedirects is also the limit of Go's own client.
 const maxRedirects = 10
 
-// Redirects says which redirects a probe follows. Without one of these, GET follows up to ten and the
-// other methods none, as the predecessor did.
+// Redirects says which redirects a probe follows. Without one of these, GET follows up to ten and
+// the other methods none, as the predecessor did.
 type Redirects string
 
 // A redirect that is not followed is an answer like any other: its status counts. One that SameHost
@@ -20,8 +20,8 @@ const (
 	Never    Redirects = "never"
 )
 
-// followRedirect is [http.Client]'s CheckRedirect: it decides whether a redirect is followed, and makes
-// its request ready.
+// followRedirect is [http.Client]'s CheckRedirect: it decides whether a redirect is followed, and
+// makes its request ready.
 func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
 	policy := c.target.FollowRedirects
 	switch {
@@ -37,11 +37,12 @@ func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
 	if !sameServer(next.URL, c.base) {
 		for _, other := range c.target.OtherSites {
 			if sameServer(next.URL, other.URL) {
-				return failure{ReasonRedirect, fmt.Sprintf("redirects to %s, which cannot answer for it", other.Name)}
+				return failure{ReasonRedirect,
+					fmt.Sprintf("redirects to %s, which cannot answer for it", other.Name)}
 			}
 		}
 	}
-	next.Response.Body.Close() // nobody looks into it, and it may hang
+	next.Response.Body.Close() // it is not read, and may hang
 	next.Response.Body = http.NoBody
 	c.trace.redirect(next.URL)
 	c.cookies.store(next.Response)

@@ -9,7 +9,7 @@ type Reason string
 const (
 	ReasonDNS         Reason = "dns"            // the name cannot be resolved
 	ReasonRefused     Reason = "refused"        // nothing listens there
-	ReasonUnreachable Reason = "unreachable"    // no route, or a firewall or proxy says no
+	ReasonUnreachable Reason = "unreachable"    // no route, or refused by a firewall or proxy
 	ReasonReset       Reason = "reset"          // the connection was torn down before an answer
 	ReasonTimeout     Reason = "timeout"        // not done by the deadline, at whatever step
 	ReasonTLSExpired  Reason = "tls_expired"    // a certificate is not valid today

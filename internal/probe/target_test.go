@@ -27,20 +27,24 @@ func TestExpectBody(t *testing.T) {
 		detail       string
 	}{
 		{`{"status": "up"}`, `"status": *"up"`, "", ""},
-		{`{"status": "down"}`, `"status": *"up"`, probe.ReasonBody, "nothing in the body (18 bytes read) matches \"\\\"status\\\": *\\\"up\\\"\""},
+		{`{"status": "down"}`, `"status": *"up"`, probe.ReasonBody,
+			"nothing in the body (18 bytes read) matches \"\\\"status\\\": *\\\"up\\\"\""},
 		{"", "ok", probe.ReasonBody, `nothing in the body (0 bytes read) matches "ok"`},
 		{long[:len(long)-2] + "ok", "ok", "", ""},
 		{long + "ok", "ok", probe.ReasonBody, `nothing in the body (65536 bytes read) matches "ok"`},
 	} {
-		target := target(t, handler(t, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(c.body)) }))
+		target := target(t,
+			handler(t, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(c.body)) }))
 		target.ExpectBody = regexp.MustCompile(c.expect)
-		if got := run(t, target); got.Reason != c.reason || got.Detail != c.detail || got.Up != (c.reason == "") || got.Status != 200 {
+		if got := run(t, target); got.Reason != c.reason || got.Detail != c.detail ||
+			got.Up != (c.reason == "") || got.Status != 200 {
 			t.Errorf("%s in %d bytes: got %q %q", c.expect, len(c.body), got.Reason, got.Detail)
 		}
 	}
 }
 
-// TestClientCertificate shows it to the site that asks, as it is at that time, and to no other.
+// TestClientCertificate shows the certificate, as it is then, to the site that asks for it, and to
+// no redirect target.
 func TestClientCertificate(t *testing.T) {
 	t.Parallel()
 	ca := rig.NewCA("Test CA")
@@ -49,7 +53,8 @@ func TestClientCertificate(t *testing.T) {
 	tomorrow := time.Now().AddDate(0, 0, 1)
 	var name, awayName string
 	listen := func(into *string, auth tls.ClientAuthType, raw string) string {
-		config := &tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, ClientAuth: auth, ClientCAs: clients,
+		config := &tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")},
+			ClientAuth: auth, ClientCAs: clients,
 			VerifyConnection: func(state tls.ConnectionState) error {
 				if len(state.PeerCertificates) > 0 {
 					*into = state.PeerCertificates[0].Subject.CommonName
@@ -59,7 +64,8 @@ func TestClientCertificate(t *testing.T) {
 		return "https://" + site(t, rig.TLS(config, fakesite.Respond(raw)))
 	}
 	away := listen(&awayName, tls.RequestClientCert, "HTTP/1.1 200 OK\r\n\r\n")
-	target := target(t, listen(&name, tls.RequireAndVerifyClientCert, "HTTP/1.1 302 Found\r\nLocation: "+away+"\r\n\r\n"))
+	target := target(t, listen(&name, tls.RequireAndVerifyClientCert,
+		"HTTP/1.1 302 Found\r\nLocation: "+away+"\r\n\r\n"))
 	target.RootCAs = trust(ca)
 	var certificate tls.Certificate
 	var broken error
@@ -77,20 +83,23 @@ func TestClientCertificate(t *testing.T) {
 	}
 	broken = errors.New("CLIENT_CERT_FILE cannot be read")
 	_, err := prober.Probe(t.Context())
-	if want := "probe could not be made: CLIENT_CERT_FILE cannot be read"; err == nil || err.Error() != want {
+	if want := "probe could not be made: CLIENT_CERT_FILE cannot be read"; err == nil ||
+		err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// TestClientCertificateAfterTheHandshake is a site that asks for one where it can, and refuses without: with TLS 1.3 it
-// would ask after the handshake, as Apache does where one path needs a certificate, and Go cannot answer. A site that
-// speaks TLS 1.3 alone, or refuses the certificate, is still one that refuses.
+// TestClientCertificateAfterTheHandshake is a site that asks for one where it can, and refuses
+// without: with TLS 1.3 it would ask after the handshake, as Apache does where one path needs a
+// certificate, and Go cannot answer. A site that speaks TLS 1.3 alone, or refuses the certificate,
+// is still one that refuses.
 func TestClientCertificateAfterTheHandshake(t *testing.T) {
 	t.Parallel()
 	ca := rig.NewCA("Test CA")
 	tomorrow := time.Now().AddDate(0, 0, 1)
 	serve := func(oldest uint16, accept int) string {
-		config := &tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")}, MinVersion: oldest}
+		config := &tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, "127.0.0.1")},
+			MinVersion: oldest}
 		older := config.Clone()
 		older.ClientAuth = tls.RequireAnyClientCert
 		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -136,10 +145,13 @@ func TestServerName(t *testing.T) {
 	trusted := trust(ca)
 	tomorrow := time.Now().AddDate(0, 0, 1)
 	secure := func(behave fakesite.Behaviour, names ...string) string {
-		return "https://" + site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, names...)}}, behave))
+		return "https://" +
+			site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(tomorrow, names...)}},
+				behave))
 	}
 	away := secure(fakesite.Answer(200), "127.0.0.1") // another host, with a name of its own
-	home := secure(fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+away+"\r\n\r\n"), "app.example.com")
+	home := secure(fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: "+away+"\r\n\r\n"),
+		"app.example.com")
 	target := target(t, home)
 	target.RootCAs = trusted
 	if got := run(t, target); got.Reason != probe.ReasonTLSName {
@@ -156,7 +168,8 @@ func TestConnect(t *testing.T) {
 	for _, c := range []struct {
 		address string
 		reason  probe.Reason
-	}{{site(t, fakesite.Hang), ""}, {refusing(t), probe.ReasonRefused}, {"no..such.host:53", probe.ReasonDNS}} {
+	}{{site(t, fakesite.Hang), ""}, {refusing(t), probe.ReasonRefused}, {"no..such.host:53",
+		probe.ReasonDNS}} {
 		got, err := probe.Connect(&url.URL{Scheme: "tcp", Host: c.address})(t.Context())
 		if err != nil || got.Up != (c.reason == "") || got.Reason != c.reason {
 			t.Errorf("%s: %+v %v, want %q", c.address, got, err, c.reason)

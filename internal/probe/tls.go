@@ -17,7 +17,8 @@ func (c *client) tlsConfig(with *url.URL) (*tls.Config, error) {
 		CipherSuites:       cipherSuites(),
 		CurvePreferences:   smallCurves,
 		MaxVersion:         c.newestTLS,
-		Renegotiation:      tls.RenegotiateOnceAsClient, // as Apache and IIS want it where one path may have a client certificate
+		// Apache and IIS renegotiate where one path needs a client certificate.
+		Renegotiation: tls.RenegotiateOnceAsClient,
 	}
 	if c.target.RootCAs != nil {
 		roots, err := c.target.RootCAs()
@@ -45,15 +46,16 @@ func (c *client) tlsConfig(with *url.URL) (*tls.Config, error) {
 	return config, nil
 }
 
-// smallCurves leaves out the post-quantum key shares, which do not fit into one segment with the rest
-// of a ClientHello: some middleboxes drop or stall one that comes in two.
+// smallCurves leaves out the post-quantum key shares, which do not fit into one segment with the
+// rest of a ClientHello: some middleboxes drop or stall one that comes in two.
 var smallCurves = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
 
-// cipherSuites are those for TLS 1.2 that the predecessor's client had and Go has, also such as Go does
-// not offer by itself: a monitor must see what clients see that are less strict.
+// cipherSuites are those for TLS 1.2 that the predecessor's client had and Go has, also such as Go
+// does not offer by itself: a monitor must see what clients see that are less strict.
 func cipherSuites() (ids []uint16) {
 	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		if strings.HasPrefix(suite.Name, "TLS_ECDHE_") || strings.HasPrefix(suite.Name, "TLS_RSA_WITH_AES_") {
+		if strings.HasPrefix(suite.Name, "TLS_ECDHE_") ||
+			strings.HasPrefix(suite.Name, "TLS_RSA_WITH_AES_") {
 			ids = append(ids, suite.ID)
 		}
 	}

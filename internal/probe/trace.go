@@ -23,7 +23,7 @@ const (
 	steps
 )
 
-// String is worded to stand after "still".
+// String is worded to follow "still".
 func (s step) String() string {
 	return [...]string{
 		"starting", "looking up the name", "connecting to", "waiting for a tunnel through",
@@ -81,7 +81,7 @@ func (t *trace) handshake(state tls.ConnectionState, err error) {
 	}
 }
 
-// String says what the probe is doing, and with whom.
+// String says what the probe is doing, and with which peer.
 func (t *trace) String() string {
 	switch t.step {
 	case starting:
@@ -92,7 +92,7 @@ func (t *trace) String() string {
 	return fmt.Sprintf("%v %s%s", t.step, t.address, t.via())
 }
 
-// via says what stands between the health URL and the peer: a proxy, a redirect.
+// via says what is between the health URL and the peer: a proxy, a redirect.
 func (t *trace) via() (text string) {
 	if t.proxy != "" {
 		text = " (the proxy " + t.proxy + ")"
@@ -103,7 +103,7 @@ func (t *trace) via() (text string) {
 	return text
 }
 
-// shownBy says whose certificate it was, if not the site's own.
+// shownBy names the owner of the certificate if it is not the site.
 func (t *trace) shownBy() string {
 	switch {
 	case t.atProxy:

@@ -12,10 +12,12 @@ import (
 // The servers under measurement have one core, and what asks them has the other.
 const serverCore = "0"
 
-// columns of the tables. The first ratios are to net/http with the monitor's timeouts, which keep slow clients out.
-var columns = []any{"connections", "server", "requests/s", "of net/http's with our timeouts", "CPU, µs/request", "CPU to the same", "of bare net/http's", "p50, ms", "p99, ms", "p99 to healthy"}
+// columns of the tables. The first ratios are to net/http with the monitor's timeouts, which keep
+// slow clients out.
+var columns = []any{"connections", "server", "requests/s", "of net/http's with our timeouts",
+	"CPU, µs/request", "CPU to the same", "of bare net/http's", "p50, ms", "p99, ms", "p99 to healthy"}
 
-// answers compares how fast the value is told: by the monitor, by the practical limit, and by the
+// answers compares how fast the value is served: by the monitor, by the practical limit, and by the
 // blackbox exporter, while the peer is well and while it hangs.
 func answers(binary string) error {
 	well, err := fakesite.Start("127.0.0.1:0", fakesite.Respond(okAnswer))
@@ -35,14 +37,18 @@ func answers(binary string) error {
 	}
 	monitor := all.targets[2].server
 	idle := monitor.rss()
-	fmt.Println("Answers, in rounds in which each server is asked in turn, alone on one core. Median (quartiles); ratios are of the same round.")
+	fmt.Println(
+		"Answers, in rounds in which each server is asked in turn, alone on one core. Median " +
+			"(quartiles); ratios are of the same round.")
 	head(columns...)
 	for _, connections := range []int{1, 16, 256} {
 		if err := compare(all.targets[:4], connections, 25, 400*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("\nMemory of the monitor (RSS): %.1f MB idle, %.1f MB after this load; net/http's %.1f MB after it\n",
+	fmt.Printf(
+		"\nMemory of the monitor (RSS): %.1f MB idle, %.1f MB after this load; "+
+			"net/http's %.1f MB after it\n",
 		idle/1e6, monitor.rss()/1e6, all.targets[0].server.rss()/1e6)
 	fmt.Println("\nThe same with the blackbox exporter, which probes for each request.")
 	head(columns...)
@@ -54,8 +60,8 @@ func answers(binary string) error {
 	return nil
 }
 
-// contest are the servers to compare: net/http with limits, the same without, and the monitor and the blackbox exporter
-// each with a healthy peer and then with one that hangs.
+// contest are the servers to compare: net/http with limits, the same without, and the monitor and
+// the blackbox exporter each with a healthy peer and then with one that hangs.
 type contest struct{ targets []target }
 
 func (c *contest) stop() {
@@ -75,10 +81,13 @@ func (c *contest) start(binary, well, hangs string) error {
 			return err
 		}
 		server.address = readLine(server)
-		c.targets = append(c.targets, target{name: map[string]string{"limited": "net/http with our timeouts", "bare": "bare net/http"}[kind], server: server, path: "/"})
+		c.targets = append(c.targets,
+			target{name: map[string]string{"limited": "net/http with our timeouts",
+				"bare": "bare net/http"}[kind], server: server, path: "/"})
 	}
 	for name, peer := range pairs("monitor", well, hangs) {
-		server, err := startMonitor(serverCore, binary, "SITE_A_HEALTH_URL=http://"+well, "SITE_B_HEALTH_URL=http://"+peer)
+		server, err := startMonitor(serverCore, binary, "SITE_A_HEALTH_URL=http://"+well,
+			"SITE_B_HEALTH_URL=http://"+peer)
 		if err != nil {
 			return err
 		}
@@ -89,7 +98,8 @@ func (c *contest) start(binary, well, hangs string) error {
 		if err != nil {
 			return err
 		}
-		c.targets = append(c.targets, target{name: name, server: server, path: "/probe?module=http_2xx&target=http://" + peer, chunked: true})
+		c.targets = append(c.targets, target{name: name, server: server,
+			path: "/probe?module=http_2xx&target=http://" + peer, chunked: true})
 	}
 	time.Sleep(5 * time.Second) // the hanging peer's first probe takes 3
 	return nil
@@ -109,7 +119,8 @@ func startBlackbox() (*process, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	config, err := writeFile(dir, "blackbox.yml", "modules: {http_2xx: {prober: http, timeout: 3s, http: {preferred_ip_protocol: ip4}}}\n")
+	config, err := writeFile(dir, "blackbox.yml",
+		"modules: {http_2xx: {prober: http, timeout: 3s, http: {preferred_ip_protocol: ip4}}}\n")
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +128,8 @@ func startBlackbox() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(serverCore, nil, "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+address, "--log.level=error")
+	p, err := start(serverCore, nil, "prometheus-blackbox-exporter", "--config.file="+config,
+		"--web.listen-address="+address, "--log.level=error")
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +140,8 @@ func startBlackbox() (*process, error) {
 // measured is what the rounds have measured of one target.
 type measured struct{ perSecond, p50, p99, cpu sample }
 
-// compare prints a row for each target, of which the first is the limit, and the second that without timeouts.
+// compare prints a row for each target, of which the first is the limit, and the second that
+// without timeouts.
 func compare(targets []target, connections, rounds int, each time.Duration) error {
 	all := make([]measured, len(targets))
 	for round := range rounds {
@@ -139,7 +152,8 @@ func compare(targets []target, connections, rounds int, each time.Duration) erro
 				return err
 			}
 			m := &all[i]
-			m.perSecond, m.p50, m.p99, m.cpu = append(m.perSecond, l.perSecond), append(m.p50, l.p50), append(m.p99, l.p99), append(m.cpu, l.cpuPerCall)
+			m.perSecond, m.p50, m.p99, m.cpu = append(m.perSecond, l.perSecond), append(m.p50,
+				l.p50), append(m.p99, l.p99), append(m.cpu, l.cpuPerCall)
 		}
 	}
 	for i, m := range all {
@@ -147,8 +161,10 @@ func compare(targets []target, connections, rounds int, each time.Duration) erro
 		if slices.Contains([]int{3, 5}, i) {
 			toHealthy = ratios(m.p99, all[i-1].p99).quartiles("%.2f", 1)
 		}
-		row(connections, targets[i].name, m.perSecond.quartiles("%.0f", 1), ratios(m.perSecond, all[0].perSecond).quartiles("%.3f", 1),
-			m.cpu.quartiles("%.1f", 1e6), ratios(m.cpu, all[0].cpu).quartiles("%.2f", 1), ratios(m.perSecond, all[1].perSecond).quartiles("%.3f", 1),
+		row(connections, targets[i].name, m.perSecond.quartiles("%.0f", 1),
+			ratios(m.perSecond, all[0].perSecond).quartiles("%.3f", 1),
+			m.cpu.quartiles("%.1f", 1e6), ratios(m.cpu, all[0].cpu).quartiles("%.2f", 1),
+			ratios(m.perSecond, all[1].perSecond).quartiles("%.3f", 1),
 			m.p50.quartiles("%.3f", 1000), m.p99.quartiles("%.2f", 1000), toHealthy)
 	}
 	return nil

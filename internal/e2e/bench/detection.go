@@ -17,11 +17,15 @@ import (
 // deathCount is how many sites die, each at a moment of its own.
 const deathCount = 24
 
-// detection compares with HAProxy's health checks how long the death of a site goes unnoticed. Both watch
-// the same sites, at the same interval, with the same timeout and as many failures in a row.
+// detection compares with HAProxy's health checks how long a dead site goes unnoticed. Both
+// watch the same sites, at the same interval, with the same timeout and as many failures in a row.
 func detection(binary string) error {
-	fmt.Printf("\nFrom a site's death to the log's line that it is down; a probe every 2 s with a timeout of 1 s, 3 failures in a row, %d deaths. Median (min–max).\n", deathCount)
-	fmt.Println("The monitor's retries count from the start of a probe, and overlap; HAProxy has fastinter for them.")
+	fmt.Printf(
+		"\nFrom a site's death to the log's line that it is down; a probe every 2 s with a timeout of "+
+			"1 s, 3 failures in a row, %d deaths. Median (min–max).\n", deathCount)
+	fmt.Println(
+		"The monitor's retries count from the start of a probe, and overlap; " +
+			"HAProxy has fastinter for them.")
 	head("the site", "retries", "monitor, s", "its formula's worst case, s", "HAProxy, s")
 	for _, retry := range []time.Duration{2 * time.Second, 500 * time.Millisecond} {
 		for _, fault := range []string{"refuses", "hangs"} {
@@ -83,7 +87,8 @@ func deaths(binary string, retry time.Duration, fault string) (ours, theirs samp
 func siteName(i int) string { return fmt.Sprintf("site-%02d", i) }
 
 func startMonitorOf(sites []*fakesite.Site, binary string, retry time.Duration) (*process, error) {
-	environ := []string{"CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "FAILURE_THRESHOLD=3", fmt.Sprintf("RETRY_INTERVAL_SEC=%v", retry.Seconds())}
+	environ := []string{"CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "FAILURE_THRESHOLD=3",
+		fmt.Sprintf("RETRY_INTERVAL_SEC=%v", retry.Seconds())}
 	for i, s := range sites {
 		environ = append(environ, fmt.Sprintf("SITE_%02d_HEALTH_URL=http://%s/", i, s.Address()))
 	}
@@ -143,8 +148,8 @@ func (o *obituaries) note(site string) {
 	o.died[site] = time.Now()
 }
 
-// noticed reads a log until it has every death, and gives how long after each that was. The function
-// gives the site that a line says is down.
+// noticed reads a log until it has every death, and gives how long after each that was. The
+// function gives the site that a line says is down.
 func (o *obituaries) noticed(p *process, down func(line string) string) (after sample, err error) {
 	timeout := time.After(time.Minute)
 	for len(after) < deathCount {

@@ -27,8 +27,8 @@ type target struct {
 	chunked bool // whether the answers' length is not in their headers
 }
 
-// measure asks a target over so many connections, each of which sends its next request when it has the
-// last answer, for as long as given.
+// measure asks a target over so many connections, each of which sends its next request when it has
+// the last answer, for as long as given.
 func measure(t target, connections int, during time.Duration) (load, error) {
 	took := make([][]float64, connections)
 	errs := make([]error, connections)
@@ -51,8 +51,8 @@ func measure(t target, connections int, during time.Duration) (load, error) {
 	return load{calls / elapsed, all.quantile(.5), all.quantile(.99), cpu.Seconds() / calls}, nil
 }
 
-// ask sends requests over one connection, and gives how long each took. An answer that is not 200 is an
-// error. At least one request is sent.
+// ask sends requests over one connection, and gives how long each took. An answer that is not 200
+// is an error. At least one request is sent.
 func ask(t target, until time.Time) (took []float64, err error) {
 	conn, err := net.Dial("tcp", t.server.address)
 	if err != nil {
@@ -60,7 +60,8 @@ func ask(t target, until time.Time) (took []float64, err error) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(max(0, time.Until(until)) + time.Minute))
-	request := []byte("GET " + t.path + " HTTP/1.1\r\nHost: " + t.server.address + "\r\nUser-Agent: bench\r\n\r\n")
+	request := []byte("GET " + t.path + " HTTP/1.1\r\nHost: " + t.server.address +
+		"\r\nUser-Agent: bench\r\n\r\n")
 	in := bufio.NewReader(conn)
 	for sent := time.Now(); sent.Before(until) || took == nil; {
 		if _, err := conn.Write(request); err != nil {

@@ -1,5 +1,5 @@
-// Command bench measures the built monitor against the practical limit and other servers, and how its cost
-// grows with the number of sites. Its tables are Markdown. The script beside it runs it.
+// Command bench measures the built monitor against the practical limit and other servers, and how
+// its cost grows with the number of sites. Its tables are Markdown. The script beside it runs it.
 package main
 
 import (
@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-const usage = "want answers, probes, starting or detection, and the binary; or scale, the binary, and numbers of sites"
+const usage = "want answers, probes, starting or detection, and the binary; or scale, the " +
+	"binary, and numbers of sites"
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {

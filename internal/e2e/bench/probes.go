@@ -21,11 +21,13 @@ import (
 // rounds is how often each probe is measured, in turn with the other.
 const rounds = 7
 
-// sites serves a plain and a TLS site on loopback, in a process of their own, and prints their addresses
-// and the certificate of their authority.
+// sites serves a plain and a TLS site on loopback, in a process of their own, and prints their
+// addresses and the certificate of their authority.
 func sites() error {
 	ca := rig.NewCA("bench")
-	secure := rig.TLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}, fakesite.Respond(okAnswer))
+	secure := rig.TLS(
+		&tls.Config{Certificates: []tls.Certificate{ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}},
+		fakesite.Respond(okAnswer))
 	for _, behave := range []fakesite.Behaviour{fakesite.Respond(okAnswer), secure} {
 		site, err := fakesite.Start("127.0.0.1:0", behave)
 		if err != nil {
@@ -37,8 +39,8 @@ func sites() error {
 	select {}
 }
 
-// probes compares what one probe costs the process that makes it with what a bare http.Client costs that
-// asks once.
+// probes compares what one probe costs the process that makes it with what a bare http.Client costs
+// that asks once.
 func probes(self string) error {
 	server, err := start("", nil, self, "sites")
 	if err != nil {
@@ -54,7 +56,8 @@ func probes(self string) error {
 	roots.AppendCertsFromPEM(pem)
 	const each = 300
 	fmt.Printf("\nOne probe: %d rounds of %d by turns. Median (quartiles).\n", rounds, each)
-	head("", "CPU of a bare client, µs", "of a probe", "ratio", "allocations of a bare client", "of a probe", "kB of a bare client", "of a probe")
+	head("", "CPU of a bare client, µs", "of a probe", "ratio", "allocations of a bare client",
+		"of a probe", "kB of a bare client", "of a probe")
 	for _, address := range []string{"http://" + plain, "https://" + secure} {
 		target, err := url.Parse(address)
 		if err != nil {
@@ -62,12 +65,15 @@ func probes(self string) error {
 		}
 		var bare, ours cost
 		for range rounds {
-			if err := errors.Join(bare.add(each, once(address, roots)), ours.add(each, ourProbe(target, roots))); err != nil {
+			err := errors.Join(bare.add(each, once(address, roots)), ours.add(each, ourProbe(target, roots)))
+			if err != nil {
 				return err
 			}
 		}
-		row(target.Scheme, bare.cpu.quartiles("%.0f", 1e6), ours.cpu.quartiles("%.0f", 1e6), ratios(ours.cpu, bare.cpu).quartiles("%.2f", 1),
-			bare.allocations.quartiles("%.0f", 1), ours.allocations.quartiles("%.0f", 1), bare.bytes.quartiles("%.1f", 1e-3), ours.bytes.quartiles("%.1f", 1e-3))
+		row(target.Scheme, bare.cpu.quartiles("%.0f", 1e6), ours.cpu.quartiles("%.0f", 1e6),
+			ratios(ours.cpu, bare.cpu).quartiles("%.2f", 1),
+			bare.allocations.quartiles("%.0f", 1), ours.allocations.quartiles("%.0f", 1),
+			bare.bytes.quartiles("%.1f", 1e-3), ours.bytes.quartiles("%.1f", 1e-3))
 	}
 	return nil
 }
@@ -79,7 +85,8 @@ func readLine(p *process) string {
 
 // once asks as one asks with net/http alone, on a fresh connection.
 func once(address string, roots *x509.CertPool) func() error {
-	client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	client := http.Client{Timeout: 3 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	return func() error {
 		resp, err := client.Get(address)
 		if err != nil {
@@ -93,7 +100,8 @@ func once(address string, roots *x509.CertPool) func() error {
 
 func ourProbe(target *url.URL, roots *x509.CertPool) func() error {
 	p := probe.New(probe.Target{
-		URL: target, Method: http.MethodGet, UserAgent: "bench", Accept: func(status int) bool { return status == http.StatusOK },
+		URL: target, Method: http.MethodGet, UserAgent: "bench",
+		Accept:  func(status int) bool { return status == http.StatusOK },
 		RootCAs: func() (*x509.CertPool, error) { return roots, nil },
 	})
 	return func() error {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // process is a server under measurement.
@@ -53,7 +55,8 @@ func start(core string, environ []string, command ...string) (*process, error) {
 
 // startMonitor runs the monitor on a free port, and waits until it listens.
 func startMonitor(core, binary string, environ ...string) (*process, error) {
-	p, err := start(core, append([]string{"LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json"}, environ...), binary)
+	p, err := start(core, append([]string{"LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json"}, environ...),
+		binary)
 	if err != nil {
 		return nil, err
 	}
@@ -108,17 +111,13 @@ func (p *process) proc(file string) string {
 	return fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, file)
 }
 
-// freeAddress is a port of loopback that was free a moment ago, for servers that cannot choose one.
+// freeAddress finds a free port of loopback, for servers that cannot choose one.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	port, err := rig.FreePorts("127.0.0.1", 1)
+	return fmt.Sprint("127.0.0.1:", port), err
 }
 
-// waitFor returns when somebody accepts connections.
+// waitFor waits until an address accepts connections.
 func waitFor(address string) error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		conn, err := net.Dial("tcp", address)

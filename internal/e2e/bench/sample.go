@@ -19,16 +19,20 @@ func (s sample) quantile(q float64) float64 {
 	return sorted[max(0, int(math.Ceil(q*float64(len(s))))-1)]
 }
 
-// quartiles writes the median (and the quartiles), each with the format, which has one verb for a float.
+// quartiles writes the median (and the quartiles), each with the format, which has one verb for a
+// float.
 func (s sample) quartiles(format string, scale float64) string {
 	return s.between(.25, .75, format, scale)
 }
 
 // extremes writes the median (and the least and the most).
-func (s sample) extremes(format string, scale float64) string { return s.between(0, 1, format, scale) }
+func (s sample) extremes(format string, scale float64) string {
+	return s.between(0, 1, format, scale)
+}
 
 func (s sample) between(low, high float64, format string, scale float64) string {
-	return fmt.Sprintf(format+" ("+format+"–"+format+")", scale*s.quantile(.5), scale*s.quantile(low), scale*s.quantile(high))
+	return fmt.Sprintf(format+" ("+format+"–"+format+")", scale*s.quantile(.5), scale*s.quantile(low),
+		scale*s.quantile(high))
 }
 
 // ratios divides two samples pair by pair: round by round.

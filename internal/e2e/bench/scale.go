@@ -16,9 +16,13 @@ const interval = 5 * time.Second
 
 // scale measures how cost grows with the number of sites.
 func scale(binary string, counts []int, during time.Duration) error {
-	fmt.Printf("The cost of sites: %v of a probe of each every %v, while 50 clients a second connect and ask for a value.\n", during, interval)
-	head("sites", "", "first value after", "CPU, % of a core", "RSS, MB", "RSS a site, kB", "goroutines", "probes/s",
-		"start late p50 / p99 / max, ms", "answer p50 / p99, ms", "503s", "failed probes", "/metrics, ms, kB", "/status, ms, kB")
+	fmt.Printf(
+		"The cost of sites: %v of a probe of each every %v, while 50 clients a second connect and ask "+
+			"for a value.\n", during, interval)
+	head("sites", "", "first value after", "CPU, % of a core", "RSS, MB", "RSS a site, kB",
+		"goroutines", "probes/s",
+		"start late p50 / p99 / max, ms", "answer p50 / p99, ms", "503s", "failed probes",
+		"/metrics, ms, kB", "/status, ms, kB")
 	var least [2]float64 // RSS of the smallest number of sites, plain and TLS
 	for _, n := range counts {
 		for i, secure := range []bool{false, true} {
@@ -38,7 +42,8 @@ func scale(binary string, counts []int, during time.Duration) error {
 }
 
 // scaleTo measures a monitor of n sites, and prints a row.
-func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string, during time.Duration) error {
+func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string,
+	during time.Duration) error {
 	sites, err := startMany(n, secure)
 	if err != nil {
 		return err
@@ -65,7 +70,7 @@ func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string
 	}
 	defer m.stop()
 	go func() {
-		for range m.lines { // a log that nobody reads
+		for range m.lines { // the log is not read
 		}
 	}()
 	poll := target{name: "monitor", server: m, path: "/metric/site-00000"}
@@ -84,14 +89,19 @@ func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string
 	goroutines, failed, metrics := scrape(m)
 	_, status := fetch(m, "/status")
 	ms := 1000.
-	row(n, kind, fmt.Sprintf("%.2f s", ready.Seconds()), fmt.Sprintf("%.2f", 100*cpu.Seconds()/to.Sub(from).Seconds()),
-		fmt.Sprintf("%.1f", rss/1e6), perSite(rss), goroutines, fmt.Sprintf("%.1f", float64(sites.probes(from, to))/to.Sub(from).Seconds()),
-		fmt.Sprintf("%.1f / %.1f / %.0f", ms*late.quantile(.5), ms*late.quantile(.99), ms*late.quantile(1)),
-		fmt.Sprintf("%.2f / %.2f", ms*answers.quantile(.5), ms*answers.quantile(.99)), refused, failed, metrics, status)
+	row(n, kind, fmt.Sprintf("%.2f s", ready.Seconds()),
+		fmt.Sprintf("%.2f", 100*cpu.Seconds()/to.Sub(from).Seconds()),
+		fmt.Sprintf("%.1f", rss/1e6), perSite(rss), goroutines,
+		fmt.Sprintf("%.1f", float64(sites.probes(from, to))/to.Sub(from).Seconds()),
+		fmt.Sprintf("%.1f / %.1f / %.0f", ms*late.quantile(.5), ms*late.quantile(.99),
+			ms*late.quantile(1)),
+		fmt.Sprintf("%.2f / %.2f", ms*answers.quantile(.5), ms*answers.quantile(.99)), refused, failed,
+		metrics, status)
 	return nil
 }
 
-// firstValue waits for the first value, which takes a verdict on every other site, and gives the time since began.
+// firstValue waits for the first value, which takes a verdict on every other site, and gives the
+// time since began.
 func firstValue(t target, began time.Time) (time.Duration, error) {
 	for time.Since(began) < time.Minute {
 		if _, err := ask(t, time.Time{}); err == nil {
@@ -102,7 +112,8 @@ func firstValue(t target, began time.Time) (time.Duration, error) {
 	return 0, fmt.Errorf("%s gives no value for a minute", t.name)
 }
 
-// pace asks again and again, with pauses. It gives how long each answer took, and how many were no value.
+// pace asks again and again, with pauses. It gives how long each answer took, and how many were no
+// value.
 func pace(t target, every, during time.Duration) (took sample, refused int) {
 	ticks := time.NewTicker(every)
 	defer ticks.Stop()
@@ -134,7 +145,8 @@ func fetch(m *process, path string) (body, cost string) {
 	return string(text), fmt.Sprintf("%.0f, %d", 1000*time.Since(began).Seconds(), len(text)/1000)
 }
 
-// scrape reads what the monitor says of itself: its goroutines, and how many probes have failed so far.
+// scrape reads what the monitor says of itself: its goroutines, and how many probes have failed so
+// far.
 func scrape(m *process) (goroutines, failed int, cost string) {
 	text, cost := fetch(m, "/metrics")
 	in := bufio.NewScanner(strings.NewReader(text))

@@ -18,8 +18,8 @@ import (
 // okAnswer is what a site answers that is well.
 const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 
-// many is one server that plays many sites, each at a path of its own: /7 is the site with index 7. It
-// notes when each is probed.
+// many is one server for many sites, each at a path of its own: /7 is the site with index 7.
+// It notes when each is probed.
 type many struct {
 	server *fakesite.Site
 	ca     []byte // PEM; nil without TLS
@@ -74,13 +74,15 @@ func (m *many) environ() []string {
 	}
 	var environ []string
 	for i := range m.arrivals {
-		environ = append(environ, fmt.Sprintf("SITE_%05d_HEALTH_URL=%s://%s/%d", i, scheme, m.server.Address(), i))
+		environ = append(environ, fmt.Sprintf("SITE_%05d_HEALTH_URL=%s://%s/%d", i, scheme,
+			m.server.Address(), i))
 	}
 	return environ
 }
 
-// lateness is how much later than planned each probe of a time began. The plan is not known out here: it
-// is taken from the most punctual probe of each site, and an interval from one to the next.
+// lateness is how much later than planned each probe of a time began. The plan is not known out
+// here: it is taken from the most punctual probe of each site, and an interval from one to the
+// next.
 func (m *many) lateness(from, to time.Time, interval time.Duration) (late sample) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

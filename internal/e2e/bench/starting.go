@@ -25,7 +25,9 @@ func starting(binary string) error {
 			return err
 		}
 		began := time.Now()
-		m, err := start("", []string{"LISTEN_ADDR=" + address, "SITE_A_HEALTH_URL=http://" + well.Address(), "SITE_B_HEALTH_URL=http://" + well.Address()}, binary)
+		m, err := start("",
+			[]string{"LISTEN_ADDR=" + address, "SITE_A_HEALTH_URL=http://" + well.Address(),
+				"SITE_B_HEALTH_URL=http://" + well.Address()}, binary)
 		if err != nil {
 			return err
 		}
@@ -37,11 +39,13 @@ func starting(binary string) error {
 		}
 		took = append(took, first.Seconds())
 	}
-	fmt.Printf("\nFrom exec to the first value, both sites well, 20 starts, asked every millisecond, median (min–max): %s ms\n", took.extremes("%.1f", 1000))
+	fmt.Printf(
+		"\nFrom exec to the first value, both sites well, 20 starts, asked every millisecond, median "+
+			"(min–max): %s ms\n", took.extremes("%.1f", 1000))
 	return nil
 }
 
-// sizes tells how big the program is.
+// sizes prints how big the program is.
 func sizes(binary string) error {
 	info, err := os.Stat(binary)
 	if err != nil {
@@ -49,7 +53,8 @@ func sizes(binary string) error {
 	}
 	fmt.Printf("\nBinary: %.2f MB. ", float64(info.Size())/1e6)
 	const image = "localhost/failover-monitor:latest"
-	if out, err := exec.Command("podman", "image", "inspect", "--format", "{{.Size}}", image).Output(); err == nil {
+	out, err := exec.Command("podman", "image", "inspect", "--format", "{{.Size}}", image).Output()
+	if err == nil {
 		size, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 		fmt.Printf("Image %s: %.2f MB\n", image, size/1e6)
 		return err
@@ -58,6 +63,8 @@ func sizes(binary string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("There is no image here (make image); the binary and the CA bundle that it holds are %.2f MB\n", float64(info.Size()+bundle.Size())/1e6)
+	fmt.Printf(
+		"There is no image here (make image); the binary and the CA bundle that it holds are %.2f MB\n",
+		float64(info.Size()+bundle.Size())/1e6)
 	return nil
 }

@@ -2,15 +2,14 @@ package blackbox
 
 import (
 	"net"
-	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"go.yaml.in/yaml/v2"
 
+	"failover-monitor/internal/e2e/rig"
 	"failover-monitor/internal/fakesite"
 )
 
@@ -19,19 +18,24 @@ func sites(a, b string, more ...string) []string {
 	return append([]string{"SITE_A_HEALTH_URL=http://" + a, "SITE_B_HEALTH_URL=http://" + b}, more...)
 }
 
-// TestPredecessorsEnvFile starts with the lines as podman hands them over: with comments, quotes and CRLF.
+// TestPredecessorsEnvFile starts with the lines as podman hands them over: with comments, quotes
+// and CRLF.
 func TestPredecessorsEnvFile(t *testing.T) {
 	t.Parallel()
 	var seen requests
-	m := start(t, "SITE_A_HEALTH_URL=http://"+web(t, seen.handler)+"/healthz\r", "SITE_B_HEALTH_URL=\"http://"+healthy(t)+"\"",
-		"PROBE_METHOD=GET           # GET or HEAD", "PROBE_TIMEOUT_SEC=3          # seconds", "VERIFY_TLS=true            # false: self-signed",
-		`ACCEPT_STATUS_REGEX=^2\d\d$`, "CACHE_TTL_SEC=5\r", "EXTRA_HEADER_KEY=Authorization", `EXTRA_HEADER_VAL="Bearer x"`, "REQUESTS_CA_BUNDLE=", "PORT=8000 # of the container")
+	m := start(t, "SITE_A_HEALTH_URL=http://"+web(t, seen.handler)+"/healthz\r",
+		"SITE_B_HEALTH_URL=\"http://"+healthy(t)+"\"",
+		"PROBE_METHOD=GET           # GET or HEAD", "PROBE_TIMEOUT_SEC=3          # seconds",
+		"VERIFY_TLS=true            # false: self-signed",
+		`ACCEPT_STATUS_REGEX=^2\d\d$`, "CACHE_TTL_SEC=5\r", "EXTRA_HEADER_KEY=Authorization",
+		`EXTRA_HEADER_VAL="Bearer x"`, "REQUESTS_CA_BUNDLE=", "PORT=8000 # of the container")
 	m.Verdict(t, "site-a", "up")
 	m.Verdict(t, "site-b", "up")
 	m.WantValue(t, "site-a", "0")
 	m.WantValue(t, "site-b", "0")
 	header := seen.all()[0]
-	if header.Get("Authorization") != "Bearer x" || header.Get("User-Agent") != "failover-monitor/dev" {
+	if header.Get("Authorization") != "Bearer x" ||
+		header.Get("User-Agent") != "failover-monitor/dev" {
 		t.Errorf("site-a was asked with %q by %q", header.Get("Authorization"), header.Get("User-Agent"))
 	}
 	if status, body := m.Get(t, "/healthz"); status != 200 || body != "ok\n" {
@@ -39,8 +43,8 @@ func TestPredecessorsEnvFile(t *testing.T) {
 	}
 }
 
-// TestPredecessorsConfigMap is the predecessor's, of which only the image was changed: all its variables,
-// an empty header, and a regular expression with two backslashes, of which YAML makes one.
+// TestPredecessorsConfigMap starts with the predecessor's ConfigMap: all its variables, an empty
+// header, and a regular expression with two backslashes, of which YAML makes one.
 func TestPredecessorsConfigMap(t *testing.T) {
 	t.Parallel()
 	const manifest = `
@@ -60,7 +64,8 @@ data:
   REQUESTS_CA_BUNDLE: ""
 `
 	var configMap struct{ Data map[string]string }
-	urls := strings.NewReplacer("SITE_A/", healthy(t)+"/", "SITE_B/", site(t, fakesite.Answer(503))+"/")
+	urls := strings.NewReplacer("SITE_A/", healthy(t)+"/",
+		"SITE_B/", site(t, fakesite.Answer(503))+"/")
 	if err := yaml.Unmarshal([]byte(urls.Replace(manifest)), &configMap); err != nil {
 		t.Fatal(err)
 	}
@@ -77,50 +82,19 @@ data:
 	}
 }
 
+// TestBadSettings: every command reports all mistakes at once, and nothing else.
 func TestBadSettings(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name    string
-		environ []string
-		want    string // all of standard error
-	}{
-		{"what systemd makes of the predecessor's default", sites("a", "b", "ACCEPT_STATUS_REGEX=^2dd$"),
-			"failover-monitor: ACCEPT_STATUS_REGEX=\"^2dd$\": asks for a \"d\" in an HTTP status; if you wrote \\d, systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$\n"},
-		{"two backslashes, as from YAML without quotes", sites("a", "b", `ACCEPT_STATUS_REGEX=^2\\d\\d$`),
-			`failover-monitor: ACCEPT_STATUS_REGEX="^2\\d\\d$": two backslashes ask for one in the HTTP status, and none has one; ` +
-				`write \d with a single one, or ^2[0-9][0-9]$ (YAML makes one of two between double quotes only)` + "\n"},
-		{"several", sites("a", "b", "PROBE_TIMEOUT_SEC=3s", "PORT=http", "EXTRA_HEADER_VAL=geheim"),
-			"failover-monitor: PORT=\"http\": want a port number up to 65535, such as 8000\n" +
-				"failover-monitor: PROBE_TIMEOUT_SEC=\"3s\": want seconds as a plain number from 0.001 to 86400, such as 3 or 0.5\n" +
-				"failover-monitor: EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither\n"},
-		{"nothing", nil, "failover-monitor: SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set: want at least two sites\n"},
-	} {
-		for _, args := range [][]string{nil, {"serve"}, {"config"}, {"check"}} {
-			code, stdout, stderr := command(t, c.environ, args...)
-			if code != 2 || stdout != "" || stderr != c.want {
-				t.Errorf("%s %q: exit code %d, %q\n got %q\nwant %q", c.name, args, code, stdout, stderr, c.want)
-			}
-		}
-	}
-}
-
-func TestUsage(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		args           []string
-		code           int
-		stdout, stderr string // how they begin
-	}{
-		{[]string{"help"}, 0, "Usage: failover-monitor [command]\n", ""},
-		{[]string{"--help"}, 0, "Usage: failover-monitor [command]\n", ""},
-		{[]string{"version"}, 0, "failover-monitor dev go1.", ""},
-		{[]string{"--version"}, 0, "failover-monitor dev go1.", ""},
-		{[]string{"sreve"}, 2, "", "failover-monitor: \"sreve\": no such command\n\nUsage:"},
-		{[]string{"serve", "--port", "1"}, 2, "", "failover-monitor: \"serve --port 1\": want one command and nothing behind it\n\nUsage:"},
-	} {
-		code, stdout, stderr := command(t, nil, c.args...)
-		if code != c.code || !strings.HasPrefix(stdout, c.stdout) || !strings.HasPrefix(stderr, c.stderr) || (stderr == "") != (c.stderr == "") {
-			t.Errorf("%q: exit code %d, %q, %q; want %d, %q…, %q…", c.args, code, stdout, stderr, c.code, c.stdout, c.stderr)
+	environ := sites("a", "b", "PROBE_TIMEOUT_SEC=3s", "PORT=http", "EXTRA_HEADER_VAL=geheim")
+	const want = `failover-monitor: PORT="http": want a port number up to 65535, such as 8000
+failover-monitor: PROBE_TIMEOUT_SEC="3s": want seconds as a plain number from 0.001 to 86400, ` +
+		`such as 3 or 0.5
+failover-monitor: EXTRA_HEADER_VAL is set but EXTRA_HEADER_KEY is not: set both or neither
+`
+	for _, args := range [][]string{nil, {"serve"}, {"config"}, {"check"}} {
+		code, stdout, stderr := command(t, environ, args...)
+		if code != 2 || stdout != "" || stderr != want {
+			t.Errorf("%q: exit code %d, %q\n got %q\nwant %q", args, code, stdout, stderr, want)
 		}
 	}
 }
@@ -128,8 +102,10 @@ func TestUsage(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	up := healthy(t)
-	code, stdout, stderr := command(t, sites(up, site(t, fakesite.Answer(503)), "PROBE_TIMEOUT_SEC=1", "FAILURE_THRESHOLD=3"), "check")
-	table := regexp.MustCompile(`^SITE    PROBE  REASON  STATUS  DNS +CONNECT +TLS +FIRST BYTE +TOTAL +CERTIFICATE UNTIL +ADDRESS
+	code, stdout, stderr := command(t, sites(up, site(t, fakesite.Answer(503)),
+		"PROBE_TIMEOUT_SEC=1", "FAILURE_THRESHOLD=3"), "check")
+	table := regexp.MustCompile(
+		`^SITE    PROBE  REASON  STATUS  DNS +CONNECT +TLS +FIRST BYTE +TOTAL +CERTIFICATE UNTIL +ADDRESS
 site-a  up     -       200     - +[\d.]+ms +- +[\d.]+ms +[\d.]+ms +- +127.0.0.1:\d+
 site-b  down   status  503     - +[\d.]+ms +- +[\d.]+ms +[\d.]+ms +- +127.0.0.1:\d+
 
@@ -139,37 +115,48 @@ site-b is down: status 503
 	if code != 1 || stderr != "" || !table.MatchString(stdout) {
 		t.Errorf("one down: exit code %d, %q\n%s", code, stderr, stdout)
 	}
-	if code, stdout, _ := command(t, sites(up, healthy(t), "FAILURE_THRESHOLD=3"), "check"); code != 0 || strings.Contains(stdout, "down") {
+	if code, stdout, _ := command(t, sites(up, healthy(t), "FAILURE_THRESHOLD=3"), "check"); code != 0 ||
+		strings.Contains(stdout, "down") {
 		t.Errorf("all up: exit code %d\n%s", code, stdout)
 	}
 	witnesses := "WITNESS_URLS=tcp://" + up + ",tcp://127.0.0.1:1"
 	code, stdout, _ = command(t, sites(up, up, witnesses, "SITE_B_OVERRIDE=down"), "check")
-	for _, line := range []string{"(?m)^site-b +up ", "(?m)^witness tcp://" + up + " +up ", "(?m)^witness tcp://127.0.0.1:1 +down +refused ",
-		"(?m)^witness tcp://127.0.0.1:1 is down: connection refused", "(?m)^warning: site-b is pinned down "} {
+	for _, line := range []string{"(?m)^site-b +up ", "(?m)^witness tcp://" + up + " +up ",
+		"(?m)^witness tcp://127.0.0.1:1 +down +refused ",
+		"(?m)^witness tcp://127.0.0.1:1 is down: connection refused",
+		"(?m)^warning: site-b is pinned down "} {
 		if code != 1 || !regexp.MustCompile(line).MatchString(stdout) {
 			t.Errorf("a witness is dead: exit code %d, want 1 and %q\n%s", code, line, stdout)
 		}
 	}
 	began := time.Now()
-	code, stdout, _ = command(t, sites(site(t, fakesite.Hang), site(t, fakesite.Hang), "PROBE_TIMEOUT_SEC=1"), "check")
-	if took := time.Since(began); code != 1 || strings.Count(stdout, "timeout") != 2 || took > 1900*time.Millisecond {
-		t.Errorf("all hang: exit code %d after %v, want 1 after a second for both at once\n%s", code, took, stdout)
+	code, stdout, _ = command(t, sites(site(t, fakesite.Hang), site(t, fakesite.Hang),
+		"PROBE_TIMEOUT_SEC=1"), "check")
+	if took := time.Since(began); code != 1 || strings.Count(stdout, "timeout") != 2 ||
+		took > 1900*time.Millisecond {
+		t.Errorf("all hang: exit code %d after %v, want 1 after a second for both at once\n%s", code,
+			took, stdout)
 	}
 }
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := command(t, []string{
-		"SITE_A_HEALTH_URL=https://user:geheim@a.test/healthz?token=geheim", "SITE_B_HEALTH_URL=https://b.test",
-		"EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL=Bearer geheim", "SITE_B_PROBE_TIMEOUT_SEC=0.5", "VERIFY_TLS=no",
+		"SITE_A_HEALTH_URL=https://user:geheim@a.test/healthz?token=geheim",
+		"SITE_B_HEALTH_URL=https://b.test",
+		"EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL=Bearer geheim",
+		"SITE_B_PROBE_TIMEOUT_SEC=0.5", "VERIFY_TLS=no",
 	}, "config")
 	if code != 0 || stderr != "" {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 	for _, line := range []string{
-		"SITE_A_HEALTH_URL=https://***@a.test/healthz?***", "EXTRA_HEADER_VAL=***", "SITE_B_PROBE_TIMEOUT_SEC=0.5", "LISTEN_ADDR=0.0.0.0:8000",
-		"# site-a: 8s when it hangs, 5s when it refuses connections", "# site-b: 5.5s when it hangs, 5s when it refuses connections",
-		"# warning: VERIFY_TLS is off for site-a, site-b: whoever stands in between can play a healthy site",
+		"SITE_A_HEALTH_URL=https://***@a.test/healthz?***", "EXTRA_HEADER_VAL=***",
+		"SITE_B_PROBE_TIMEOUT_SEC=0.5", "LISTEN_ADDR=0.0.0.0:8000",
+		"# site-a: 8s when it hangs, 5s when it refuses connections",
+		"# site-b: 5.5s when it hangs, 5s when it refuses connections",
+		"# warning: VERIFY_TLS is off for site-a, site-b: whoever stands in " +
+			"between can play a healthy site",
 	} {
 		if !strings.Contains(stdout, line+"\n") {
 			t.Errorf("%q is not in\n%s", line, stdout)
@@ -185,84 +172,47 @@ func TestConfig(t *testing.T) {
 	}
 	_, stdout, _ = command(t, sites("a", "b", "CACHE_TTL_SEC=0", "FAILURE_THRESHOLD=3"), "config")
 	for _, line := range []string{"# site-a: 9s when it hangs, 0s when it refuses connections",
-		"#   CACHE_TTL_SEC 0: FAILURE_THRESHOLD 3 × one failing probe (at most 3), one with each poll, and the time between these"} {
+		"#   CACHE_TTL_SEC 0: FAILURE_THRESHOLD 3 × one failing probe (at most 3), one with each " +
+			"poll, and the time between these"} {
 		if !strings.Contains(stdout, line+"\n") {
 			t.Errorf("on demand: %q is not in\n%s", line, stdout)
 		}
 	}
 }
 
+// TestHealthcheck asks a monitor that is healthy, sick, silent, or not there.
 func TestHealthcheck(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), healthy(t), "LISTEN_ADDR=127.0.0.1:0")...)
 	address := m.Address
 	_, port, _ := net.SplitHostPort(address)
-	for _, environ := range [][]string{{"LISTEN_ADDR=" + address}, {"PORT=" + port}, {"PORT=" + port, "HTTP_PROXY=http://127.0.0.1:1", "CACHE_TTL_SEC=wrong"}} {
-		if code, stdout, stderr := command(t, environ, "healthcheck"); code != 0 || stdout != "ok\n" || stderr != "" {
+	for _, environ := range [][]string{{"LISTEN_ADDR=" + address}, {"PORT=" + port},
+		{"PORT=" + port, "HTTP_PROXY=http://127.0.0.1:1", "CACHE_TTL_SEC=wrong"}} {
+		if code, stdout, stderr := command(t, environ, "healthcheck"); code != 0 || stdout != "ok\n" ||
+			stderr != "" {
 			t.Errorf("%q: exit code %d, %q, %q; want ok", environ, code, stdout, stderr)
 		}
 	}
-	nobody := bound(t)
-	want := "failover-monitor: ask the monitor at " + nobody + ": dial tcp " + nobody + ": connect: connection refused\n"
-	if code, _, stderr := command(t, []string{"LISTEN_ADDR=" + nobody}, "healthcheck"); code != 1 || stderr != want {
-		t.Errorf("nobody there: exit code %d, %q, want 1, %q", code, stderr, want)
+	sick := start(t, sites(healthy(t), healthy(t), "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2",
+		"SITE_B_EXTRA_HEADER_KEY=X", "SITE_B_EXTRA_HEADER_VAL_FILE=/nowhere/token")...)
+	sick.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probe does not count" })
+	silent := rig.FreeAddress(t)
+	listener, err := net.Listen("unix", "@failover-monitor/"+silent) // and nothing is accepted
+	if err != nil {
+		t.Fatal(err)
 	}
-	sick := site(t, fakesite.Respond("HTTP/1.1 503 Service Unavailable\r\n\r\nsite-b: its probe loop is stuck, 1s late\n"))
-	want = "failover-monitor: the monitor at " + sick + " says 503 Service Unavailable: site-b: its probe loop is stuck, 1s late\n"
-	if code, _, stderr := command(t, []string{"LISTEN_ADDR=" + sick}, "healthcheck"); code != 1 || stderr != want {
-		t.Errorf("stuck: exit code %d, %q, want 1, %q", code, stderr, want)
-	}
-	if code, _, _ := command(t, []string{"LISTEN_ADDR=" + site(t, fakesite.Hang)}, "healthcheck"); code != 1 {
-		t.Errorf("hangs: exit code %d, want 1", code)
+	defer listener.Close()
+	for address, want := range map[string]string{
+		bound(t):     "no monitor runs here with LISTEN_ADDR=",
+		sick.Address: "the monitor is not well:\nfailover-monitor: site-b: probe could not be made: ",
+		silent:       "ask the monitor at " + silent + ": context deadline exceeded",
+	} {
+		code, _, stderr := command(t, []string{"LISTEN_ADDR=" + address}, "healthcheck")
+		if code != 1 || !strings.HasPrefix(stderr, "failover-monitor: "+want) {
+			t.Errorf("exit code %d, %q, want 1, %q", code, stderr, want)
+		}
 	}
 	if code, _, _ := command(t, []string{"PORT=x"}, "healthcheck"); code != 2 {
 		t.Errorf("bad setting: exit code %d, want 2", code)
-	}
-}
-
-// TestDemo does what the demo tells a newcomer to do.
-func TestDemo(t *testing.T) {
-	t.Parallel()
-	port := fourFreePorts(t)
-	demo := startDemo(t, port)
-	curl := func(offset int, path string) string {
-		resp, err := http.Get("http://127.0.0.1:" + strconv.Itoa(port+offset) + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body := make([]byte, 1000)
-		n, _ := resp.Body.Read(body)
-		return string(body[:n])
-	}
-	becomes := func(site, want string) {
-		t.Helper()
-		deadline := time.Now().Add(10 * time.Second)
-		for curl(0, "/metric/"+site) != want {
-			if time.Now().After(deadline) {
-				t.Fatalf("/metric/%s does not become %q", site, want)
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}
-	becomes("site-a", "{\"value\":0}\n")
-	for _, ill := range []string{"hang", "500", "refuse"} {
-		if got := curl(3, "/site-b/"+ill); got != "site-b: "+ill+"\n" {
-			t.Errorf("control says %q", got)
-		}
-		becomes("site-a", "{\"value\":1}\n")
-		becomes("site-b", "{\"value\":0}\n")
-		curl(3, "/site-b/heal")
-		becomes("site-a", "{\"value\":0}\n")
-	}
-	if got := curl(3, "/site-c/hang"); !strings.HasPrefix(got, "want /site-a/ or /site-b/") {
-		t.Errorf("control says %q", got)
-	}
-	code, _, stderr := command(t, []string{"PORT=" + strconv.Itoa(port)}, "demo")
-	if code != 1 || !strings.Contains(stderr, "address already in use") || !strings.Contains(stderr, "PORT=18000 failover-monitor demo") {
-		t.Errorf("a second one: exit code %d, %q", code, stderr)
-	}
-	if code := demo(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestSpread: sites with one cadence are probed all over the cycle and not in one instant, and each at the
-// same place after a restart, whichever other sites there are.
-func TestSpread(t *testing.T) {
+// TestProbesAreSpread: sites with one interval are probed all over it, and each at the same place
+// after a restart, whichever other sites there are.
+func TestProbesAreSpread(t *testing.T) {
 	t.Parallel()
 	const cycle = time.Second
 	all, even := make([]int, 50), []int(nil)
@@ -24,7 +24,10 @@ func TestSpread(t *testing.T) {
 	before, after := places(t, cycle, all), places(t, cycle, even)
 	var busy int
 	for _, at := range before {
-		busy = max(busy, len(slices.DeleteFunc(slices.Clone(before), func(other time.Duration) bool { return mod(other-at, cycle) > cycle/10 })))
+		busy = max(busy,
+			len(slices.DeleteFunc(slices.Clone(before), func(other time.Duration) bool {
+				return mod(other-at, cycle) > cycle/10
+			})))
 	}
 	if busy > len(all)/2 {
 		t.Errorf("%d of %d sites are probed within a tenth of the cycle: %v", busy, len(all), before)

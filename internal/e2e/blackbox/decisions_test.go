@@ -48,7 +48,7 @@ func statusOf(t *testing.T, m *rig.Monitor) (s status) {
 	return s
 }
 
-// until waits until something holds.
+// until waits for a condition.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
@@ -58,15 +58,17 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestThreeSites has three sites, each with settings of its own.
+// TestThreeSites gives each of three sites settings of its own.
 func TestThreeSites(t *testing.T) {
 	t.Parallel()
 	var seenA requests
 	b := rig.Site(t, fakesite.Answer(200))
 	cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "other.example")
 	c := site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
-	m := start(t, "SITE_A_HEALTH_URL=http://"+web(t, seenA.handler), "SITE_B_HEALTH_URL=http://"+b.Address(), "SITE_EU_WEST_HEALTH_URL=https://"+c,
-		"CACHE_TTL_SEC=0.3", "RETRY_INTERVAL_SEC=0.1", "EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=for-all", "SITE_A_EXTRA_HEADER_VAL=for-a",
+	m := start(t, "SITE_A_HEALTH_URL=http://"+web(t, seenA.handler),
+		"SITE_B_HEALTH_URL=http://"+b.Address(), "SITE_EU_WEST_HEALTH_URL=https://"+c,
+		"CACHE_TTL_SEC=0.3", "RETRY_INTERVAL_SEC=0.1", "EXTRA_HEADER_KEY=X-Token",
+		"EXTRA_HEADER_VAL=for-all", "SITE_A_EXTRA_HEADER_VAL=for-a",
 		"SITE_EU_WEST_VERIFY_TLS=false", "SITE_B_FAILURE_THRESHOLD=3", "SITE_B_SUCCESS_THRESHOLD=2")
 	for _, s := range []string{"site-a", "site-b", "site-eu-west"} {
 		m.Verdict(t, s, "up")
@@ -84,10 +86,12 @@ func TestThreeSites(t *testing.T) {
 	m.WantValue(t, "site-b", "0")
 	m.WantValue(t, "site-eu-west", "1")
 	s := statusOf(t, m)
-	if got := s.Metrics[0].Explanation; !strings.HasPrefix(got, "site-b is down since ") || !strings.Contains(got, "3 of 3 probes failed, last: connection refused") {
+	if got := s.Metrics[0].Explanation; !strings.HasPrefix(got, "site-b is down since ") ||
+		!strings.Contains(got, "3 of 3 probes failed, last: connection refused") {
 		t.Errorf("/status explains site-a's value with %q", got)
 	}
-	if s.Sites[0].FailureThreshold != 1 || s.Sites[1].FailureThreshold != 3 || s.Metrics[0].PolledBy != "Go-http-client/1.1" {
+	if s.Sites[0].FailureThreshold != 1 || s.Sites[1].FailureThreshold != 3 ||
+		s.Metrics[0].PolledBy != "Go-http-client/1.1" {
 		t.Errorf("/status: %+v", s)
 	}
 	if err := b.Become(fakesite.Answer(200)); err != nil {
@@ -100,7 +104,7 @@ func TestThreeSites(t *testing.T) {
 	m.WantValue(t, "site-a", "0")
 }
 
-// TestWitnesses kills a witness and revives it while a site is dead, by HTTP and by TCP.
+// TestWitnesses: while no witness answers, by HTTP or TCP, a failed probe does not count.
 func TestWitnesses(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"http", "tcp"} {
@@ -122,7 +126,8 @@ func TestWitnesses(t *testing.T) {
 				t.Errorf("the 503 says %s", body)
 			}
 			s := statusOf(t, m)
-			if s.Online || s.Sites[1].Verdict != "unknown" || !strings.Contains(s.Sites[1].SetAside, "offline since") || s.Witnesses[0].Answered {
+			if s.Online || s.Sites[1].Verdict != "unknown" ||
+				!strings.Contains(s.Sites[1].SetAside, "offline since") || s.Witnesses[0].Answered {
 				t.Errorf("/status: %+v", s)
 			}
 			if code, _ := m.Get(t, "/healthz"); code != 200 {
@@ -144,12 +149,13 @@ func TestWitnesses(t *testing.T) {
 	}
 }
 
-// TestWitnessBehindProxy has a proxy that answers for a network that is not there.
+// TestWitnessBehindProxy: a 502 of the proxy does not show that there is a network.
 func TestWitnessBehindProxy(t *testing.T) {
 	t.Parallel()
 	proxy := rig.Site(t, fakesite.Answer(502))
 	dead := bound(t)
-	m := start(t, append(sites(healthy(t), dead), "HTTP_PROXY=http://"+proxy.Address(), "WITNESS_URLS=http://witness.test/")...)
+	m := start(t, append(sites(healthy(t), dead), "HTTP_PROXY=http://"+proxy.Address(),
+		"WITNESS_URLS=http://witness.test/")...)
 	m.WaitFor(t, func(l rig.LogLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
 	if code, body := m.Get(t, "/metric/site-a"); code != 503 {
 		t.Errorf("while the proxy answers 502: %d %s, want 503", code, body)
@@ -161,7 +167,7 @@ func TestWitnessBehindProxy(t *testing.T) {
 	m.WantValue(t, "site-a", "1")
 }
 
-// TestInspectedWitness has a proxy that answers by itself what should have been the witness', within TLS.
+// TestInspectedWitness: a 503 of a proxy that inspects TLS does not show that there is a network.
 func TestInspectedWitness(t *testing.T) {
 	t.Parallel()
 	certificate := rig.NewCA("the proxy's").Issue(time.Now().AddDate(0, 0, 1), "witness.test")
@@ -179,14 +185,15 @@ func TestInspectedWitness(t *testing.T) {
 		}
 	})
 	dead := bound(t)
-	m := start(t, append(sites(healthy(t), dead), "HTTPS_PROXY=http://"+proxy, "WITNESS_URLS=https://witness.test/")...)
+	m := start(t, append(sites(healthy(t), dead), "HTTPS_PROXY=http://"+proxy,
+		"WITNESS_URLS=https://witness.test/")...)
 	m.WaitFor(t, func(l rig.LogLine) bool { return strings.HasPrefix(l.Msg, "monitor is offline") })
 	if detail := statusOf(t, m).Witnesses[0].Detail; !strings.Contains(detail, "503") {
 		t.Errorf("the witness: %q, want the proxy's 503", detail)
 	}
 }
 
-// TestTokenFile rotates the token while the monitor runs, and takes it away.
+// TestTokenFile replaces the token file while the monitor runs, and then removes it.
 func TestTokenFile(t *testing.T) {
 	t.Parallel()
 	token := filepath.Join(t.TempDir(), "token")
@@ -203,8 +210,10 @@ func TestTokenFile(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
-	m := start(t, append(sites(healthy(t), b, "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2", "LOG_LEVEL=debug", "FAILURE_THRESHOLD=3"),
-		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+token)...)
+	m := start(t,
+		append(sites(healthy(t), b, "CACHE_TTL_SEC=0.2", "PROBE_TIMEOUT_SEC=2", "LOG_LEVEL=debug",
+			"FAILURE_THRESHOLD=3"),
+			"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+token)...)
 	m.Verdict(t, "site-b", "up")
 	for n := range 3 {
 		write(fmt.Sprintf("Bearer geheim-%d\n", n+2))
@@ -214,19 +223,27 @@ func TestTokenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "a 503", func() bool { code, _ := m.Get(t, "/metric/site-a"); return code == 503 })
-	want := "probe could not be made: EXTRA_HEADER_VAL_FILE: stat " + token + ": no such file or directory"
+	want := "probe could not be made: EXTRA_HEADER_VAL_FILE: stat " + token +
+		": no such file or directory"
 	if code, body := m.Get(t, "/healthz"); code != 503 || body != "site-b: "+want+"\n" {
 		t.Errorf("/healthz: %d %q, want 503 and why", code, body)
 	}
-	if s := statusOf(t, m); s.Sites[1].SetAside != want || s.Sites[1].Verdict != "unknown" || !s.Online {
+	if s := statusOf(t, m); s.Sites[1].SetAside != want || s.Sites[1].Verdict != "unknown" ||
+		!s.Online {
 		t.Errorf("/status: %+v", s)
 	}
-	line := m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "probe does not count" && l.Site == "site-b" })
+	line := m.WaitFor(t, func(l rig.LogLine) bool {
+		return l.Msg == "probe does not count" &&
+			l.Site == "site-b"
+	})
 	if line.Level != "WARN" {
 		t.Errorf("the log says it at %s", line.Level)
 	}
 	write("Bearer geheim-9")
-	m.WaitFor(t, func(l rig.LogLine) bool { return l.Msg == "verdict known again" && l.Site == "site-b" })
+	m.WaitFor(t, func(l rig.LogLine) bool {
+		return l.Msg == "verdict known again" &&
+			l.Site == "site-b"
+	})
 	m.WantValue(t, "site-a", "0")
 	if code, _ := m.Get(t, "/healthz"); code != 200 {
 		t.Errorf("/healthz: %d, want it well again", code)
@@ -245,10 +262,12 @@ func TestOverride(t *testing.T) {
 	m.Verdict(t, "site-b", "down") // probing goes on
 	m.WantValue(t, "site-a", "0")
 	s := statusOf(t, m)
-	if b := s.Sites[1]; b.Verdict != "up" || b.Observed != "down" || b.Override != "up" || b.Explanation != "site-b is pinned up by its OVERRIDE; its probes say down" {
+	if b := s.Sites[1]; b.Verdict != "up" || b.Observed != "down" || b.Override != "up" ||
+		b.Explanation != "site-b is pinned up by its OVERRIDE; its probes say down" {
 		t.Errorf("/status: %+v", b)
 	}
-	if log := m.Log(); !strings.Contains(log, "site-a is pinned down by its OVERRIDE") || !strings.Contains(log, `"override":"up"`) {
+	if log := m.Log(); !strings.Contains(log, "site-a is pinned down by its OVERRIDE") ||
+		!strings.Contains(log, `"override":"up"`) {
 		t.Errorf("the override is not in the log:\n%s", log)
 	}
 }
@@ -273,9 +292,12 @@ func TestAllDown(t *testing.T) {
 func TestExpectBody(t *testing.T) {
 	t.Parallel()
 	answer := func(body string) string {
-		return site(t, fakesite.Respond(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)))
+		return site(t,
+			fakesite.Respond(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body),
+				body)))
 	}
-	m := start(t, sites(answer(`{"status": "up"}`), answer(`{"status": "upgrading"}`), `EXPECT_BODY_REGEX="status": *"up"`)...)
+	m := start(t, sites(answer(`{"status": "up"}`), answer(`{"status": "upgrading"}`),
+		`EXPECT_BODY_REGEX="status": *"up"`)...)
 	m.Verdict(t, "site-a", "up")
 	if line := m.Verdict(t, "site-b", "down"); line.Reason != "body" {
 		t.Errorf("reason %q, want body", line.Reason)

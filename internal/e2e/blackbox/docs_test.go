@@ -6,12 +6,15 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // projectRoot is where the README is.
@@ -87,16 +90,24 @@ func TestEachDocumentIsLinked(t *testing.T) {
 	}
 }
 
-// TestDemoOfTheFrontPage types its commands, in turn. It is not parallel, since another demo might
-// take the same free ports.
+// TestDemoOfTheFrontPage runs the commands of the README's demo, in turn.
 func TestDemoOfTheFrontPage(t *testing.T) {
 	curl := regexp.MustCompile(`(?m)^    curl -s 127\.0\.0\.1:800(\d)(/\S+) +# .*?(\{.*\})?(:.*)?$`)
 	commands := curl.FindAllStringSubmatch(read(t, "README.md"), -1)
 	if len(commands) != 4 {
 		t.Fatalf("%d commands, want 4", len(commands))
 	}
-	port := fourFreePorts(t)
-	stop := startDemo(t, port)
+	port, err := rig.FreePorts("127.0.0.1", 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := exec.Command(binary, "demo")
+	demo.Env = []string{rig.NoExitSleep, fmt.Sprint("PORT=", port)}
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { demo.Process.Kill(); demo.Wait() })
+	rig.AwaitListening(t, fmt.Sprintf("127.0.0.1:%d", port+3))
 	for _, c := range commands {
 		url := fmt.Sprintf("http://127.0.0.1:%d%s", port+int(c[1][0]-'0'), c[2])
 		var body string
@@ -109,7 +120,6 @@ func TestDemoOfTheFrontPage(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c[0], body, want)
 		}
 	}
-	stop()
 }
 
 // get is the body of an answer that must be a 200.
@@ -188,15 +198,16 @@ func TestPodmanRun(t *testing.T) {
 // documents are the paths of all Markdown files of the project.
 func documents(t *testing.T) (paths []string) {
 	t.Helper()
-	err := fs.WalkDir(os.DirFS(projectRoot), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && path != "." && strings.HasPrefix(entry.Name(), ".") {
-			return fs.SkipDir
-		}
-		if strings.HasSuffix(path, ".md") {
-			paths = append(paths, path)
-		}
-		return err
-	})
+	err := fs.WalkDir(os.DirFS(projectRoot), ".",
+		func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() && path != "." && strings.HasPrefix(entry.Name(), ".") {
+				return fs.SkipDir
+			}
+			if strings.HasSuffix(path, ".md") {
+				paths = append(paths, path)
+			}
+			return err
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +217,8 @@ func documents(t *testing.T) (paths []string) {
 // links are where the links of a document lead to in this project.
 func links(document string) []string {
 	all := submatches(regexp.MustCompile(`\]\(([^)]*)\)`), document)
-	return slices.DeleteFunc(all, func(link string) bool { return strings.HasPrefix(link, "https://") })
+	return slices.DeleteFunc(all,
+		func(link string) bool { return strings.HasPrefix(link, "https://") })
 }
 
 // anchors are where a link can lead to in a document: its headings, as GitHub and GitLab write

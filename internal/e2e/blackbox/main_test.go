@@ -1,5 +1,5 @@
-// Package blackbox tests the built binary as its users run it: with an environment, real sockets, real
-// TLS and signals. It needs Go and nothing else.
+// Package blackbox tests the built binary as its users run it: with an environment, real sockets,
+// real TLS and signals. It needs Go and nothing else.
 package blackbox
 
 import (

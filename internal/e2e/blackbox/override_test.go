@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestOverrideCommand pins site-b with the command, sees it everywhere, and has it outlive a restart, but not its end.
+// TestOverrideCommand pins site-b with the command, sees it everywhere, and has it outlive a
+// restart, but not its end.
 func TestOverrideCommand(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
@@ -24,7 +25,8 @@ func TestOverrideCommand(t *testing.T) {
 	}
 	m.WantValue(t, "site-a", "0")
 	override(0, "no verdict is pinned\n")
-	override(0, "(a drill of the failover); its probes say up\na restart does not end it\n", "site-b", "down", "1h", "a drill", "of the failover")
+	override(0, "(a drill of the failover); its probes say up\na restart does not end it\n", "site-b",
+		"down", "1h", "a drill", "of the failover")
 	m.WantValue(t, "site-a", "1")
 	override(0, "site-b is pinned down by uid ")
 	_, status := m.Get(t, "/status")
@@ -54,9 +56,11 @@ func TestOverrideCommand(t *testing.T) {
 	if _, page := m.Get(t, "/"); strings.Contains(page, "<script>alert") {
 		t.Errorf("the page has the reason unescaped:\n%s", page)
 	}
-	until(t, "its time is over", func() bool { _, value := m.Get(t, "/metric/site-a"); return value == "{\"value\":0}\n" })
+	until(t, "its time is over",
+		func() bool { _, value := m.Get(t, "/metric/site-a"); return value == "{\"value\":0}\n" })
 
-	override(2, `"tomorrow": want how long, such as 30m or 2h, and at most 72h`, "site-b", "down", "tomorrow", "x")
+	override(2, `"tomorrow": want how long, such as 30m or 2h, and at most 72h`, "site-b", "down",
+		"tomorrow", "x")
 	override(2, `"site-c": no such site: there are site-a, site-b`, "site-c", "down", "1h", "x")
 	override(2, "want one of\n", "site-b")
 	override(2, "want one of\n", "site-b", "down")
@@ -66,8 +70,10 @@ func TestOverrideCommand(t *testing.T) {
 func TestOverrideWithoutAPlaceToKeepIt(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), healthy(t))...)
-	code, stdout, stderr := command(t, []string{"LISTEN_ADDR=" + m.Address}, "override", "site-b", "down", "1h", "x")
-	if want := "until the monitor restarts, if that is sooner: no STATE_DIRECTORY is set\n"; code != 0 || !strings.HasSuffix(stdout, want) {
+	code, stdout, stderr := command(t, []string{"LISTEN_ADDR=" + m.Address}, "override", "site-b",
+		"down", "1h", "x")
+	if want := "until the monitor restarts, if that is sooner: no STATE_DIRECTORY is " +
+		"set\n"; code != 0 || !strings.HasSuffix(stdout, want) {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 
@@ -75,10 +81,12 @@ func TestOverrideWithoutAPlaceToKeepIt(t *testing.T) {
 	ends := time.Now().Add(time.Hour).Format(time.RFC3339)
 	for _, c := range []struct{ text, want string }{
 		{`{"overrides": {"site-b": {"verdict": "down"`, "overrides from before the start are lost"},
-		{`{"overrides": {"site-x": {"verdict": "down", "began": "` + time.Now().Format(time.RFC3339) + `", "ends": "` + ends + `", "reason": "x", "by": "uid 0"}}}`,
+		{`{"overrides": {"site-x": {"verdict": "down", "began": "` + time.Now().Format(time.RFC3339) +
+			`", "ends": "` + ends + `", "reason": "x", "by": "uid 0"}}}`,
 			"an override from before the start is lost"},
 	} {
-		if err := os.WriteFile(filepath.Join(state, "overrides.json"), []byte(c.text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(state, "overrides.json"), []byte(c.text),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		m := start(t, sites(healthy(t), healthy(t), "STATE_DIRECTORY="+state)...)
@@ -89,12 +97,14 @@ func TestOverrideWithoutAPlaceToKeepIt(t *testing.T) {
 	}
 }
 
-// TestOverrideOfNobody names the monitors that run, for those who type the command without their settings.
+// TestOverrideOfNobody names the monitors that run, for those who type the command without their
+// settings.
 func TestOverrideOfNobody(t *testing.T) {
 	t.Parallel()
 	m := start(t, sites(healthy(t), healthy(t))...)
 	code, _, stderr := command(t, []string{"LISTEN_ADDR=" + bound(t)}, "override")
-	if code != 1 || !strings.Contains(stderr, "no monitor runs here with LISTEN_ADDR=") || !strings.Contains(stderr, m.Address) {
+	if code != 1 || !strings.Contains(stderr, "no monitor runs here with LISTEN_ADDR=") ||
+		!strings.Contains(stderr, m.Address) {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }

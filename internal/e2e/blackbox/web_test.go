@@ -18,8 +18,11 @@ import (
 
 const (
 	serverTLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
-	clientTLS = serverTLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n"
-	passwords = "basic_auth_users:\n  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n" // geheim
+	clientTLS = serverTLS +
+		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n"
+	// geheim
+	passwords = "basic_auth_users:\n" +
+		"  keda: $2a$04$jTQuHwypU6MdhEeWkuNg0.KORPdN8G3.k.4YAjbask/mKGPWBztyK\n"
 )
 
 // guarded is a monitor with a web configuration.
@@ -34,14 +37,16 @@ type guarded struct {
 // guard starts one, in front of a site that is up and one that is down.
 func guard(t *testing.T, webConfig string) guarded {
 	t.Helper()
-	g := guarded{tls: strings.Contains(webConfig, "tls_server_config"), dir: t.TempDir(), ca: rig.NewCA("Test CA")}
+	g := guarded{tls: strings.Contains(webConfig, "tls_server_config"), dir: t.TempDir(),
+		ca: rig.NewCA("Test CA")}
 	g.install(t, "first.example.com")
 	g.write(t, "ca.pem", string(g.ca.PEM))
 	g.write(t, "web.yml", webConfig)
-	g.environ = []string{"LISTEN_ADDR=" + rig.FreeAddress(t), "WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
+	g.environ = []string{"LISTEN_ADDR=" + rig.FreeAddress(t),
+		"WEB_CONFIG_FILE=" + filepath.Join(g.dir, "web.yml"), "LOG_LEVEL=debug"}
 	g.Monitor = start(t, append(sites(healthy(t), site(t, fakesite.Answer(500))), g.environ...)...)
 	g.Verdict(t, "site-b", "down")
-	g.ask(t, "/", visitor{}) // whatever comes of it, the monitor has read its web configuration by then
+	g.ask(t, "/", visitor{}) // whatever the answer, the monitor has read its web configuration by then
 	return g
 }
 
@@ -60,7 +65,7 @@ func (g guarded) install(t *testing.T, name string) {
 	g.write(t, "server.key", key)
 }
 
-// visitor is somebody who asks.
+// visitor is a client with a password, a certificate, or neither.
 type visitor struct {
 	password    string // none if empty
 	certificate *tls.Certificate
@@ -74,8 +79,11 @@ func (g guarded) URL(path string) string {
 	return g.Monitor.URL(path)
 }
 
-// ask gives the status code and body of the answer, or the error, and the certificate that was shown.
-func (g guarded) ask(t *testing.T, path string, v visitor) (code int, body string, shown *x509.Certificate, err error) {
+// ask gives the status code and body of the answer, or the error, and the certificate that was
+// shown.
+func (g guarded) ask(t *testing.T, path string, v visitor) (
+	code int, body string, shown *x509.Certificate, err error,
+) {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(g.ca.PEM)
@@ -99,24 +107,24 @@ func (g guarded) ask(t *testing.T, path string, v visitor) (code int, body strin
 	return resp.StatusCode, string(text), shown, err
 }
 
-// TestWebConfig asks each kind of guarded monitor, as each kind of visitor, for each endpoint: those who
-// may not know get no value, and no word of anything. The command healthcheck needs no secret.
+// TestWebConfig sends each kind of client to each endpoint of each kind of guarded monitor: without
+// the right credentials it gets no value and no explanation. The command healthcheck needs none.
 func TestWebConfig(t *testing.T) {
 	t.Parallel()
 	endpoints := []string{"/metric/site-a", "/healthz", "/status", "/metrics", "/", "/nothing"}
 	for name, c := range map[string]struct {
 		config string
 		wants  func(v map[string]visitor) (welcome visitor, refused []visitor)
-		code   int // of those who are refused; 0 for a TLS error
+		code   int // of the refused clients; 0 for a TLS error
 	}{
 		"password": {passwords, func(v map[string]visitor) (visitor, []visitor) {
-			return v["password"], []visitor{v["nobody"], v["wrong"]}
+			return v["password"], []visitor{v["none"], v["wrong"]}
 		}, http.StatusUnauthorized},
 		"TLS and password": {serverTLS + passwords, func(v map[string]visitor) (visitor, []visitor) {
-			return v["password"], []visitor{v["nobody"], v["wrong"]}
+			return v["password"], []visitor{v["none"], v["wrong"]}
 		}, http.StatusUnauthorized},
 		"client certificate": {clientTLS, func(v map[string]visitor) (visitor, []visitor) {
-			return v["certificate"], []visitor{v["nobody"], v["password"], v["expired"], v["stranger"]}
+			return v["certificate"], []visitor{v["none"], v["password"], v["expired"], v["stranger"]}
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,10 +136,12 @@ func TestWebConfig(t *testing.T) {
 			}
 			tomorrow, yesterday := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, 0, -1)
 			welcome, refused := c.wants(map[string]visitor{
-				"nobody": {}, "password": {password: "geheim"}, "wrong": {password: "falsch"},
-				"certificate": issue(g.ca, tomorrow), "expired": issue(g.ca, yesterday), "stranger": issue(rig.NewCA("Test CA"), tomorrow),
+				"none": {}, "password": {password: "geheim"}, "wrong": {password: "falsch"},
+				"certificate": issue(g.ca, tomorrow), "expired": issue(g.ca, yesterday),
+				"stranger": issue(rig.NewCA("Test CA"), tomorrow),
 			})
-			if code, body, _, err := g.ask(t, "/metric/site-a", welcome); err != nil || code != 200 || body != "{\"value\":1}\n" {
+			if code, body, _, err := g.ask(t, "/metric/site-a", welcome); err != nil || code != 200 ||
+				body != "{\"value\":1}\n" {
 				t.Errorf("welcome: %d %q %v, want the value 1", code, body, err)
 			}
 			for _, path := range endpoints {
@@ -149,27 +159,30 @@ func TestWebConfig(t *testing.T) {
 	}
 }
 
-// TestCertificateSwap replaces the certificate on the disk: the next connection has the new one.
+// TestCertificateSwap replaces the certificate file: the next connection gets the new certificate.
 func TestCertificateSwap(t *testing.T) {
 	t.Parallel()
 	g := guard(t, serverTLS)
 	for _, name := range []string{"first.example.com", "second.example.com"} {
 		g.install(t, name)
-		if _, body, shown, err := g.ask(t, "/metric/site-a", visitor{}); err != nil || body != "{\"value\":1}\n" || shown.VerifyHostname(name) != nil {
+		if _, body, shown, err := g.ask(t, "/metric/site-a", visitor{}); err != nil ||
+			body != "{\"value\":1}\n" || shown.VerifyHostname(name) != nil {
 			t.Errorf("want the value 1 and a certificate for %s, got %q %v", name, body, err)
 		}
 	}
 }
 
-// TestBrokenWebConfig breaks the file while the monitor runs: then nobody gets a value, and the log says
-// so without what is in the file.
+// TestBrokenWebConfig breaks the file while the monitor runs: no client gets a value, and the log
+// says so without quoting the file.
 func TestBrokenWebConfig(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{passwords, serverTLS + passwords} {
-		for _, broken := range []string{"basic_auth_users: geheim\n", "basic_auth_users:\n  keda: *geheim\n"} {
+		for _, broken := range []string{"basic_auth_users: geheim\n",
+			"basic_auth_users:\n  keda: *geheim\n"} {
 			g := guard(t, good)
 			g.write(t, "web.yml", broken)
-			if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code == 200 || strings.Contains(body, "value") {
+			if code, body, _, err := g.ask(t, "/metric/site-a", visitor{password: "geheim"}); code == 200 ||
+				strings.Contains(body, "value") {
 				t.Errorf("broken: %d %q %v", code, body, err)
 			}
 			g.WaitFor(t, func(l rig.LogLine) bool {
@@ -188,8 +201,8 @@ func TestBrokenWebConfig(t *testing.T) {
 	}
 }
 
-// TestLooserWebConfig takes out of the file what kept visitors out, as it is while somebody writes it in place.
-// Whoever was kept out gets no value, and the log says so.
+// TestLooserWebConfig removes a protection from the file, as an editor that writes in place may do
+// for a moment: a client that was refused before still gets no value, and the log says so.
 func TestLooserWebConfig(t *testing.T) {
 	t.Parallel()
 	anyClient := strings.Replace(clientTLS, "RequireAndVerifyClientCert", "RequireAnyClientCert", 1)
@@ -207,17 +220,22 @@ func TestLooserWebConfig(t *testing.T) {
 			g := guard(t, c.before)
 			g.write(t, "web.yml", c.after)
 			stranger := rig.NewCA("Test CA").Issue(time.Now().AddDate(0, 0, 1), "keda")
-			for _, v := range []visitor{{}, {password: "geheim"}, {password: "falsch"}, {certificate: &stranger}} {
-				if code, body, _, err := g.ask(t, "/metric/site-a", v); code != 500 && code != 401 && err == nil || strings.Contains(body, "value") {
+			for _, v := range []visitor{{}, {password: "geheim"}, {password: "falsch"},
+				{certificate: &stranger}} {
+				if code, body, _, err := g.ask(t, "/metric/site-a", v); code != 500 && code != 401 &&
+					err == nil || strings.Contains(body, "value") {
 					t.Errorf("%+v: %d %q %v, want 500 or 401", v, code, body, err)
 				}
 			}
-			g.WaitFor(t, func(l rig.LogLine) bool { return l.Level == "ERROR" && l.Msg == "nobody is answered" })
+			g.WaitFor(t, func(l rig.LogLine) bool {
+				return l.Level == "ERROR" && l.Msg == "nobody is answered"
+			})
 		})
 	}
 }
 
-// TestWebConfigWrittenInPlace empties the file and writes it again, over and over: nobody slips in between.
+// TestWebConfigWrittenInPlace empties the file and writes it again, over and over: no client
+// without a password gets a value in between.
 func TestWebConfigWrittenInPlace(t *testing.T) {
 	t.Parallel()
 	g := guard(t, passwords)
@@ -248,7 +266,7 @@ func TestWebConfigWrittenInPlace(t *testing.T) {
 	g.settles(t)
 }
 
-// settles waits until who has the password is answered again.
+// settles waits until a client with the password is answered again.
 func (g guarded) settles(t *testing.T) {
 	t.Helper()
 	until(t, "it answers again", func() bool {

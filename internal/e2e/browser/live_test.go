@@ -15,15 +15,16 @@ import (
 // TestLive breaks a site before the reader's eyes.
 func TestLive(t *testing.T) {
 	t.Parallel()
-	b := rig.Site(t, well)
-	m := pair(t, plain(rig.Site(t, well)), plain(b))
+	b := rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b))
 	p := open(t, m)
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	eval[any](t, p, `
 		window.marker = 1;
 		window.heard = [];
 		new MutationObserver(() => heard.push(document.querySelector("#news").innerText))
-			.observe(document.querySelector("#news"), { childList: true, characterData: true, subtree: true });
+			.observe(document.querySelector("#news"), { childList: true, characterData: true,
+				subtree: true });
 		document.querySelector('a[href="status"]').focus({ preventScroll: true });
 		document.body.style.height = "3000px"; // whatever the window
 		scrollTo(0, 300)`)
@@ -39,13 +40,16 @@ func TestLive(t *testing.T) {
 	t.Logf("the page said so after %v", took)
 	p.updated(t)
 
-	if heard := eval[[]string](t, p, "heard"); len(heard) != 1 || spelled(heard[0]) != "site-b is down" {
+	if heard := eval[[]string](t, p, "heard"); len(heard) != 1 ||
+		spelled(heard[0]) != "site-b is down" {
 		t.Errorf("a screen reader heard %q", heard)
 	}
-	if title := eval[string](t, p, "document.title"); !strings.HasPrefix(spelled(title), "site-b is down") {
+	if title := eval[string](t, p, "document.title"); !strings.HasPrefix(spelled(title),
+		"site-b is down") {
 		t.Errorf("the title is %q", title)
 	}
-	if focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''"); focused != "status" {
+	focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''")
+	if focused != "status" {
 		t.Errorf("the focus went to %q", focused)
 	}
 	if y := eval[int](t, p, "Math.round(scrollY)"); y != 300 {
@@ -60,7 +64,8 @@ func TestLive(t *testing.T) {
 func (p *tab) updated(t *testing.T) {
 	t.Helper()
 	eval[any](t, p, "window.before = document.querySelector('main'), 0")
-	p.until(t, 5*time.Second, "an update", func() bool { return eval[bool](t, p, "!before.isConnected") })
+	p.until(t, 5*time.Second, "an update",
+		func() bool { return eval[bool](t, p, "!before.isConnected") })
 }
 
 // loads is how many documents the browser has asked for.
@@ -70,8 +75,8 @@ func (p *tab) loads() int {
 	return p.documents
 }
 
-// TestLost takes the monitor away from the page, and gives it back.
-func TestLost(t *testing.T) {
+// TestLostMonitor: the page says when the monitor does not answer, and recovers when it does.
+func TestLostMonitor(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string
@@ -82,14 +87,15 @@ func TestLost(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			m := pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)))
+			m := pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy)))
 			p := open(t, m)
 			p.forgive = "net::ERR_CONNECTION_"
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
 			p.updated(t)
 			c.lose(m, t)
 			seen := p.text(t, "main time")
-			took := p.reads(t, 8*time.Second, "#lost", "The monitor does not answer. This is how things stood at "+seen)
+			took := p.reads(t, 8*time.Second, "#lost",
+				"The monitor does not answer. This is how things stood at "+seen)
 			t.Logf("the page said so after %v", took)
 			p.hears(t, "alert: ")
 			if title := eval[string](t, p, "document.title"); title != "No answer – Failover Monitor" {
@@ -99,7 +105,8 @@ func TestLost(t *testing.T) {
 				p.looks(t, "lost")
 			}
 			c.back(m, t)
-			p.until(t, 8*time.Second, "the page shows what is new", func() bool { return p.text(t, "#lost") == "" && p.text(t, "main time") != seen })
+			p.until(t, 8*time.Second, "the page shows what is new",
+				func() bool { return p.text(t, "#lost") == "" && p.text(t, "main time") != seen })
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
 			if slices.Contains(p.heard(t), "alert: ") {
 				t.Error("the alert is still there for a screen reader")
@@ -118,9 +125,10 @@ func signal(s syscall.Signal) func(*rig.Monitor, testing.TB) {
 // TestNoJavaScript has the page refresh itself all the same.
 func TestNoJavaScript(t *testing.T) {
 	t.Parallel()
-	b := rig.Site(t, well)
-	m := pair(t, plain(rig.Site(t, well)), plain(b))
-	p := open(t, m, do(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	b := rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b))
+	p := open(t, m,
+		do(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
 	p.until(t, 5*time.Second, "the page is loaded anew", func() bool { return p.loads() > 1 })
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	become(t, b, broken)

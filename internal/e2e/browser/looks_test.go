@@ -19,13 +19,16 @@ const screenshots = "screenshots"
 
 var schemes = []string{"light", "dark"}
 
-// looks holds the page, as it is, to fit a phone and a wall screen, in the light and in the dark, and
-// to be legible there. It leaves a screenshot of each.
+// looks checks that the page fits a phone and a wall screen, in light and dark, and is legible
+// there. It leaves a screenshot of each.
 func (p *tab) looks(t *testing.T, name string) {
 	t.Helper()
 	paper := make(map[string]string)
 	for _, scheme := range schemes {
-		p.do(t, do(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}))
+		p.do(t,
+			do(emulation.SetEmulatedMedia,
+				emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+					{Name: "prefers-color-scheme", Value: scheme}}}))
 		for _, width := range []int64{360, 1600} {
 			p.do(t, chromedp.EmulateViewport(width, 900))
 			if needs := eval[int64](t, p, "document.scrollingElement.scrollWidth"); needs > width {
@@ -41,30 +44,39 @@ func (p *tab) looks(t *testing.T, name string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(screenshots, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), picture, 0o644); err != nil {
+			file := fmt.Sprintf("%s-%d-%s.png", name, width, scheme)
+			err = os.WriteFile(filepath.Join(screenshots, file), picture, 0o644)
+			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		paper[scheme] = eval[string](t, p, "getComputedStyle(document.body).backgroundColor + getComputedStyle(document.querySelector('h1')).color + getComputedStyle(document.querySelector('.verdict')).color")
+		paper[scheme] = eval[string](t, p,
+			"getComputedStyle(document.body).backgroundColor + "+
+				"getComputedStyle(document.querySelector('h1')).color + "+
+				"getComputedStyle(document.querySelector('.verdict')).color")
 	}
 	if paper["light"] == paper["dark"] {
 		t.Errorf("%s has the same colours in the light and in the dark: %s", name, paper["light"])
 	}
 }
 
-// worstFirst is whether the cards stand in the order of what somebody with a phone looks for.
+// worstFirst is whether the cards are in the order in which a user with a phone looks for them.
 const worstFirst = `[...document.querySelectorAll("section")]
 	.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
 	.map(card => ["down", "unknown", "up"].indexOf(card.className))
 	.every((rank, i, all) => rank >= (all[i - 1] ?? 0))`
 
-// contrasts lists the text whose contrast to what is behind it is below 4.5, by the formula of WCAG 2,
-// and first of all that there is text.
+// contrasts lists the text whose contrast to what is behind it is below 4.5, by the formula of WCAG
+// 2, and first of all that there is text.
 const contrasts = `(() => {
-	const rgba = text => { const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number); return { c: [r, g, b], a }; };
+	const rgba = text => {
+		const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number);
+		return { c: [r, g, b], a };
+	};
 	const over = (top, below, a) => top.map((c, i) => a * c + (1 - a) * below[i]);
 	const line = e => e ? [...line(e.parentElement), e] : [];
-	const luminance = rgb => rgb.map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+	const luminance = rgb => rgb.map(c => c / 255)
+		.map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
 		.reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
 	const contrast = e => {
 		let paper = [255, 255, 255], ink, veil = 1, under;
@@ -78,23 +90,28 @@ const contrasts = `(() => {
 		const [low, high] = [luminance(ink), luminance(paper)].sort((a, b) => a - b);
 		return (high + .05) / (low + .05);
 	};
-	const seen = [...document.body.querySelectorAll("h1, h2, p, small, strong, li, dt, dd, a, time")].filter(e => e.innerText.trim() && e.id != "news");
+	const seen = [...document.body.querySelectorAll("h1, h2, p, small, strong, li, dt, dd, a, time")]
+		.filter(e => e.innerText.trim() && e.id != "news");
 	if (seen.length < 20) return ["there are only " + seen.length + " pieces of text"];
-	return seen.filter(e => contrast(e) < 4.5).map(e => contrast(e).toFixed(2) + " is the contrast of: " + e.innerText);
+	return seen.filter(e => contrast(e) < 4.5)
+		.map(e => contrast(e).toFixed(2) + " is the contrast of: " + e.innerText);
 })()`
 
 // TestKeyboard goes through the links with the Tab key, and follows one.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
-	m := pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)))
+	m := pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy)))
 	p := open(t, m)
 	p.reads(t, 5*time.Second, "h1", "All sites are up")
 	for _, want := range []string{"status", "metrics"} {
 		p.do(t, chromedp.KeyEvent(kb.Tab))
-		if focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''"); focused != want {
+		focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''")
+		if focused != want {
 			t.Fatalf("Tab went to %q, want %q", focused, want)
 		}
-		if outline := eval[string](t, p, "(s => s.outlineStyle + ' ' + s.outlineWidth)(getComputedStyle(document.activeElement))"); outline != "solid 3px" {
+		outline := eval[string](t, p,
+			"(s => s.outlineStyle + ' ' + s.outlineWidth)(getComputedStyle(document.activeElement))")
+		if outline != "solid 3px" {
 			t.Errorf("the outline of %s is %s", want, outline)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package browser shows the page of the built binary to a real browser, and holds it to what a reader
-// sees. It needs Go and Chromium; "make e2e-browser" installs the latter.
+// Package browser shows the page of the built binary to a real browser, and holds it to what a
+// reader sees. It needs Go and Chromium; "make e2e-browser" installs the latter.
 package browser
 
 import (
@@ -46,7 +46,8 @@ func run(m *testing.M) int {
 
 // browse starts a browser without a window, a sandbox, which root has none of, or a proxy.
 func browse() (context.Context, context.CancelFunc) {
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("no-proxy-server", true))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox,
+		chromedp.Flag("no-proxy-server", true))
 	allocator, free := chromedp.NewExecAllocator(context.Background(), options...)
 	browser, stop := chromedp.NewContext(allocator)
 	return browser, func() { stop(); free() }

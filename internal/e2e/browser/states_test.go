@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	well   = slowly(fakesite.Answer(http.StatusOK))
-	broken = slowly(fakesite.Answer(http.StatusServiceUnavailable))
+	healthy = slowly(fakesite.Answer(http.StatusOK))
+	broken  = slowly(fakesite.Answer(http.StatusServiceUnavailable))
 )
 
 // slowly takes a few milliseconds more or less, as real sites do.
@@ -34,7 +34,8 @@ var brisk = []string{"CACHE_TTL_SEC=0.1", "RETRY_INTERVAL_SEC=0.1", "PROBE_TIMEO
 // pair starts a monitor of two sites with these further settings. KEDA polls both.
 func pair(t *testing.T, a, b string, settings ...string) *rig.Monitor {
 	t.Helper()
-	m := start(t, append(append(settings, "SITE_A_HEALTH_URL="+a, "SITE_B_HEALTH_URL="+b), brisk...)...)
+	m := start(t, append(append(settings, "SITE_A_HEALTH_URL="+a, "SITE_B_HEALTH_URL="+b),
+		brisk...)...)
 	polled(t, m, "site-a", "site-b")
 	return m
 }
@@ -45,131 +46,149 @@ func plain(s *fakesite.Site) string { return "http://" + s.Address() + "/healthz
 // what happens next, when the page has been shown for a while.
 var states = []struct {
 	name     string
-	world    func(t *testing.T) (m *rig.Monitor, next func())
+	start    func(t *testing.T) (m *rig.Monitor, next func())
 	headline string
 	header   string            // in the lines below the headline
 	cards    map[string]string // what is in a site's card, one per line
 }{
 	{
 		name:     "up",
-		world:    up,
+		start:    up,
 		headline: "All sites are up",
-		header:   "No witnesses are set; they would tell dead sites from a monitor that is cut off. As of ",
+		header: "No witnesses are set; they would tell dead sites from a " +
+			"monitor that is cut off. As of ",
 		cards: map[string]string{
-			"site-a": "up\nsite-a is up since\nof the last\nprobes were up\nCertificate\nexpires in 20 days, on\ndown after 3, up after 2 in a row\n0\nis what KEDA at site-a is told\nIt last asked\nas keda-operator",
+			"site-a": "up\nsite-a is up since\nof the last\nprobes were up\nCertificate\nexpires in 20 " +
+				"days, on\ndown after 3, up after 2 in a row\n0\nis what KEDA at site-a is told\nIt " +
+				"last asked\nas keda-operator",
 			"site-b": "up\nsite-b is up since\n0\nis what KEDA at site-b is told",
 		},
 	},
 	{
 		name:     "down",
-		world:    down,
+		start:    down,
 		headline: "site-b is down",
 		header:   "The monitor is online; witness tcp://127.0.0.1:",
 		cards: map[string]string{
 			"site-a": "up\n1\nis what KEDA at site-a is told",
-			"site-b": "down\nsite-b is down since\n3 of 3 probes failed, last: \n503\nCertificate\nnone seen\n0\nis what KEDA at site-b is told",
+			"site-b": "down\nsite-b is down since\n3 of 3 probes failed, last: \n503\nCertificate\nnone " +
+				"seen\n0\nis what KEDA at site-b is told",
 		},
 	},
 	{
 		name:     "offline",
-		world:    offline,
+		start:    offline,
 		headline: "site-b is unknown",
 		header:   "The monitor is offline since ",
 		cards: map[string]string{
 			"site-a": "up\n503\nis what KEDA at site-a is told, so it holds: no verdict on site-b",
-			"site-b": "unknown\nno verdict on site-b: the monitor has been offline since\nlast known: up\ndid not count\nthe last one does not count",
+			"site-b": "unknown\nno verdict on site-b: the monitor has been offline since\nlast known: " +
+				"up\ndid not count\nthe last one does not count",
 		},
 	},
 	{
 		name:     "override",
-		world:    override,
+		start:    override,
 		headline: "site-b is down",
 		header:   "site-b is pinned down by its OVERRIDE; its probes say up",
 		cards: map[string]string{
 			"site-a": "1\nis what KEDA at site-a is told",
-			"site-b": "down\npinned\nsite-b is pinned down by its OVERRIDE; its probes say up\nOverride\ndown",
+			"site-b": "down\npinned\nsite-b is pinned down by its OVERRIDE; its " +
+				"probes say up\nOverride\ndown",
 		},
 	},
 	{
 		name:     "unknown",
-		world:    unknown,
+		start:    unknown,
 		headline: "site-b is unknown",
 		header:   "No witnesses are set",
 		cards: map[string]string{
 			"site-a": "up\n503\nso it holds: no verdict on site-b",
-			"site-b": "unknown\nno probe of it has had a result yet\nno probe yet\nnone yet\nat most 60.1 s, 0.1 s if refused",
+			"site-b": "unknown\nno probe of it has had a result yet\nno probe yet\nnone yet\nat " +
+				"most 60.1 s, 0.1 s if refused",
 		},
 	},
 	{
 		name:     "prober",
-		world:    prober,
+		start:    prober,
 		headline: "site-b is unknown",
 		header:   "site-b cannot be probed: ",
 		cards:    map[string]string{"site-b": "unknown\ntoken\nno such file\ndid not count"},
 	},
 	{
 		name:     "certificate",
-		world:    certificate,
+		start:    certificate,
 		headline: "site-b is down",
 		header:   "the certificate of site-b expired 3 days ago, on ",
 		cards:    map[string]string{"site-b": "down\ntls_expired\nCertificate\nexpired 3 days ago, on "},
 	},
 	{
 		name:     "many",
-		world:    many,
+		start:    many,
 		headline: "site-openshift-eu-central-production and site-us-west are down",
 		header:   "No witnesses are set",
-		cards:    map[string]string{"site-us-east": "up\n2\nis what KEDA at site-us-east is told", "site-us-west": "down\nrefused"},
+		cards: map[string]string{"site-us-east": "up\n2\nis what KEDA at site-us-east is told",
+			"site-us-west": "down\nrefused"},
 	},
 }
 
 func up(t *testing.T) (*rig.Monitor, func()) {
 	authority := rig.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, 20).Add(time.Hour), "127.0.0.1")
-	a := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
-	return pair(t, "https://"+a.Address(), plain(rig.Site(t, well)), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
+	a := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, healthy))
+	return pair(t, "https://"+a.Address(), plain(rig.Site(t, healthy)), "FAILURE_THRESHOLD=3",
+		"SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
 func down(t *testing.T) (*rig.Monitor, func()) {
-	b := rig.Site(t, well)
-	m := pair(t, plain(rig.Site(t, well)), plain(b), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "WITNESS_URLS=tcp://"+rig.Site(t, well).Address())
+	b := rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b), "FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2",
+		"WITNESS_URLS=tcp://"+rig.Site(t, healthy).Address())
 	return m, func() { become(t, b, broken) }
 }
 
 func offline(t *testing.T) (*rig.Monitor, func()) {
-	b, witness := rig.Site(t, well), rig.Site(t, well)
-	m := pair(t, plain(rig.Site(t, well)), plain(b), "WITNESS_URLS=tcp://"+witness.Address())
+	b, witness := rig.Site(t, healthy), rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b), "WITNESS_URLS=tcp://"+witness.Address())
 	return m, func() { witness.Refuse(); b.Refuse() }
 }
 
 func override(t *testing.T) (*rig.Monitor, func()) {
-	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)), "SITE_B_OVERRIDE=down"), nil
+	return pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy)),
+		"SITE_B_OVERRIDE=down"), nil
 }
 
 func unknown(t *testing.T) (*rig.Monitor, func()) {
-	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, fakesite.Hang)), "SITE_B_PROBE_TIMEOUT_SEC=60"), nil
+	return pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, fakesite.Hang)),
+		"SITE_B_PROBE_TIMEOUT_SEC=60"), nil
 }
 
 func prober(t *testing.T) (*rig.Monitor, func()) {
 	missing := filepath.Join(t.TempDir(), "token")
-	return pair(t, plain(rig.Site(t, well)), plain(rig.Site(t, well)), "SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+missing), nil
+	return pair(t, plain(rig.Site(t, healthy)), plain(rig.Site(t, healthy)),
+		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+missing), nil
 }
 
 func certificate(t *testing.T) (*rig.Monitor, func()) {
 	authority := rig.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, -3), "127.0.0.1")
-	b := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, well))
-	return pair(t, plain(rig.Site(t, well)), "https://"+b.Address(), "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
+	b := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, healthy))
+	return pair(t, plain(rig.Site(t, healthy)), "https://"+b.Address(),
+		"CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
 func many(t *testing.T) (*rig.Monitor, func()) {
-	refusing := rig.Site(t, well)
+	refusing := rig.Site(t, healthy)
 	refusing.Refuse()
 	m := start(t, append([]string{
-		"SITE_OPENSHIFT_EU_CENTRAL_PRODUCTION_HEALTH_URL=" + plain(rig.Site(t, broken)), "SITE_EU_WEST_HEALTH_URL=" + plain(rig.Site(t, well)),
-		"SITE_US_EAST_HEALTH_URL=" + plain(rig.Site(t, well)), "SITE_US_SOUTH_HEALTH_URL=" + plain(rig.Site(t, well)), "SITE_US_WEST_HEALTH_URL=" + plain(refusing),
+		"SITE_OPENSHIFT_EU_CENTRAL_PRODUCTION_HEALTH_URL=" + plain(rig.Site(t, broken)),
+		"SITE_EU_WEST_HEALTH_URL=" + plain(rig.Site(t, healthy)),
+		"SITE_US_EAST_HEALTH_URL=" + plain(rig.Site(t, healthy)),
+		"SITE_US_SOUTH_HEALTH_URL=" + plain(rig.Site(t, healthy)),
+		"SITE_US_WEST_HEALTH_URL=" + plain(refusing),
 	}, brisk...)...)
-	polled(t, m, "site-openshift-eu-central-production", "site-eu-west", "site-us-east", "site-us-south", "site-us-west")
+	polled(t, m, "site-openshift-eu-central-production", "site-eu-west", "site-us-east",
+		"site-us-south", "site-us-west")
 	return m, nil
 }
 
@@ -179,7 +198,7 @@ func TestStates(t *testing.T) {
 	for _, s := range states {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			m, next := s.world(t)
+			m, next := s.start(t)
 			p := open(t, m)
 			if next != nil {
 				time.Sleep(3 * time.Second) // for some bars from before
@@ -193,7 +212,8 @@ func TestStates(t *testing.T) {
 				}
 				p.hears(t, "region: "+name, "heading: "+name)
 				p.until(t, 5*time.Second, "the strip's name is its caption", func() bool {
-					return slices.Contains(p.heard(t), "image: "+p.text(t, `section[aria-label="`+name+`"] .caption`))
+					return slices.Contains(p.heard(t),
+						"image: "+p.text(t, `section[aria-label="`+name+`"] .caption`))
 				})
 			}
 			p.hears(t, "heading: "+s.headline, "status: ", "main: ", "link: JSON", "link: Metrics")

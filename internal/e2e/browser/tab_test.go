@@ -47,14 +47,16 @@ func blank(t *testing.T, origin string) *tab {
 	t.Helper()
 	p := &tab{}
 	patience, giveUp := context.WithTimeout(chromium, time.Minute)
-	ctx, closeTab := chromedp.NewContext(patience, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
+	ctx, closeTab := chromedp.NewContext(patience, chromedp.WithNewBrowserContext(),
+		chromedp.WithListener(p.listen))
 	p.ctx = ctx
 	t.Cleanup(func() {
 		closeTab()
 		giveUp()
 		p.check(t, origin)
 	})
-	p.do(t, do(network.Enable, network.EnableParams{}), do(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}))
+	p.do(t, do(network.Enable, network.EnableParams{}),
+		do(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}))
 	return p
 }
 
@@ -76,7 +78,8 @@ func (p *tab) listen(event any) {
 			p.documents++
 		}
 	case *log.EventEntryAdded:
-		p.complaints = append(p.complaints, fmt.Sprint(e.Entry.Source, ": ", e.Entry.Text, " ", e.Entry.URL))
+		p.complaints = append(p.complaints, fmt.Sprint(e.Entry.Source, ": ", e.Entry.Text, " ",
+			e.Entry.URL))
 	case *runtime.EventConsoleAPICalled:
 		p.complaints = append(p.complaints, fmt.Sprint("console.", e.Type))
 	case *runtime.EventExceptionThrown:
@@ -117,7 +120,8 @@ func eval[T any](t *testing.T, p *tab, expression string) T {
 		switch {
 		case err == nil:
 			return value
-		case !strings.Contains(err.Error(), "navigated or closed"): // the page that was asked is just being loaded anew
+		// the page that was asked is just being loaded anew
+		case !strings.Contains(err.Error(), "navigated or closed"):
 			t.Fatalf("%s: %v", expression, err)
 		}
 	}
@@ -126,7 +130,10 @@ func eval[T any](t *testing.T, p *tab, expression string) T {
 // text is what a reader sees of the first element like that.
 func (p *tab) text(t *testing.T, selector string) string {
 	t.Helper()
-	return spelled(eval[string](t, p, fmt.Sprintf("(e => e?.checkVisibility() ? e.innerText : '')(document.querySelector(%q))", selector)))
+	return spelled(
+		eval[string](t, p,
+			fmt.Sprintf("(e => e?.checkVisibility() ? e.innerText : '')(document.querySelector(%q))",
+				selector)))
 }
 
 // spelled has plain hyphens and spaces for those that do not break a line.
@@ -150,7 +157,8 @@ func (p *tab) until(t *testing.T, limit time.Duration, what string, is func() bo
 // reads waits until a reader sees this in an element.
 func (p *tab) reads(t *testing.T, limit time.Duration, selector, want string) time.Duration {
 	t.Helper()
-	return p.until(t, limit, selector+" reads "+want, func() bool { return strings.Contains(p.text(t, selector), want) })
+	return p.until(t, limit, selector+" reads "+want,
+		func() bool { return strings.Contains(p.text(t, selector), want) })
 }
 
 // heard is what a screen reader finds on the page beside plain text, as "role: name".
@@ -161,7 +169,8 @@ func (p *tab) heard(t *testing.T) (nodes []string) {
 		t.Fatal(err)
 	}
 	for _, node := range tree.Nodes {
-		if role := said(node.Role); !node.Ignored && !slices.Contains([]string{"StaticText", "InlineTextBox", "paragraph"}, role) {
+		if role := said(node.Role); !node.Ignored &&
+			!slices.Contains([]string{"StaticText", "InlineTextBox", "paragraph"}, role) {
 			nodes = append(nodes, role+": "+said(node.Name))
 		}
 	}

@@ -18,13 +18,15 @@ type app struct {
 	manifest string
 }
 
-// replacements are what a user replaces in a file: hosts with their ports, and secrets by their keys.
+// replacements are what a user replaces in a file: hosts with their ports, and secrets by their
+// keys.
 type replacements struct{ hosts, secrets map[string]string }
 
 var secret = regexp.MustCompile(`(?m)^(  ([a-z.]+)): "replace-me"$`)
 
-// apply applies a file as it stands but for that, and waits until the HPA gets its metric. One thing is
-// patched, for the sake of time: the value need not have been 0 for 300 s before the HPA scales down.
+// apply applies a file as it stands but for that, and waits until the HPA gets its metric. One
+// thing is patched, for the sake of time: the value need not have been 0 for 300 s before the HPA
+// scales down.
 func apply(t *testing.T, name string, with replacements) *app {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "deploy/keda", name))
@@ -45,11 +47,14 @@ func apply(t *testing.T, name string, with replacements) *app {
 	must(t, control.tryApply(manifest))
 	t.Cleanup(a.remove)
 	must(t, control.try("patch", "scaledobject", "my-app", "--type=merge", "--patch",
-		`{"spec":{"advanced":{"horizontalPodAutoscalerConfig":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":0}}}}}}`))
-	a.few, a.many = a.number("scaledobject/my-app", "{.spec.minReplicaCount}"), a.number("scaledobject/my-app", "{.spec.maxReplicaCount}")
+		`{"spec":{"advanced":{"horizontalPodAutoscalerConfig":{"behavior":`+
+			`{"scaleDown":{"stabilizationWindowSeconds":0}}}}}}`))
+	a.few, a.many = a.number("scaledobject/my-app",
+		"{.spec.minReplicaCount}"), a.number("scaledobject/my-app", "{.spec.maxReplicaCount}")
 	must(t, control.tryApply(deployment(a.few)))
 	eventually(t, 2*time.Minute, "ScalingActive with "+name, func() bool {
-		return control.field("hpa/keda-hpa-my-app", `{.status.conditions[?(@.type=="ScalingActive")].status}`) == "True" && a.replicas() == a.few
+		return control.field("hpa/keda-hpa-my-app",
+			`{.status.conditions[?(@.type=="ScalingActive")].status}`) == "True" && a.replicas() == a.few
 	})
 	return a
 }
@@ -74,7 +79,8 @@ func (a *app) remove() {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		a.t.Errorf("%v: %s", err, out)
 	}
-	eventually(a.t, time.Minute, "without HPA", func() bool { return control.field("hpa/keda-hpa-my-app", "{.metadata.name}") == "" })
+	eventually(a.t, time.Minute, "without HPA",
+		func() bool { return control.field("hpa/keda-hpa-my-app", "{.metadata.name}") == "" })
 }
 
 func (a *app) number(object, jsonpath string) int {
@@ -102,7 +108,8 @@ func (a *app) reaches(want int) (seen []int) {
 // holds watches the count over more than two rounds of the HPA.
 func (a *app) holds(want int) {
 	a.t.Helper()
-	for end := time.Now().Add(2*hpaSync + 5*time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	end := time.Now().Add(2*hpaSync + 5*time.Second)
+	for ; time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if got := a.replicas(); got != want {
 			a.t.Fatalf("%d replicas, want %d to be held", got, want)
 		}

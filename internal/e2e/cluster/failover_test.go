@@ -46,7 +46,7 @@ func TestFailover(t *testing.T) {
 }
 
 // measure takes the time of a failover, at any phase of the HPA's rounds, and of the way back.
-func (a *app) measure(t *testing.T, file string, w *world, f fault) {
+func (a *app) measure(t *testing.T, file string, w *fixture, f fault) {
 	t.Helper()
 	time.Sleep(rand.N(hpaSync))
 	failed := time.Now()
@@ -62,19 +62,20 @@ func (a *app) measure(t *testing.T, file string, w *world, f fault) {
 	timings.add(row{file: file, fault: f.name, few: a.few, many: a.many}, up, time.Since(healed))
 }
 
-// A monitor that dies must not end a failover, nor one that comes up and cannot know anything.
+// TestRestartedMonitorHoldsTheCount: neither a monitor that ends, nor one that starts and has no
+// verdict yet, may end a failover.
 func TestRestartedMonitorHoldsTheCount(t *testing.T) {
 	witness := newSite(t)
-	w := newWorld(t, "site-a", "WITNESS_URLS=http://"+witness.Address())
+	w := newFixture(t, "site-a", "WITNESS_URLS=http://"+witness.Address())
 	a := apply(t, "site-a.yaml", replacements{hosts: map[string]string{monitorHost: w.Address}})
 	w.fail(t)
 	a.reaches(4)
 	w.Kill()
 	a.holds(4)
 	must(t, witness.Become(fakesite.Hang)) // so that no failed probe counts
-	w.Run()
+	w.Run(t)
 	a.holds(4)
-	must(t, witness.Become(well))
+	must(t, witness.Become(healthy))
 	a.holds(4)
 	w.heal(t)
 	a.reaches(2)
@@ -82,7 +83,8 @@ func TestRestartedMonitorHoldsTheCount(t *testing.T) {
 	a.holds(2)
 }
 
-// TestByHand does what the runbook says for the time when the monitor gives no value, or a wrong one.
+// TestByHand does what the runbook says for the time when the monitor gives no value, or a wrong
+// one.
 func TestByHand(t *testing.T) {
 	runbook, err := os.ReadFile(filepath.Join(root, "deploy/prometheus/RUNBOOK.md"))
 	must(t, err)
@@ -93,12 +95,12 @@ func TestByHand(t *testing.T) {
 		}
 		must(t, control.try(strings.Fields(command)[1:]...))
 	}
-	w := newWorld(t, "site-a")
+	w := newFixture(t, "site-a")
 	a := apply(t, "site-a.yaml", replacements{hosts: map[string]string{monitorHost: w.Address}})
 	w.Kill()
 	typed("kubectl scale deployment my-app --replicas=4")
 	a.holds(4)
-	w.Run()
+	w.Run(t)
 	a.reaches(2)
 	typed("kubectl annotate scaledobject my-app autoscaling.keda.sh/paused-replicas=4")
 	a.reaches(4)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// keda applies the CRDs and the RBAC that come with KEDA, and runs its two programs as its own user.
+// keda applies the CRDs and the RBAC that come with KEDA, and runs its two programs as its own
+// user.
 func (c *controlPlane) keda(grpc, health, adapterPort string) error {
 	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/kedacore/keda/v2")
 	list.Dir = "../keda"
@@ -24,8 +25,10 @@ func (c *controlPlane) keda(grpc, health, adapterPort string) error {
 		{"apply", "--server-side", "-f", filepath.Join(config, "crd/bases")},
 		{"wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"},
 		{"apply", "-f", filepath.Join(config, "service_account/service_account.yaml")},
-		{"apply", "-f", filepath.Join(config, "rbac/role.yaml"), "-f", filepath.Join(config, "rbac/role_binding.yaml")},
-		{"apply", "-f", filepath.Join(config, "metrics-server/role.yaml"), "-f", filepath.Join(config, "metrics-server/role_binding.yaml")},
+		{"apply", "-f", filepath.Join(config, "rbac/role.yaml"), "-f",
+			filepath.Join(config, "rbac/role_binding.yaml")},
+		{"apply", "-f", filepath.Join(config, "metrics-server/role.yaml"), "-f",
+			filepath.Join(config, "metrics-server/role_binding.yaml")},
 	} {
 		if err := c.try(args...); err != nil {
 			return err
@@ -41,8 +44,8 @@ func (c *controlPlane) keda(grpc, health, adapterPort string) error {
 	return c.kedaAdapter(certs, grpc, adapterPort)
 }
 
-// kedaCertificates makes the folder that KEDA's certificate rotation would have made. What it trusts
-// besides the system's CAs is there, too: KEDA's --ca-dir.
+// kedaCertificates makes the folder that KEDA's certificate rotation would have made. What it
+// trusts besides the system's CAs is there, too: KEDA's --ca-dir.
 func (c *controlPlane) kedaCertificates() (dir string, err error) {
 	own, err := newPKI(filepath.Join(c.dir, "keda-certificates"))
 	if err != nil {
@@ -52,21 +55,25 @@ func (c *controlPlane) kedaCertificates() (dir string, err error) {
 	if err := os.WriteFile(own.path("ca.crt"), own.ca.PEM, 0o600); err != nil {
 		return "", err
 	}
-	return own.dir, own.issue("tls", "127.0.0.1", "localhost", "keda-operator.keda.svc", "keda-metrics-apiserver.keda.svc")
+	return own.dir, own.issue("tls", "127.0.0.1", "localhost", "keda-operator.keda.svc",
+		"keda-metrics-apiserver.keda.svc")
 }
 
 func (c *controlPlane) kedaEnv() []string {
-	return []string{"KUBECONFIG=" + c.pki.path("keda.kubeconfig"), "POD_NAMESPACE=keda", "KEDA_CLUSTER_OBJECT_NAMESPACE=keda", "WATCH_NAMESPACE="}
+	return []string{"KUBECONFIG=" + c.pki.path("keda.kubeconfig"), "POD_NAMESPACE=keda",
+		"KEDA_CLUSTER_OBJECT_NAMESPACE=keda", "WATCH_NAMESPACE="}
 }
 
 func (c *controlPlane) kedaOperator(certs, grpc, health string) error {
-	operator, err := c.run("keda-operator", c.kedaEnv(), "--zap-encoder=console", "--enable-prometheus-metrics=false",
+	operator, err := c.run("keda-operator", c.kedaEnv(), "--zap-encoder=console",
+		"--enable-prometheus-metrics=false",
 		"--metrics-service-bind-address=127.0.0.1:"+grpc, "--health-probe-bind-address=127.0.0.1:"+health,
 		"--cert-dir="+certs, "--ca-dir="+certs)
 	if err != nil {
 		return err
 	}
-	return operator.until(time.Minute, func() error { return answers("http://127.0.0.1:" + health + "/readyz") })
+	return operator.until(time.Minute,
+		func() error { return answers("http://127.0.0.1:" + health + "/readyz") })
 }
 
 func (c *controlPlane) kedaAdapter(certs, grpc, port string) error {
@@ -76,10 +83,13 @@ func (c *controlPlane) kedaAdapter(certs, grpc, port string) error {
 		return err
 	}
 	adapter, err := c.run("keda-adapter", c.kedaEnv(), "--zap-encoder=console",
-		"--bind-address=127.0.0.1", "--secure-port="+port, "--port="+admin[0], "--metrics-service-address=127.0.0.1:"+grpc,
+		"--bind-address=127.0.0.1", "--secure-port="+port, "--port="+admin[0],
+		"--metrics-service-address=127.0.0.1:"+grpc,
 		"--client-ca-file="+filepath.Join(certs, "ca.crt"), "--cert-dir="+certs,
-		"--tls-cert-file="+filepath.Join(certs, "tls.crt"), "--tls-private-key-file="+filepath.Join(certs, "tls.key"),
-		"--authentication-kubeconfig="+kubeconfig, "--authorization-kubeconfig="+kubeconfig, "--lister-kubeconfig="+kubeconfig)
+		"--tls-cert-file="+filepath.Join(certs, "tls.crt"),
+		"--tls-private-key-file="+filepath.Join(certs, "tls.key"),
+		"--authentication-kubeconfig="+kubeconfig, "--authorization-kubeconfig="+kubeconfig,
+		"--lister-kubeconfig="+kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -104,6 +114,7 @@ spec:
 		return err
 	}
 	return adapter.until(time.Minute, func() error {
-		return c.try("wait", "--for=condition=Available", "--timeout=2s", "apiservice/v1beta1.external.metrics.k8s.io")
+		return c.try("wait", "--for=condition=Available", "--timeout=2s",
+			"apiservice/v1beta1.external.metrics.k8s.io")
 	})
 }

@@ -13,11 +13,12 @@ import (
 // prometheusOperator has the CRD of a ServiceMonitor.
 const prometheusOperator = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 
-// TestKubernetesFolder applies deploy/kubernetes, and then with each of its components, validated strictly
-// by the API server, whose admission must let the pods in as well.
+// TestKubernetesFolder applies deploy/kubernetes, and then with each of its components, validated
+// strictly by the API server, whose admission must let the pods in as well.
 func TestKubernetesFolder(t *testing.T) {
 	must(t, control.try("apply", "--server-side", "-f", serviceMonitorCRD(t)))
-	must(t, control.try("wait", "--for=condition=Established", "--timeout=60s", "crd/servicemonitors.monitoring.coreos.com"))
+	must(t, control.try("wait", "--for=condition=Established", "--timeout=60s",
+		"crd/servicemonitors.monitoring.coreos.com"))
 	folder := filepath.Join(root, "deploy/kubernetes")
 	components, err := filepath.Glob(filepath.Join(folder, "*", "kustomization.yaml"))
 	must(t, err)
@@ -30,7 +31,8 @@ func TestKubernetesFolder(t *testing.T) {
 		must(t, err)
 		must(t, control.tryApply(string(manifest)))
 		eventually(t, time.Minute, "2 pods", func() bool {
-			return control.field("deployment/failover-monitor", "{.status.replicas}", "--namespace=failover-monitor") == "2"
+			return control.field("deployment/failover-monitor", "{.status.replicas}",
+				"--namespace=failover-monitor") == "2"
 		})
 		must(t, control.try("delete", "namespace", "failover-monitor", "--timeout=2m"))
 	}
@@ -58,5 +60,6 @@ func serviceMonitorCRD(t *testing.T) (path string) {
 	must(t, err)
 	var module struct{ Dir string }
 	must(t, json.Unmarshal(out, &module))
-	return filepath.Join(module.Dir, "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml")
+	return filepath.Join(module.Dir,
+		"example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml")
 }

@@ -1,6 +1,6 @@
-// Package cluster applies deploy/ to a real control plane with a real KEDA, all on loopback, and measures
-// how long a failover takes. There are no nodes: pods stay pending, which the HPA does not mind, since
-// an external metric's AverageValue is divided by status.replicas alone.
+// Package cluster applies deploy/ to a real control plane with a real KEDA, all on loopback, and
+// measures how long a failover takes. There are no nodes: pods stay pending, which the HPA does not
+// mind, since an external metric's AverageValue is divided by status.replicas alone.
 package cluster
 
 import (
@@ -36,7 +36,8 @@ func run(m *testing.M) (code int, err error) {
 	binaries = filepath.Join(cache, "failover-monitor-e2e")
 	for _, build := range []*exec.Cmd{
 		exec.Command("./build", binaries),
-		exec.Command("go", "build", "-C", root, "-buildvcs=false", "-o", filepath.Join(binaries, "failover-monitor"), "./cmd/failover-monitor"),
+		exec.Command("go", "build", "-C", root, "-buildvcs=false", "-o",
+			filepath.Join(binaries, "failover-monitor"), "./cmd/failover-monitor"),
 	} {
 		build.Stdout, build.Stderr = os.Stdout, os.Stderr
 		if err := build.Run(); err != nil {

@@ -5,31 +5,31 @@ import (
 	"testing"
 )
 
-// Each monitor has a world of its own, so that they can be of different opinions.
+// Each monitor has sites of its own, so that their verdicts can differ.
 func TestThreeMonitors(t *testing.T) {
-	var worlds [3]*world
+	var fixtures [3]*fixture
 	hosts := make(map[string]string)
-	for i := range worlds {
-		worlds[i] = newWorld(t, "site-a")
-		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = worlds[i].Address
+	for i := range fixtures {
+		fixtures[i] = newFixture(t, "site-a")
+		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = fixtures[i].Address
 	}
 	a := apply(t, "three-monitors.yaml", replacements{hosts: hosts})
 
-	worlds[0].fail(t)
+	fixtures[0].fail(t)
 	a.holds(2) // one of three says that the peer is down
-	worlds[1].fail(t)
+	fixtures[1].fail(t)
 	a.reaches(4)
-	worlds[2].Kill()
+	fixtures[2].Kill()
 	a.holds(4) // 2 of 2
-	worlds[1].heal(t)
+	fixtures[1].heal(t)
 	a.reaches(2) // 1 of 2
-	worlds[1].Kill()
+	fixtures[1].Kill()
 	a.reaches(4) // no majority: fallback.replicas
-	worlds[0].Kill()
-	a.holds(4) // nobody is left
-	for _, w := range worlds {
+	fixtures[0].Kill()
+	a.holds(4) // none is left
+	for _, w := range fixtures {
 		w.heal(t)
-		w.Run()
+		w.Run(t)
 	}
 	a.reaches(2)
 }

@@ -12,7 +12,7 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// pki is a folder with one authority, certificates of it, and a token for everybody who logs in.
+// pki is a folder with one authority, certificates of it, and a token for every user.
 type pki struct {
 	dir string
 	ca  *rig.CA
@@ -30,7 +30,8 @@ func (p *pki) path(name string) string { return filepath.Join(p.dir, name) }
 
 // issue writes name.crt and name.key, for servers and clients.
 func (p *pki) issue(name string, names ...string) error {
-	cert, key, err := pemPair(p.ca.Issue(time.Now().AddDate(0, 0, 7), append([]string{name}, names...)...))
+	cert, key, err := pemPair(p.ca.Issue(time.Now().AddDate(0, 0, 7),
+		append([]string{name}, names...)...))
 	if err != nil {
 		return err
 	}
@@ -49,8 +50,8 @@ func pemPair(certificate tls.Certificate) (cert, key []byte, err error) {
 	return cert, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// tokens says who may log in: the suite as the master, and the two as whom they are in a real cluster.
-// KEDA's own RBAC applies to it.
+// tokens says who may log in: the suite as the master, and the two as whom they are in a real
+// cluster. KEDA's own RBAC applies to it.
 const tokens = `admin-token,admin,1,system:masters
 controller-manager-token,system:kube-controller-manager,2
 keda-token,system:serviceaccount:keda:keda-operator,3,"system:serviceaccounts,system:serviceaccounts:keda"

@@ -1,14 +1,15 @@
 package cluster
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // process is a program that runs until it is stopped, and logs into a file of its name.
@@ -68,16 +69,11 @@ func (p *process) until(limit time.Duration, ready func() error) error {
 	}
 }
 
-// freePorts finds ports of loopback that nobody listens at.
+// freePorts finds free ports of loopback.
 func freePorts(count int) (ports []string, err error) {
-	for range count {
-		listener, listenErr := net.Listen("tcp", "127.0.0.1:0")
-		if listenErr != nil {
-			return nil, errors.Join(err, listenErr)
-		}
-		defer listener.Close() // only when all are found, so that they differ
-		_, port, _ := net.SplitHostPort(listener.Addr().String())
-		ports = append(ports, port)
+	first, err := rig.FreePorts("127.0.0.1", count)
+	for i := range count {
+		ports = append(ports, strconv.Itoa(first+i))
 	}
-	return ports, nil
+	return ports, err
 }

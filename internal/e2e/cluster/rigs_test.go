@@ -18,10 +18,10 @@ import (
 )
 
 // rigs start what the files of deploy/keda need.
-var rigs = map[string]func(t *testing.T, site string) (*world, replacements){
+var rigs = map[string]func(t *testing.T, site string) (*fixture, replacements){
 	"site-a.yaml":             plain,
 	"site-b.yaml":             plain,
-	"fast-failover.yaml":      hasty,
+	"fast-failover.yaml":      fast,
 	"prometheus-format.yaml":  plain,
 	"basic-auth.yaml":         basicAuth,
 	"client-certificate.yaml": clientCertificate,
@@ -31,20 +31,21 @@ var rigs = map[string]func(t *testing.T, site string) (*world, replacements){
 
 const monitorHost = "failover-monitor.example.com:8000"
 
-func plain(t *testing.T, site string) (*world, replacements) {
-	w := newWorld(t, site)
+func plain(t *testing.T, site string) (*fixture, replacements) {
+	w := newFixture(t, site)
 	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
 
-// hasty is a monitor that notices fast.
-func hasty(t *testing.T, site string) (*world, replacements) {
-	w := newWorld(t, site, "CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "RETRY_INTERVAL_SEC=0.5")
+// fast is a monitor that detects an outage fast.
+func fast(t *testing.T, site string) (*fixture, replacements) {
+	w := newFixture(t, site, "CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "RETRY_INTERVAL_SEC=0.5")
 	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
 
-// threeAlike are three hosts that are one monitor: it votes three times. TestThreeMonitors has three.
-func threeAlike(t *testing.T, site string) (*world, replacements) {
-	w := newWorld(t, site)
+// threeAlike are three hosts that are one monitor: it votes three times. TestThreeMonitors has
+// three.
+func threeAlike(t *testing.T, site string) (*fixture, replacements) {
+	w := newFixture(t, site)
 	hosts := make(map[string]string)
 	for i := range 3 {
 		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = w.Address
@@ -55,11 +56,12 @@ func threeAlike(t *testing.T, site string) (*world, replacements) {
 // webConfig makes the setting of a web config file with this certificate.
 func webConfig(t *testing.T, cert, key []byte, more string) (setting string) {
 	t.Helper()
-	return "WEB_CONFIG_FILE=" + file(t, "web.yml", fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n%s",
-		file(t, "tls.crt", string(cert)), file(t, "tls.key", string(key)), more))
+	return "WEB_CONFIG_FILE=" +
+		file(t, "web.yml", fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n%s",
+			file(t, "tls.crt", string(cert)), file(t, "tls.key", string(key)), more))
 }
 
-// certificate is one for the addresses of our monitors.
+// certificate is one for the monitors' addresses.
 func certificate(t *testing.T, ca *rig.CA) (cert, key []byte) {
 	t.Helper()
 	cert, key, err := pemPair(ca.Issue(time.Now().AddDate(0, 0, 7), rig.Host().String()))
@@ -74,51 +76,58 @@ func file(t *testing.T, name, text string) (path string) {
 	return path
 }
 
-func basicAuth(t *testing.T, site string) (*world, replacements) {
+func basicAuth(t *testing.T, site string) (*fixture, replacements) {
 	const hash = "$2a$04$hmWrXeD.PEkOZJQ3n0EZ.OhbbeO6QRx1hpx.c9mJBWEGhzoXkY5cW" // of e2e-password
-	cert, key := certificate(t, control.pki.ca)                                 // which is in KEDA's --ca-dir
-	w := newWorld(t, site, webConfig(t, cert, key, "basic_auth_users: {keda: "+hash+"}\n"))
+	// which is in KEDA's --ca-dir
+	cert, key := certificate(t, control.pki.ca)
+	w := newFixture(t, site, webConfig(t, cert, key, "basic_auth_users: {keda: "+hash+"}\n"))
 	return w, replacements{
 		hosts:   map[string]string{monitorHost: w.Address},
 		secrets: map[string]string{"username": "keda", "password": "e2e-password"},
 	}
 }
 
-func clientCertificate(t *testing.T, site string) (*world, replacements) {
+func clientCertificate(t *testing.T, site string) (*fixture, replacements) {
 	private := rig.NewCA("private")
 	cert, key := certificate(t, private)
-	w := newWorld(t, site, webConfig(t, cert, key, fmt.Sprintf(
-		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n", file(t, "ca.crt", string(private.PEM)))))
+	w := newFixture(t, site, webConfig(t, cert, key, fmt.Sprintf(
+		"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n",
+		file(t, "ca.crt", string(private.PEM)))))
 	return w, replacements{
-		hosts:   map[string]string{monitorHost: w.Address},
-		secrets: map[string]string{"tls.crt": string(cert), "tls.key": string(key), "ca.crt": string(private.PEM)},
+		hosts: map[string]string{monitorHost: w.Address},
+		secrets: map[string]string{"tls.crt": string(cert), "tls.key": string(key),
+			"ca.crt": string(private.PEM)},
 	}
 }
 
 // openShift is a Prometheus that scrapes the monitor every five seconds, behind what stands before
-// OpenShift's: TLS by the cluster's own CA, and the token of a service account. Kubernetes itself puts
-// both into the Secret of the file.
-func openShift(t *testing.T, site string) (*world, replacements) {
-	w := newWorld(t, site)
+// OpenShift's: TLS by the cluster's own CA, and the token of a service account. Kubernetes itself
+// puts both into the Secret of the file.
+func openShift(t *testing.T, site string) (*fixture, replacements) {
+	w := newFixture(t, site)
 	ports, err := freePorts(1)
 	must(t, err)
 	address := "127.0.0.1:" + ports[0]
-	config := "global: {scrape_interval: 5s}\nscrape_configs:\n- job_name: failover-monitor\n  static_configs: [{targets: [" + w.Address + "]}]\n"
+	config := "global: {scrape_interval: 5s}\nscrape_configs:\n- job_name: failover-monitor\n  " +
+		"static_configs: [{targets: [" + w.Address + "]}]\n"
 	path, err := exec.LookPath("prometheus")
 	must(t, err)
-	prometheus, err := startProcess(t.TempDir(), path, nil, "--config.file="+file(t, "prometheus.yml", config),
+	prometheus, err := startProcess(t.TempDir(), path, nil,
+		"--config.file="+file(t, "prometheus.yml", config),
 		"--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address, "--log.level=warn")
 	must(t, err)
 	t.Cleanup(prometheus.stop)
 	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("namespace") != "default" || !knowsToken(r.Header.Get("Authorization")) {
-			w.WriteHeader(http.StatusForbidden)
-			return
-		}
-		behind.ServeHTTP(w, r)
-	}))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{control.pki.ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}
+	server := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("namespace") != "default" || !knowsToken(r.Header.Get("Authorization")) {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			behind.ServeHTTP(w, r)
+		}))
+	server.TLS = &tls.Config{
+		Certificates: []tls.Certificate{control.pki.ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return w, replacements{hosts: map[string]string{
@@ -130,7 +139,8 @@ func openShift(t *testing.T, site string) (*world, replacements) {
 func knowsToken(authorization string) bool {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(control.pki.ca.PEM)
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool},
+		DisableKeepAlives: true}}
 	request, err := http.NewRequest(http.MethodGet, control.server+"/apis", nil)
 	if err != nil {
 		return false

@@ -27,11 +27,14 @@ func (t *table) add(r row, up, down time.Duration) {
 }
 
 func (t table) print() {
-	fmt.Printf("\nThe HPA asks every %s. scaleDown.stabilizationWindowSeconds was patched from 300 to 0.\n\n", hpaSync)
+	fmt.Printf(
+		"\nThe HPA asks every %s. scaleDown.stabilizationWindowSeconds was patched from 300 to 0.\n\n",
+		hpaSync)
 	fmt.Println("| file | the peer | replicas | s until up | s until down again |")
 	fmt.Println("|---|---|---|---|---|")
 	for _, r := range t {
-		fmt.Printf("| %s | %s | %d → %d → %d | %s | %s |\n", r.file, r.fault, r.few, r.many, r.few, seconds(r.up), seconds(r.down))
+		fmt.Printf("| %s | %s | %d → %d → %d | %s | %s |\n", r.file, r.fault, r.few, r.many, r.few,
+			seconds(r.up), seconds(r.down))
 	}
 }
 

@@ -27,7 +27,8 @@ func clientFaults() []fault {
 }
 
 // attack lets many clients do something again and again. Afterwards nothing of it may be left.
-func attack(name string, clients int, lasts time.Duration, visit func(ctx context.Context, address string) error) fault {
+func attack(name string, clients int, lasts time.Duration,
+	visit func(ctx context.Context, address string) error) fault {
 	var (
 		group  sync.WaitGroup
 		stop   context.CancelFunc
@@ -150,7 +151,8 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// droppedOften opens connections and drops them, by turns with a request half sent and with a reset.
+// droppedOften opens connections and drops them, by turns with a request half sent and with a
+// reset.
 func droppedOften(ctx context.Context, address string) error {
 	for n := range 200 {
 		conn, err := dial(ctx, address)
@@ -171,16 +173,24 @@ func droppedOften(ctx context.Context, address string) error {
 // malformed sends what is no request, or too much of one. None of it may be answered with a value.
 func malformed(ctx context.Context, address string) error {
 	for _, request := range []string{
-		"\r\n\r\n\r\n", strings.Repeat("\x00", 100<<10), "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"\r\n\r\n\r\n", strings.Repeat("\x00", 100<<10), "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 		"GET /" + strings.Repeat("x", 1<<20) + " HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /metric/site-a HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("x", 1<<20) + "\r\n\r\n",
 		"GET /metric/site-a HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: x\r\n", 100<<10) + "\r\n",
-		"GET /metric/site-a HTTP/1.1\r\n\r\n", "GET /metric/site-a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
-		"GET /metric/site-a HTTP/9.9\r\nHost: x\r\n\r\n", "GET  /metric/site-a\r\n\r\n", "GET /metric/site-a HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
-		"GET /metric/../metric/site-a HTTP/1.1\r\nHost: x\r\n\r\n", "GET /metric/%00 HTTP/1.1\r\nHost: x\r\n\r\n", "GET /metric/site-a%2f HTTP/1.1\r\nHost: x\r\n\r\n",
-		"POST /metric/site-a HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\n\r\n" + strings.Repeat("x", 1<<20),
-		"POST /metric/site-a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1\r\nx\r\n", 100<<10),
-		"GET /metric/site-a HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "GET /metric/site-a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\n\r\n",
+		"GET /metric/site-a HTTP/1.1\r\n\r\n",
+		"GET /metric/site-a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+		"GET /metric/site-a HTTP/9.9\r\nHost: x\r\n\r\n", "GET  /metric/site-a\r\n\r\n",
+		"GET /metric/site-a HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+		"GET /metric/../metric/site-a HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /metric/%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /metric/site-a%2f HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /metric/site-a HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\n\r\n" +
+			strings.Repeat("x", 1<<20),
+		"POST /metric/site-a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			strings.Repeat("1\r\nx\r\n", 100<<10),
+		"GET /metric/site-a HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"GET /metric/site-a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\n\r\n",
 		"CONNECT /metric/site-a HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		conn, err := dial(ctx, address)

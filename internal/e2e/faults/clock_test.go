@@ -17,9 +17,10 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// buildStepped builds the binary on a package time whose wall clock is off by the seconds that stand in
-// the file CLOCK_STEP. All else is as it is shipped; the monotonic clock goes on. The machine's own clock
-// is not to be stepped, a time namespace has no wall clock of its own, and libfaketime needs a libc.
+// buildStepped builds the binary on a package time whose wall clock is off by the seconds that
+// stand in the file CLOCK_STEP. All else is as it is shipped; the monotonic clock goes on. The
+// machine's own clock is not to be stepped, a time namespace has no wall clock of its own, and
+// libfaketime needs a libc.
 func buildStepped(dir string) (path string, err error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
@@ -32,7 +33,8 @@ func buildStepped(dir string) (path string, err error) {
 	}
 	const now = "\tsec, nsec, mono := runtimeNow()\n"
 	if strings.Count(string(source), now) != 1 {
-		return "", fmt.Errorf("%s does not read the clock in one place with %q: this Go is another one", original, now)
+		return "", fmt.Errorf("%s does not read the clock in one place with %q: this Go is another one",
+			original, now)
 	}
 	stepped := filepath.Join(dir, "time.go")
 	text := strings.Replace(string(source), now, now+"\tsec += clockStep()\n", 1)
@@ -51,8 +53,8 @@ func buildStepped(dir string) (path string, err error) {
 		"-ldflags", "-X main.commitDate="+time.Now().AddDate(0, 0, -1).Format(time.RFC3339))
 }
 
-// clockStepSource reads the seconds from memory that is the file: the runtime looks at the clock where nothing
-// else can be done.
+// clockStepSource reads the seconds from memory that is the file: the runtime looks at the clock
+// where nothing else can be done.
 const clockStepSource = `package time
 
 import (
@@ -91,16 +93,19 @@ func clockStep(stepped, name string, by time.Duration) fault {
 			s.Fatal(err)
 		}
 		defer file.Close()
-		if _, err := file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)), 0); err != nil {
+		_, err = file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)), 0)
+		if err != nil {
 			s.Fatal(err)
 		}
 		s.wantClock(by)
 	}
 	return fault{
 		name: name, binary: stepped,
-		environ: func(s *scene) []string { return []string{"CLOCK_STEP=" + s.write("clock", make([]byte, 8))} },
-		begin:   func(s *scene) { step(s, by) },
-		end:     func(s *scene) { step(s, 0) },
+		environ: func(s *scene) []string {
+			return []string{"CLOCK_STEP=" + s.write("clock", make([]byte, 8))}
+		},
+		begin: func(s *scene) { step(s, by) },
+		end:   func(s *scene) { step(s, 0) },
 	}
 }
 

@@ -2,8 +2,8 @@
 
 // Package faults breaks the world around the built binary, and the binary's own process, in one way
 // after another, and prints what a poller sees meanwhile and how long the monitor takes to be right
-// again. It needs root, for mounts in a namespace of its own and for a name server at port 53: run it
-// with "make e2e-faults".
+// again. It needs root, for mounts in a namespace of its own and for a name server at port 53: run
+// it with "make e2e-faults".
 package faults
 
 import (
@@ -30,10 +30,12 @@ const (
 	lifetime     = cacheTTL + probeTimeout + time.Second // of a verdict
 )
 
-// busy is how much later than promised something may be, on a machine that runs other tests as well.
+// busy is how much later than promised something may be, on a machine that runs other tests as
+// well.
 const busy = 700 * time.Millisecond
 
-// What pollers see of most faults, as regular expressions; a fault may begin in the middle of a poll.
+// What pollers see of most faults, as regular expressions; a fault may begin in the middle of a
+// poll.
 const (
 	turns1  = "(0 )?1"
 	expires = "(0 )?503"
@@ -50,17 +52,19 @@ type fault struct {
 	never      string        // what no poll may get that is answered after the fault
 	binary     string        // empty: the one that is shipped
 	stderr     func(*scene) *os.File
-	check      func(*scene)                           // after all is over
-	alone      bool                                   // whether it needs the machine to itself
-	wrap       func(s *scene, binary string) []string // the command that becomes the binary; nil: itself
-	slow       time.Duration                          // how much longer than others it takes until all is right again
+	check      func(*scene) // after all is over
+	alone      bool         // whether it needs the machine to itself
+	// the command that becomes the binary; nil: itself
+	wrap func(s *scene, binary string) []string
+	// how much longer than others it takes until all is right again
+	slow time.Duration
 }
 
 // scene is one fault's stage.
 type scene struct {
 	*testing.T
 	monitor *rig.Monitor
-	b       *fakesite.Site // the site whose state site A is told
+	b       *fakesite.Site // the site whose state decides the value of site A
 	dns     *rig.NameServer
 	dir     string
 }
@@ -78,7 +82,8 @@ func TestFaults(t *testing.T) {
 	}
 	dns := startNameServer(t) // from here on, nothing else can be looked up
 	var faults []fault
-	for _, group := range [][]fault{siteFaults(t), networkFaults(t), clockFaults(stepped), processFaults(t), fileFaults(t), machineFaults(t, shipped, stepped), clientFaults()} {
+	for _, group := range [][]fault{siteFaults(t), networkFaults(t), clockFaults(stepped),
+		processFaults(t), fileFaults(t), machineFaults(t, shipped, stepped), clientFaults()} {
 		faults = append(faults, group...)
 	}
 	rows := make([]string, len(faults))
@@ -95,8 +100,11 @@ func TestFaults(t *testing.T) {
 			})
 		}
 	})
-	fmt.Printf("\nCACHE_TTL_SEC=%v, PROBE_TIMEOUT_SEC=%v; polls every 50 ms, over kept and over new connections.\n", cacheTTL.Seconds(), probeTimeout.Seconds())
-	fmt.Printf("\n| fault | what a poller sees | right again after |\n|---|---|---|\n%s\n", strings.Join(rows, ""))
+	fmt.Printf(
+		"\nCACHE_TTL_SEC=%v, PROBE_TIMEOUT_SEC=%v; polls every 50 ms, over kept and over new "+
+			"connections.\n", cacheTTL.Seconds(), probeTimeout.Seconds())
+	fmt.Printf("\n| fault | what a poller sees | right again after |\n|---|---|---|\n%s\n",
+		strings.Join(rows, ""))
 }
 
 // ownNamespace refuses to go on where a mount would be seen by the rest of the machine.
@@ -112,7 +120,7 @@ func ownNamespace(t *testing.T) {
 	}
 }
 
-// run plays one fault, and gives its row of the table.
+// run causes one fault, and returns its row of the table.
 func (f fault) run(s *scene) (row string) {
 	f.start(s)
 	p := startPoller(s.monitor.URL("/metric/site-a"))
@@ -145,7 +153,8 @@ func (f fault) run(s *scene) (row string) {
 		f.checkNever(s, polls, ended)
 		after, ok := rightAgain(polls, f.rightAnswer(), ended)
 		if !ok || after > cycle+f.slow+busy {
-			s.Errorf("right again after %v (%v), want within %v:\n%s", after, ok, cycle+f.slow, story(changes(polls, ended, time.Now())))
+			s.Errorf("right again after %v (%v), want within %v:\n%s", after, ok, cycle+f.slow,
+				story(changes(polls, ended, time.Now())))
 		}
 		again = max(again, after)
 		switch text := story(seen); {
@@ -183,8 +192,10 @@ func (f fault) start(s *scene) {
 	s.Helper()
 	s.b = startSite(s.T)
 	environ := []string{
-		fmt.Sprintf("CACHE_TTL_SEC=%v", cacheTTL.Seconds()), fmt.Sprintf("PROBE_TIMEOUT_SEC=%v", probeTimeout.Seconds()),
-		"SITE_A_HEALTH_URL=http://" + startSite(s.T).Address(), "SITE_B_HEALTH_URL=http://" + s.b.Address(),
+		fmt.Sprintf("CACHE_TTL_SEC=%v", cacheTTL.Seconds()),
+		fmt.Sprintf("PROBE_TIMEOUT_SEC=%v", probeTimeout.Seconds()),
+		"SITE_A_HEALTH_URL=http://" + startSite(s.T).Address(),
+		"SITE_B_HEALTH_URL=http://" + s.b.Address(),
 	}
 	if f.environ != nil {
 		environ = append(environ, f.environ(s)...)
@@ -202,7 +213,7 @@ func (f fault) start(s *scene) {
 
 func startSite(t *testing.T) *fakesite.Site {
 	t.Helper()
-	for { // somebody else may be faster, if seldom
+	for { // another process may be faster, if seldom
 		site, err := fakesite.Start(rig.FreeAddress(t), fakesite.Answer(200))
 		if err == nil {
 			t.Cleanup(site.Close)

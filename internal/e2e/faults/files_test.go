@@ -25,14 +25,16 @@ func fileFaults(t *testing.T) []fault {
 		{
 			name: "token file is deleted, and restored",
 			environ: func(s *scene) []string {
-				return []string{"EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL_FILE=" + s.write("token", []byte("Bearer x"))}
+				return []string{"EXTRA_HEADER_KEY=Authorization",
+					"EXTRA_HEADER_VAL_FILE=" + s.write("token", []byte("Bearer x"))}
 			},
 			begin: func(s *scene) { os.Remove(filepath.Join(s.dir, "token")) },
 			end:   func(s *scene) { s.write("token", []byte("Bearer y")) },
 			sees:  expires,
 		},
 		halfReplaced(),
-		dies("standard error is a full device, site dies", func(s *scene) *os.File { return s.open("/dev/full") }),
+		dies("standard error is a full device, site dies",
+			func(s *scene) *os.File { return s.open("/dev/full") }),
 		fullDisk(),
 		deadReader(),
 		hungReader(),
@@ -51,10 +53,13 @@ func halfReplaced() fault {
 		name: "client certificate is replaced before its key",
 		environ: func(s *scene) []string {
 			s.become(rig.TLS(&tls.Config{
-				Certificates: []tls.Certificate{ca.Issue(tomorrow, rig.Host().String())}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted,
+				Certificates: []tls.Certificate{ca.Issue(tomorrow, rig.Host().String())},
+				ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: trusted,
 			}, fakesite.Answer(200)))
-			return []string{"SITE_B_HEALTH_URL=https://" + s.b.Address(), "CA_BUNDLE=" + s.write("ca.pem", ca.PEM),
-				"CLIENT_CERT_FILE=" + s.write("client.crt", oldCert), "CLIENT_KEY_FILE=" + s.write("client.key", oldKey)}
+			return []string{"SITE_B_HEALTH_URL=https://" + s.b.Address(),
+				"CA_BUNDLE=" + s.write("ca.pem", ca.PEM),
+				"CLIENT_CERT_FILE=" + s.write("client.crt", oldCert),
+				"CLIENT_KEY_FILE=" + s.write("client.key", oldKey)}
 		},
 		begin: func(s *scene) { s.write("client.crt", newCert) },
 		end:   func(s *scene) { s.write("client.key", newKey) },
@@ -68,12 +73,15 @@ func encode(issued tls.Certificate) (cert, key []byte) {
 	if err != nil {
 		panic(err) // no such kind of key
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issued.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return pem.EncodeToMemory(
+			&pem.Block{Type: "CERTIFICATE", Bytes: issued.Certificate[0]}), pem.EncodeToMemory(
+			&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// dies has site B die while nothing can be logged.
+// dies makes site B fail while nothing can be logged.
 func dies(name string, stderr func(*scene) *os.File) fault {
-	return fault{name: name, stderr: stderr, begin: func(s *scene) { s.b.Refuse() }, end: (*scene).heal, sees: turns1}
+	return fault{name: name, stderr: stderr, begin: func(s *scene) { s.b.Refuse() },
+		end: (*scene).heal, sees: turns1}
 }
 
 // fullDisk fills the disk of the log. Once there is room, the log goes on.
@@ -90,7 +98,8 @@ func fullDisk() fault {
 		}
 		filler.Close()
 		log := s.open(filepath.Join(s.dir, "log"))
-		for _, err := log.WriteString(" "); err == nil; _, err = log.WriteString(" ") { // what is left of its last page
+		// what is left of its last page
+		for _, err := log.WriteString(" "); err == nil; _, err = log.WriteString(" ") {
 		}
 		die(s)
 	}
@@ -100,7 +109,8 @@ func fullDisk() fault {
 	}
 	f.check = func(s *scene) {
 		log, err := os.ReadFile(filepath.Join(s.dir, "log"))
-		if err != nil || strings.Contains(string(log), `"to":"down"`) || !strings.Contains(string(log), `"from":"down","to":"up"`) {
+		if err != nil || strings.Contains(string(log), `"to":"down"`) ||
+			!strings.Contains(string(log), `"from":"down","to":"up"`) {
 			s.Errorf("want the recovery in the log, and the outage not: %v\n%s", err, log)
 		}
 	}
@@ -147,7 +157,8 @@ func (s *scene) pipe() (reader, writer *os.File) {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { reader.Close(); writer.Close() })
-	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, writer.Fd(), syscall.F_SETPIPE_SZ, 4096); errno != 0 {
+	_, _, errno := syscall.Syscall(syscall.SYS_FCNTL, writer.Fd(), syscall.F_SETPIPE_SZ, 4096)
+	if errno != 0 {
 		s.Fatal(errno)
 	}
 	return reader, writer

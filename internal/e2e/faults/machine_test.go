@@ -21,8 +21,8 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// machineFaults are in the machine that the monitor runs on. With the recommended thresholds and a witness,
-// none of them may be taken for a site's death.
+// machineFaults are in the machine that the monitor runs on. With the recommended thresholds and a
+// witness, none of them may be taken for a site's death.
 func machineFaults(t *testing.T, shipped, stepped string) []fault {
 	return []fault{
 		resolvConf("resolv.conf is empty for 0.4 s, again and again", shipped, 400*time.Millisecond),
@@ -37,10 +37,11 @@ func machineFaults(t *testing.T, shipped, stepped string) []fault {
 
 // recommended are the settings that env.example recommends, with a witness that answers.
 func recommended(s *scene, more ...string) []string {
-	return append([]string{"FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "WITNESS_URLS=tcp://" + startSite(s.T).Address()}, more...)
+	return append([]string{"FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2",
+		"WITNESS_URLS=tcp://" + startSite(s.T).Address()}, more...)
 }
 
-// What a poller sees who is never told 1.
+// What a poller sees that never gets 1.
 const neverOne = "0|(0 )?503( 0)?"
 
 // confirmed is how much longer a verdict counts with witnesses.
@@ -49,8 +50,8 @@ const confirmed = 2 * time.Second
 // keepsConf is how long Go keeps what it has read of resolv.conf.
 const keepsConf = 5 * time.Second
 
-// resolvConf empties the file for that long, again and again, or for all of the fault: the monitor has one of its
-// own, in a mount namespace of its own.
+// resolvConf empties the file for that long, again and again, or for all of the fault: the monitor
+// has one of its own, in a mount namespace of its own.
 func resolvConf(name, shipped string, empty time.Duration) fault {
 	conf := func(s *scene) string { return filepath.Join(s.dir, "resolv.conf") }
 	restore := func(s *scene) { s.write("resolv.conf", []byte("nameserver "+nameServerHost+"\n")) }
@@ -59,7 +60,8 @@ func resolvConf(name, shipped string, empty time.Duration) fault {
 	return fault{
 		name: name, binary: shipped,
 		wrap: func(s *scene, binary string) []string {
-			return []string{"unshare", "--mount", "sh", "-c", `mount --bind "$0" /etc/resolv.conf && exec "$1"`, conf(s), binary}
+			return []string{"unshare", "--mount", "sh", "-c",
+				`mount --bind "$0" /etc/resolv.conf && exec "$1"`, conf(s), binary}
 		},
 		environ: func(s *scene) []string {
 			s.dns.Become("resolv.test", resolves)
@@ -118,7 +120,8 @@ func withoutFiles() fault {
 	}
 }
 
-// pauses stops the process again and again for less than a probe's timeout, while the site answers after 0.3 s.
+// pauses stops the process again and again for less than a probe's timeout, while the site answers
+// after 0.3 s.
 func pauses() fault {
 	probed := make(chan bool, 100)
 	ended := make(chan bool)
@@ -153,8 +156,8 @@ func pauses() fault {
 	}
 }
 
-// withoutIPv6 has the kernel refuse IPv6 sockets to the monitor, as with ipv6.disable=1 or a seccomp filter, and
-// a site that has no other address.
+// withoutIPv6 has the kernel refuse IPv6 sockets to the monitor, as with ipv6.disable=1 or a
+// seccomp filter, and a site that has no other address.
 func withoutIPv6(shipped string) fault {
 	return fault{
 		name: "machine refuses IPv6, site has no other address", binary: shipped,
@@ -189,7 +192,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// filterIPv6 has socket(AF_INET6) fail with EAFNOSUPPORT in this thread and what it becomes (seccomp(2)).
+// filterIPv6 has socket(AF_INET6) fail with EAFNOSUPPORT in this thread and what it becomes
+// (seccomp(2)).
 func filterIPv6() error {
 	const (
 		load, equal, give = 0x20, 0x15, 0x06 // BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
@@ -206,17 +210,20 @@ func filterIPv6() error {
 	}
 	program := syscall.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	const setNoNewPrivs, setSeccomp, filterMode = 38, 22, 2
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivs, 1, 0, 0, 0, 0); errno != 0 {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivs, 1, 0, 0, 0, 0)
+	if errno != 0 {
 		return errno
 	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setSeccomp, filterMode, uintptr(unsafe.Pointer(&program))); errno != 0 {
+	_, _, errno = syscall.RawSyscall(syscall.SYS_PRCTL, setSeccomp, filterMode,
+		uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
 		return errno
 	}
 	return nil
 }
 
-// oldClock sets the monitor's clock to before the program was made, as at a boot without a clock: no certificate is
-// valid yet.
+// oldClock sets the monitor's clock to before the program was made, as at a boot without a clock:
+// no certificate is valid yet.
 func oldClock(stepped string) fault {
 	ca := rig.NewCA("Test CA")
 	f := clockStep(stepped, "clock says 1970, site has TLS", -50*365*24*time.Hour)
@@ -224,14 +231,15 @@ func oldClock(stepped string) fault {
 	f.environ = func(s *scene) []string {
 		cert := ca.Issue(time.Now().AddDate(0, 0, 1), rig.Host().String())
 		s.become(rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200)))
-		return append(environ(s), recommended(s, "SITE_B_HEALTH_URL=https://"+s.b.Address(), "CA_BUNDLE="+s.write("ca.pem", ca.PEM))...)
+		return append(environ(s), recommended(s, "SITE_B_HEALTH_URL=https://"+s.b.Address(),
+			"CA_BUNDLE="+s.write("ca.pem", ca.PEM))...)
 	}
 	f.lasts, f.sees, f.never = lifetime+confirmed+2*cacheTTL, expires, "1"
 	return f
 }
 
-// TestAnswersBeforeItReads probes sites that send their answer at once and do not read the request, as nc, xinetd
-// and keepalived's servers do: 20 000 probes, and none of them fails.
+// TestAnswersBeforeItReads probes sites that send their answer at once and do not read the request,
+// as nc, xinetd and keepalived's servers do: 20 000 probes, and none of them fails.
 func TestAnswersBeforeItReads(t *testing.T) {
 	for name, environ := range map[string][]string{"http": nil, "https": {"VERIFY_TLS=false"}} {
 		t.Run(name, func(t *testing.T) {
@@ -240,12 +248,15 @@ func TestAnswersBeforeItReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			cert, _ := rig.SelfSigned(time.Now().AddDate(0, 0, 1), "127.0.0.1")
-			atOnce := fakesite.Behaviour(func(conn net.Conn) { fmt.Fprint(conn, "HTTP/1.0 200 OK\r\n\r\nok\n") })
+			atOnce := fakesite.Behaviour(func(conn net.Conn) {
+				fmt.Fprint(conn, "HTTP/1.0 200 OK\r\n\r\nok\n")
+			})
 			if name == "https" {
 				atOnce = rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, atOnce)
 			}
 			for i := range 20 {
-				environ = append(environ, fmt.Sprintf("SITE_%d_HEALTH_URL=%s://%s", i, name, rig.Site(t, atOnce).Address()))
+				environ = append(environ, fmt.Sprintf("SITE_%d_HEALTH_URL=%s://%s", i, name,
+					rig.Site(t, atOnce).Address()))
 			}
 			m := rig.Start(t, exec.Command(binary), append(environ, "CACHE_TTL_SEC=0.02")...)
 			const want = 10000
@@ -256,7 +267,8 @@ func TestAnswersBeforeItReads(t *testing.T) {
 				}
 				ok, bad = m.Probes(t)
 			}
-			fmt.Printf("%s: %v probes of sites that answer before they read, %v of them bad\n", name, ok+bad, bad)
+			fmt.Printf("%s: %v probes of sites that answer before they read, %v of them bad\n", name, ok+bad,
+				bad)
 			if bad > 0 {
 				t.Errorf("%v of %v probes failed:\n%s", bad, ok+bad, m.Log())
 			}

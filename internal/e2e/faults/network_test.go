@@ -18,14 +18,18 @@ import (
 func networkFaults(t *testing.T) []fault {
 	return []fault{
 		nameFault("DNS hangs", "hangs.test", rig.Silent),
-		absorbed(nameFault("DNS does not answer for IPv6; SUCCESS_THRESHOLD=2", "ipv4.test", rig.IPv4Alone(resolves))),
+		absorbed(nameFault("DNS does not answer for IPv6; SUCCESS_THRESHOLD=2", "ipv4.test",
+			rig.IPv4Alone(resolves))),
 		nameFault("DNS answers over TCP alone, and hangs there", "tcp.test", rig.TCPAlone(rig.Silent)),
 		nameFault("DNS has no address for the site", "empty.test", rig.Respond(dnsmessage.RCodeSuccess)),
 		nameFault("DNS does not know the site", "unknown.test", rig.Respond(dnsmessage.RCodeNameError)),
 		nameFault("DNS fails", "fails.test", rig.Respond(dnsmessage.RCodeServerFailure)),
-		absorbed(nameFault("DNS does not answer every other question; SUCCESS_THRESHOLD=2", "flaps.test", rig.Alternate(rig.Silent, resolves))),
-		absorbed(nameFault("DNS takes 400 ms for an answer; SUCCESS_THRESHOLD=2", "late.test", rig.Late(400*time.Millisecond, resolves))),
-		absorbed(nameFault("DNS does not know EDNS0; SUCCESS_THRESHOLD=2", "edns.test", rig.WithoutEDNS(resolves))),
+		absorbed(nameFault("DNS does not answer every other question; SUCCESS_THRESHOLD=2", "flaps.test",
+			rig.Alternate(rig.Silent, resolves))),
+		absorbed(nameFault("DNS takes 400 ms for an answer; SUCCESS_THRESHOLD=2", "late.test",
+			rig.Late(400*time.Millisecond, resolves))),
+		absorbed(nameFault("DNS does not know EDNS0; SUCCESS_THRESHOLD=2", "edns.test",
+			rig.WithoutEDNS(resolves))),
 		witnessed(nameFault("DNS hangs, also for the only witness", "alone.test", rig.Silent)),
 		deafFault(),
 		proxyFault(t, "proxy dies", (*fakesite.Site).Refuse),
@@ -47,7 +51,8 @@ func nameFault(name, host string, treat rig.Treatment) fault {
 	}
 }
 
-// absorbed is no failure for a probe, which asks again. If it were one, that would be seen for some time.
+// absorbed is no failure for a probe, which asks again. If it were one, that would be seen for some
+// time.
 func absorbed(f fault) fault {
 	environ := f.environ
 	f.environ = func(s *scene) []string { return append(environ(s), "SUCCESS_THRESHOLD=2") }
@@ -76,8 +81,8 @@ func (s *scene) at(host string) string {
 	return strings.Replace(s.b.Address(), rig.Host().String(), host, 1)
 }
 
-// witnessed counts a failure only if a witness answers, whose name nobody resolves either. It takes longer
-// than others: the witness adds a second to each probe, and polls wait 2 s before a 503.
+// witnessed counts a failure only if a witness answers, whose name nobody resolves either. It takes
+// longer than others: the witness adds a second to each probe, and polls wait 2 s before a 503.
 func witnessed(f fault) fault {
 	environ := f.environ
 	f.environ = func(s *scene) []string {
@@ -94,7 +99,8 @@ func proxyFault(t *testing.T, name string, harm func(*fakesite.Site)) fault {
 	return fault{
 		name: name,
 		environ: func(*scene) []string {
-			return []string{"HTTP_PROXY=http://" + proxy.Address(), "SITE_B_HEALTH_URL=http://site.test/healthz"}
+			return []string{"HTTP_PROXY=http://" + proxy.Address(),
+				"SITE_B_HEALTH_URL=http://site.test/healthz"}
 		},
 		begin: func(*scene) { harm(proxy) },
 		end:   func(*scene) { proxy.Become(fakesite.Answer(200)) },

@@ -32,8 +32,8 @@ type poll struct {
 
 func (p poll) answered() time.Time { return p.asked.Add(p.took) }
 
-// poller asks every 50 ms, whether earlier polls are answered or not: in turn over connections that are
-// kept, as KEDA's are, and over new ones.
+// poller asks every 50 ms, whether earlier polls are answered or not: in turn over connections that
+// are kept, as KEDA's are, and over new ones.
 type poller struct {
 	url    string
 	ended  chan struct{}
@@ -95,10 +95,11 @@ func (p *poller) ask(client *http.Client) (answer poll) {
 	return answer
 }
 
-// classify is the value, 503, or what nobody should ever get.
+// classify returns the value, 503, or an answer that is always wrong.
 func classify(status int, body string) string {
 	var value int
-	if n, _ := fmt.Sscanf(body, "{\"value\":%d}\n", &value); status == http.StatusOK && n == 1 && body == fmt.Sprintf("{\"value\":%d}\n", value) {
+	if n, _ := fmt.Sscanf(body, "{\"value\":%d}\n", &value); status == http.StatusOK && n == 1 &&
+		body == fmt.Sprintf("{\"value\":%d}\n", value) {
 		return fmt.Sprint(value)
 	}
 	if status == http.StatusServiceUnavailable {
@@ -113,7 +114,8 @@ type change struct {
 	got   string
 }
 
-// changes are the answers to polls that were asked and answered in a span of time, counted from its beginning.
+// changes are the answers to polls that were asked and answered in a span of time, counted from its
+// beginning.
 func changes(polls []poll, from, to time.Time) (seen []change) {
 	for _, p := range polls {
 		if p.asked.Before(from) || p.answered().After(to) {
@@ -151,8 +153,8 @@ func story(seen []change) string {
 	return strings.Join(parts, ", ")
 }
 
-// rightAgain is how long after a moment the first poll was answered of those that are all right. It is
-// false when the last one is not.
+// rightAgain is how long after a moment the first poll was answered of those that are all right. It
+// is false when the last one is not.
 func rightAgain(polls []poll, right string, end time.Time) (after time.Duration, ok bool) {
 	wrong := -1
 	for i, p := range polls {

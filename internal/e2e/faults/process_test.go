@@ -33,8 +33,8 @@ func processFaults(t *testing.T) []fault {
 	}
 }
 
-// stopped stops the process for longer than a verdict counts, while a probe is under way that the site
-// answers after a moment.
+// stopped stops the process for longer than a verdict counts, while a probe is under way that the
+// site answers after a moment.
 func stopped(name string, meanwhile func(*scene), right, never string) fault {
 	probed := make(chan struct{}, 100)
 	answer := fakesite.Answer(200)
@@ -61,7 +61,9 @@ func stopped(name string, meanwhile func(*scene), right, never string) fault {
 // limitFiles sets how many files the monitor may open from now on.
 func (s *scene) limitFiles(n string) {
 	s.Helper()
-	if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(s.monitor.PID()), "--nofile="+n+":").CombinedOutput(); err != nil {
+	out, err := exec.Command("prlimit", "--pid", strconv.Itoa(s.monitor.PID()),
+		"--nofile="+n+":").CombinedOutput()
+	if err != nil {
 		s.Fatalf("prlimit: %v: %s", err, out)
 	}
 }

@@ -16,8 +16,9 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// TestRenegotiation has a site renegotiate TLS 1.2 once the request is there, as Apache and IIS do where they ask for a
-// client certificate, if there is one, below some path alone. Go's own server cannot; OpenSSL's does.
+// TestRenegotiation has a site renegotiate TLS 1.2 once the request is there, as Apache and IIS do
+// where they ask for a client certificate, if there is one, below some path alone. Go's own server
+// cannot; OpenSSL's does.
 func TestRenegotiation(t *testing.T) {
 	dir := t.TempDir()
 	binary, err := rig.Build(dir, "failover-monitor")
@@ -26,13 +27,15 @@ func TestRenegotiation(t *testing.T) {
 	}
 	ca := rig.NewCA("Test CA")
 	certificate, key := rig.PEM(ca.Issue(time.Now().AddDate(0, 0, 1), rig.Host().String()))
-	for name, content := range map[string]string{"ca.pem": string(ca.PEM), "server.pem": certificate + key} {
+	for name, content := range map[string]string{"ca.pem": string(ca.PEM),
+		"server.pem": certificate + key} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	address := rig.FreeAddress(t)
-	server := exec.Command("openssl", "s_server", "-accept", address, "-cert", filepath.Join(dir, "server.pem"), "-tls1_2", "-crlf", "-naccept", "1")
+	server := exec.Command("openssl", "s_server", "-accept", address, "-cert",
+		filepath.Join(dir, "server.pem"), "-tls1_2", "-crlf", "-naccept", "1")
 	said, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +71,8 @@ func TestRenegotiation(t *testing.T) {
 	var stdout bytes.Buffer
 	check := exec.Command(binary, "check")
 	check.Stdout = &stdout
-	check.Env = []string{"SITE_A_HEALTH_URL=https://" + address, "CA_BUNDLE=" + filepath.Join(dir, "ca.pem"), "SITE_B_HEALTH_URL=http://" + startSite(t).Address()}
+	check.Env = []string{"SITE_A_HEALTH_URL=https://" + address,
+		"CA_BUNDLE=" + filepath.Join(dir, "ca.pem"), "SITE_B_HEALTH_URL=http://" + startSite(t).Address()}
 	if err := check.Run(); err != nil {
 		t.Errorf("check: %v\n%s", err, stdout.String())
 	}

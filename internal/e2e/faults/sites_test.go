@@ -11,22 +11,25 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// siteFaults make site B sick, in ways that its peer must be told of.
+// siteFaults make site B fail in ways that must change the value of its peer.
 func siteFaults(t *testing.T) []fault {
 	host := rig.Host().String()
 	ca := rig.NewCA("Test CA")
 	cert := ca.Issue(time.Now().AddDate(0, 0, 1), host)
 	secure := rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(200))
 	faults := []fault{
-		{name: "site refuses connections", begin: func(s *scene) { s.b.Refuse() }, end: (*scene).heal, sees: turns1},
+		{name: "site refuses connections", begin: func(s *scene) { s.b.Refuse() }, end: (*scene).heal,
+			sees: turns1},
 		deafSite(),
 	}
 	for _, sick := range rig.SickSites(ca, host) {
-		f := fault{name: sick.Name, begin: func(s *scene) { s.become(sick.Behave) }, end: (*scene).heal, sees: turns1}
+		f := fault{name: sick.Name, begin: func(s *scene) { s.become(sick.Behave) }, end: (*scene).heal,
+			sees: turns1}
 		if sick.TLS {
 			f.environ = func(s *scene) []string {
 				s.become(secure)
-				return []string{"SITE_B_HEALTH_URL=https://" + s.b.Address(), "CA_BUNDLE=" + s.write("ca.pem", ca.PEM)}
+				return []string{"SITE_B_HEALTH_URL=https://" + s.b.Address(),
+					"CA_BUNDLE=" + s.write("ca.pem", ca.PEM)}
 			}
 			f.end = func(s *scene) { s.become(secure) }
 		}

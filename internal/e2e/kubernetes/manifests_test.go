@@ -1,6 +1,6 @@
-// Package kubernetes builds deploy/kubernetes as kubectl apply -k does, and checks what comes out: every
-// field against the types of Kubernetes, the pods against its restricted Pod Security Standard, names
-// that have to agree, and the settings and probes against the monitor itself.
+// Package kubernetes builds deploy/kubernetes as kubectl apply -k does, and checks what comes out:
+// every field against the types of Kubernetes, the pods against its restricted Pod Security
+// Standard, names that have to agree, and the settings and probes against the monitor itself.
 package kubernetes
 
 import (
@@ -36,19 +36,23 @@ type manifests struct {
 // build gives the objects, decoded strictly: a misspelt field is an error.
 func build(t *testing.T) manifests {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "testdata/with-service-monitor")
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(),
+		"testdata/with-service-monitor")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var m manifests
 	kinds := map[string]any{
-		"Namespace": &m.Namespace, "ConfigMap": &m.ConfigMap, "Service": &m.Service, "Deployment": &m.Deployment,
-		"PodDisruptionBudget": &m.PodDisruptionBudget, "NetworkPolicy": &m.NetworkPolicy, "ServiceMonitor": &m.ServiceMonitor,
+		"Namespace": &m.Namespace, "ConfigMap": &m.ConfigMap, "Service": &m.Service,
+		"Deployment":          &m.Deployment,
+		"PodDisruptionBudget": &m.PodDisruptionBudget, "NetworkPolicy": &m.NetworkPolicy,
+		"ServiceMonitor": &m.ServiceMonitor,
 	}
 	for _, resource := range built.Resources() {
 		if into := kinds[resource.GetKind()]; into == nil {
 			t.Errorf("there is another %s", resource.GetKind())
-		} else if mistakes, err := json.UnmarshalStrict(jsonOf(t, resource), into); len(mistakes) > 0 || err != nil {
+		} else if mistakes, err := json.UnmarshalStrict(jsonOf(t, resource), into); len(mistakes) > 0 ||
+			err != nil {
 			t.Errorf("%s: %v %v", resource.GetKind(), mistakes, err)
 		}
 		delete(kinds, resource.GetKind())
@@ -111,8 +115,11 @@ func TestNamesAgree(t *testing.T) {
 		t.Errorf("the container's port is %v", port)
 	}
 	for what, port := range map[string]intstr.IntOrString{
-		"Service": m.Service.Spec.Ports[0].TargetPort, "NetworkPolicy": *m.NetworkPolicy.Spec.Ingress[0].Ports[0].Port,
-		"startup": container.StartupProbe.HTTPGet.Port, "readiness": container.ReadinessProbe.HTTPGet.Port, "liveness": container.LivenessProbe.HTTPGet.Port,
+		"Service":       m.Service.Spec.Ports[0].TargetPort,
+		"NetworkPolicy": *m.NetworkPolicy.Spec.Ingress[0].Ports[0].Port,
+		"startup":       container.StartupProbe.HTTPGet.Port,
+		"readiness":     container.ReadinessProbe.HTTPGet.Port,
+		"liveness":      container.LivenessProbe.HTTPGet.Port,
 	} {
 		if port != http {
 			t.Errorf("%s asks port %v", what, port)
@@ -124,7 +131,8 @@ func TestNamesAgree(t *testing.T) {
 	if settings := container.EnvFrom[0].ConfigMapRef.Name; settings != m.ConfigMap.Name {
 		t.Errorf("the settings are from %s, and not %s", settings, m.ConfigMap.Name)
 	}
-	for what, namespace := range map[string]string{"Deployment": m.Deployment.Namespace, "ServiceMonitor": m.ServiceMonitor.Namespace} {
+	for what, namespace := range map[string]string{"Deployment": m.Deployment.Namespace,
+		"ServiceMonitor": m.ServiceMonitor.Namespace} {
 		if namespace != m.Namespace.Name {
 			t.Errorf("%s is in %s", what, namespace)
 		}

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"failover-monitor/internal/e2e/rig"
 )
 
 // binary is what make build leaves.
@@ -31,19 +32,22 @@ func TestSettingsAreGood(t *testing.T) {
 	cmd := exec.Command(binary)
 	cmd.Env = asTheyStand
 	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 2 || bytes.Count(out, []byte("is the host of an example: set your own\n")) != 2 {
+	if cmd.ProcessState.ExitCode() != 2 ||
+		bytes.Count(out, []byte("is the host of an example: set your own\n")) != 2 {
 		t.Errorf("as they stand: %v: %s", err, out)
 	}
 	cmd = exec.Command(binary, "config")
 	cmd.Env = append(asTheyStand, "SITE_A_HEALTH_URL=https://a.test/", "SITE_B_HEALTH_URL=https://b.test/")
 	out, err = cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("\nLISTEN_ADDR=0.0.0.0:8000\n")) || bytes.Contains(out, []byte("warning")) {
+	if err != nil || !bytes.Contains(out, []byte("\nLISTEN_ADDR=0.0.0.0:8000\n")) ||
+		bytes.Contains(out, []byte("warning")) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
 
-// TestBrokenTokenOfOneSite is why readiness does not ask /healthz: a monitor that cannot probe site B any
-// more stays in the Service, and tells site B's KEDA what it knows. Liveness sees it, and is in no hurry.
+// TestBrokenTokenOfOneSite is why readiness does not ask /healthz: a monitor that cannot probe site
+// B any more stays in the Service, and tells site B's KEDA what it knows. Liveness sees it, and is
+// in no hurry.
 func TestBrokenTokenOfOneSite(t *testing.T) {
 	m := build(t)
 	container := m.Deployment.Spec.Template.Spec.Containers[0]
@@ -53,16 +57,19 @@ func TestBrokenTokenOfOneSite(t *testing.T) {
 	if err := os.WriteFile(token, []byte("Bearer x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address := rig.FreeAddress(t)
 	cmd := exec.Command(binary)
-	cmd.Env = append(settings(m), "SITE_A_HEALTH_URL="+site.URL, "SITE_B_HEALTH_URL="+site.URL, "LISTEN_ADDR="+address,
-		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+token, "CACHE_TTL_SEC=0.5", "PROBE_TIMEOUT_SEC=0.5")
+	cmd.Env = append(settings(m), "SITE_A_HEALTH_URL="+site.URL, "SITE_B_HEALTH_URL="+site.URL,
+		"LISTEN_ADDR="+address,
+		"SITE_B_EXTRA_HEADER_KEY=Authorization", "SITE_B_EXTRA_HEADER_VAL_FILE="+token,
+		"CACHE_TTL_SEC=0.5", "PROBE_TIMEOUT_SEC=0.5")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 
-	startup, liveness, readiness := container.StartupProbe, container.LivenessProbe, container.ReadinessProbe
+	startup, liveness := container.StartupProbe, container.LivenessProbe
+	readiness := container.ReadinessProbe
 	wantAnswer(t, address, startup.HTTPGet.Path, http.StatusOK, "ok")
 	wantAnswer(t, address, "/metric/site-a", http.StatusOK, `{"value":0}`)
 	if err := os.Remove(token); err != nil {
@@ -74,27 +81,18 @@ func TestBrokenTokenOfOneSite(t *testing.T) {
 	wantAnswer(t, address, readiness.HTTPGet.Path, http.StatusOK, "")
 
 	// The kubelet forgets restarts after twice its longest pause between two, which is 5 minutes.
-	if period := time.Duration(liveness.PeriodSeconds*liveness.FailureThreshold) * time.Second; period <= 10*time.Minute {
+	period := time.Duration(liveness.PeriodSeconds*liveness.FailureThreshold) * time.Second
+	if period <= 10*time.Minute {
 		t.Errorf("liveness restarts after %v", period)
 	}
-}
-
-// freeAddress is one of loopback where nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // wantAnswer polls a path until its answer is that.
 func wantAnswer(t *testing.T, address, path string, status int, text string) {
 	t.Helper()
 	var got string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	deadline := time.Now().Add(10 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		resp, err := http.Get("http://" + address + path)
 		if err != nil {
 			got = err.Error()
@@ -102,7 +100,8 @@ func wantAnswer(t *testing.T, address, path string, status int, text string) {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if got = resp.Status + " " + string(body); resp.StatusCode == status && strings.Contains(got, text) {
+		if got = resp.Status + " " + string(body); resp.StatusCode == status &&
+			strings.Contains(got, text) {
 			return
 		}
 	}

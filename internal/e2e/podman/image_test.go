@@ -24,11 +24,16 @@ func TestImage(t *testing.T) {
 		{image, "amd64", elf.EM_X86_64},
 		{"localhost/arm64:latest", "arm64", elf.EM_AARCH64},
 	} {
-		if size, err := strconv.Atoi(inspect(t, platform.image, "{{.Size}}")); err != nil || size > maxSize {
+		if size, err := strconv.Atoi(inspect(t, platform.image, "{{.Size}}")); err != nil ||
+			size > maxSize {
 			t.Errorf("%s: %d bytes, want at most %d", platform.image, size, maxSize)
 		}
-		facts := inspect(t, platform.image, "{{.Os}}/{{.Architecture}} {{.Config.User}} {{.Config.StopSignal}} {{.Config.ExposedPorts}} {{.Config.Entrypoint}}")
-		if want := "linux/" + platform.architecture + " 65532:65532 SIGTERM map[8000/tcp:{}] [/failover-monitor]"; facts != want {
+		facts := inspect(t, platform.image,
+			"{{.Os}}/{{.Architecture}} {{.Config.User}} {{.Config.StopSignal}} "+
+				"{{.Config.ExposedPorts}} {{.Config.Entrypoint}}")
+		want := "linux/" + platform.architecture +
+			" 65532:65532 SIGTERM map[8000/tcp:{}] [/failover-monitor]"
+		if facts != want {
 			t.Errorf("got %s, want %s", facts, want)
 		}
 		binary, err := elf.NewFile(bytes.NewReader(binaryOf(t, platform.image)))
@@ -41,11 +46,12 @@ func TestImage(t *testing.T) {
 	}
 }
 
-// TestImageHasLabels that tell where it is from.
+// TestImageHasLabels: they show where the image comes from.
 func TestImageHasLabels(t *testing.T) {
 	for label, want := range map[string]string{
 		"title": "Failover Monitor", "description": ".+", "licenses": "MIT",
-		"version": must(t, "git describe --tags --always --dirty"), "revision": must(t, "git rev-parse HEAD"),
+		"version":  must(t, "git describe --tags --always --dirty"),
+		"revision": must(t, "git rev-parse HEAD"),
 	} {
 		got := inspect(t, image, `{{index .Labels "org.opencontainers.image.`+label+`"}}`)
 		if !regexp.MustCompile("^" + want + "$").MatchString(got) {
@@ -54,7 +60,8 @@ func TestImageHasLabels(t *testing.T) {
 	}
 }
 
-// TestImageHasWhatMakeBuilds compares, bit by bit, what was compiled in the builder's /src and here.
+// TestImageHasWhatMakeBuilds compares, bit by bit, what was compiled in the builder's /src and
+// here.
 func TestImageHasWhatMakeBuilds(t *testing.T) {
 	if !bytes.Equal(binaryOf(t, image), []byte(read(t, "failover-monitor"))) {
 		t.Error("the image's binary is not that of make build")
@@ -63,11 +70,13 @@ func TestImageHasWhatMakeBuilds(t *testing.T) {
 
 // TestBuilderSeesSourcesOnly copies all that .containerignore lets through.
 func TestBuilderSeesSourcesOnly(t *testing.T) {
-	build := "printf 'FROM scratch\nCOPY . /\nCMD none' | podman build --quiet --ignorefile .containerignore --file - --tag localhost/context ."
+	build := "printf 'FROM scratch\nCOPY . /\nCMD none' | podman build --quiet --ignorefile " +
+		".containerignore --file - --tag localhost/context ."
 	must(t, "cd ../../.. && "+build)
 	files := strings.Fields(must(t, "podman export $(podman create localhost/context) | tar --list"))
 	for _, file := range files {
-		if !regexp.MustCompile(`^((cmd|internal)/.*|go\.(mod|sum)|(dev|etc|proc|run|sys)/.*)$`).MatchString(file) ||
+		if !regexp.MustCompile(
+			`^((cmd|internal)/.*|go\.(mod|sum)|(dev|etc|proc|run|sys)/.*)$`).MatchString(file) ||
 			strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "internal/e2e/") {
 			t.Errorf("%s reaches the builder", file)
 		}

@@ -21,7 +21,8 @@ import (
 // TestMonitor is a failover as a user of podman sees it, with env.example and two URLs.
 func TestMonitor(t *testing.T) {
 	a, b := site(t, fakesite.Answer(http.StatusOK)), site(t, fakesite.Answer(http.StatusOK))
-	envFile := strings.NewReplacer("https://site-a.example.com/", "http://"+a.Address()+"/", "https://site-b.example.com/", "http://"+b.Address()+"/").
+	envFile := strings.NewReplacer("https://site-a.example.com/", "http://"+a.Address()+"/",
+		"https://site-b.example.com/", "http://"+b.Address()+"/").
 		Replace(read(t, "env.example"))
 	name := run(t, envFile, "")
 
@@ -31,10 +32,13 @@ func TestMonitor(t *testing.T) {
 	}
 	b.Refuse()
 	t.Logf("the value is 1 after %v", wait(t, name, "/metric/site-a", `{"value":1}`))
-	if status, body := ask(t, name, "/metric/site-b"); status != http.StatusOK || body != "{\"value\":0}\n" {
+	if status, body := ask(t, name, "/metric/site-b"); status != http.StatusOK ||
+		body != "{\"value\":0}\n" {
 		t.Errorf("site B is told %d %q", status, body)
 	}
-	if line := regexp.MustCompile(`(?m)^.*level=INFO msg="site is down" site=site-b from=up to=down .*reason=refused .*$`).FindString(logs(t, name)); line == "" {
+	line := regexp.MustCompile(`(?m)^.*level=INFO msg="site is down" site=site-b ` +
+		`from=up to=down .*reason=refused .*$`).FindString(logs(t, name))
+	if line == "" {
 		t.Errorf("podman logs do not tell of it:\n%s", logs(t, name))
 	}
 	if err := b.Become(fakesite.Answer(http.StatusOK)); err != nil {
@@ -44,7 +48,8 @@ func TestMonitor(t *testing.T) {
 
 	began := time.Now()
 	must(t, "podman stop "+name)
-	if code := inspect(t, name, "{{.State.ExitCode}}"); code != "0" || time.Since(began) > 4*time.Second {
+	if code := inspect(t, name, "{{.State.ExitCode}}"); code != "0" ||
+		time.Since(began) > 4*time.Second {
 		t.Errorf("podman stop: exit code %s after %v", code, time.Since(began))
 	}
 }
@@ -55,14 +60,16 @@ func TestMonitorHasNoPrivileges(t *testing.T) {
 	proc := "/proc/" + inspect(t, name, "{{.State.Pid}}") + "/"
 	status := must(t, "cat "+proc+"status")
 	for _, want := range []string{
-		"Uid:\t65532\t65532\t65532\t65532", "Gid:\t65532\t65532\t65532\t65532", "Groups:\t65532 ?", "NoNewPrivs:\t1", "Seccomp:\t2",
+		"Uid:\t65532\t65532\t65532\t65532", "Gid:\t65532\t65532\t65532\t65532", "Groups:\t65532 ?",
+		"NoNewPrivs:\t1", "Seccomp:\t2",
 		"CapInh:\t0+", "CapPrm:\t0+", "CapEff:\t0+", "CapBnd:\t0+", "CapAmb:\t0+",
 	} {
 		if !regexp.MustCompile("(?m)^" + want + "$").MatchString(status) {
 			t.Errorf("want %q in\n%s", want, status)
 		}
 	}
-	if root := must(t, "grep -w / "+proc+"mounts"); !regexp.MustCompile(`(?m)^\S+ / \S+ ro,`).MatchString(root) {
+	if root := must(t, "grep -w / "+proc+"mounts"); !regexp.MustCompile(
+		`(?m)^\S+ / \S+ ro,`).MatchString(root) {
 		t.Errorf("the root file system can be written: %s", root)
 	}
 }
@@ -97,33 +104,16 @@ func TestOverrideOfTheRunbook(t *testing.T) {
 
 // TestBadSetting ends the container and is named in its log.
 func TestBadSetting(t *testing.T) {
-	name := run(t, urls("http://a.test", "http://b.test")+"CACHE_TTL_SEC=soon\nPROBE_METHOD=GTE\n", "")
+	name := run(t,
+		urls("http://a.test", "http://b.test")+"CACHE_TTL_SEC=soon\nPROBE_METHOD=GTE\n", "")
 	if code := must(t, "timeout 10 podman wait "+name); code != "2" {
 		t.Errorf("exit code %s, want 2", code)
 	}
 	lines := strings.Split(logs(t, name), "\n")
-	if len(lines) != 2 || !strings.Contains(strings.Join(lines, "\n"), `CACHE_TTL_SEC="soon": want `) || !strings.Contains(strings.Join(lines, "\n"), `PROBE_METHOD="GTE": want `) {
+	if len(lines) != 2 || !strings.Contains(strings.Join(lines, "\n"),
+		`CACHE_TTL_SEC="soon": want `) || !strings.Contains(strings.Join(lines, "\n"),
+		`PROBE_METHOD="GTE": want `) {
 		t.Errorf("got %q, want a line for each mistake", lines)
-	}
-}
-
-// TestLoopback has a container ask itself: check says so twice, and the log once.
-func TestLoopback(t *testing.T) {
-	file := write(t, "env", urls("http://127.0.0.1:1", "http://"+gateway+":1"))
-	code, stdout, stderr := shell(t, "podman run --rm --network monitors --env-file "+file+" "+image+" check")
-	for _, want := range []string{
-		"\nsite-a is down: connection refused, connecting to 127.0.0.1:1; 127.0.0.1 is the container's own address: rootless podman reaches its host only as host.containers.internal\n",
-		"\nsite-b is down: connection refused, connecting to " + gateway + ":1\n",
-		"\nwarning: site-a: asked at localhost; that is the container itself, not its host\n",
-	} {
-		if code != 1 || !strings.Contains(stdout, want) {
-			t.Errorf("exit code %d %s, %q is not in\n%s", code, stderr, want, stdout)
-		}
-	}
-	name := run(t, urls("http://127.0.0.1:1", "http://"+gateway+":1"), "")
-	wait(t, name, "/healthz", "ok")
-	if got := strings.Count(logs(t, name), "asked at localhost"); got != 1 {
-		t.Errorf("%d lines of the log say so:\n%s", got, logs(t, name))
 	}
 }
 
@@ -139,18 +129,21 @@ func TestSecrets(t *testing.T) {
 	}
 	a, b := site(t, behave), site(t, behave)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("Bearer secret-in-a-file\n"), 0o644); err != nil {
+	err := os.WriteFile(filepath.Join(dir, "token"), []byte("Bearer secret-in-a-file\n"), 0o644)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	name := run(t, urls("http://user:secret-in-the-url@"+a.Address(), "http://"+b.Address())+
-		"EXTRA_HEADER_KEY=X-Health-Token\nSITE_A_EXTRA_HEADER_VAL_FILE=/run/secrets/token\nSITE_B_EXTRA_HEADER_VAL=\"Bearer secret-in-the-env\" # quoted\n"+
+		"EXTRA_HEADER_KEY=X-Health-Token\nSITE_A_EXTRA_HEADER_VAL_FILE=/run/secrets/token\n"+
+		"SITE_B_EXTRA_HEADER_VAL=\"Bearer secret-in-the-env\" # quoted\n"+
 		"LOG_LEVEL=debug\nCACHE_TTL_SEC=1\n", "-v "+dir+":/run/secrets:ro")
 
 	seen := map[string]bool{strings.TrimSpace(<-tokens): true, strings.TrimSpace(<-tokens): true}
-	if !seen["X-Health-Token: Bearer secret-in-a-file"] || !seen["X-Health-Token: Bearer secret-in-the-env"] {
+	if !seen["X-Health-Token: Bearer secret-in-a-file"] ||
+		!seen["X-Health-Token: Bearer secret-in-the-env"] {
 		t.Errorf("the sites got %v", seen)
 	}
 	wait(t, name, "/metric/site-a", `{"value":1}`)
@@ -162,7 +155,8 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("no token: exit code %d %s%s, want 1", code, stdout, stderr)
 	}
 	_, status := ask(t, name, "/status")
-	if all := logs(t, name) + status; strings.Contains(all, "secret-in") || !strings.Contains(all, "level=DEBUG") {
+	if all := logs(t, name) + status; strings.Contains(all, "secret-in") ||
+		!strings.Contains(all, "level=DEBUG") {
 		t.Errorf("a secret is in the log or in /status, or no debug line:\n%s", all)
 	}
 }
@@ -171,19 +165,23 @@ func TestSecrets(t *testing.T) {
 func TestPrivateCA(t *testing.T) {
 	ca := rig.NewCA("Our own CA")
 	cert := ca.Issue(time.Now().AddDate(0, 0, 20), gateway)
-	secure := rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}, fakesite.Answer(http.StatusOK))
+	secure := rig.TLS(&tls.Config{Certificates: []tls.Certificate{cert}},
+		fakesite.Answer(http.StatusOK))
 	envFile := urls("https://"+site(t, secure).Address(), "https://"+site(t, secure).Address())
 
-	with, mount := envFile+"CA_BUNDLE=/etc/failover-monitor/ca.pem\n", "-v "+write(t, "my-ca.pem", string(ca.PEM))+":/etc/failover-monitor/ca.pem:ro"
+	with, mount := envFile+"CA_BUNDLE=/etc/failover-monitor/ca.pem\n", "-v "+write(t, "my-ca.pem",
+		string(ca.PEM))+":/etc/failover-monitor/ca.pem:ro"
 	name := run(t, with, mount)
 	for _, command := range []string{"podman exec " + name + " /failover-monitor check",
-		"podman run --rm --network monitors --env-file " + write(t, "with", with) + " " + mount + " " + image + " check"} {
+		"podman run --rm --network monitors --env-file " + write(t, "with", with) + " " + mount + " " +
+			image + " check"} {
 		if code, stdout, stderr := shell(t, command); code != 0 {
 			t.Errorf("with the CA: %s: exit code %d\n%s%s", command, code, stdout, stderr)
 		}
 	}
 	without := write(t, "env", envFile)
-	code, stdout, _ := shell(t, "podman run --rm --network monitors --env-file "+without+" "+image+" check")
+	code, stdout, _ := shell(t,
+		"podman run --rm --network monitors --env-file "+without+" "+image+" check")
 	if code != 1 || strings.Count(stdout, "tls_unknown_ca") != 2 {
 		t.Errorf("without the CA: exit code %d\n%s", code, stdout)
 	}

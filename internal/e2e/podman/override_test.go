@@ -25,7 +25,8 @@ func TestOverride(t *testing.T) {
 	name := run(t, kept, mount)
 	wait(t, name, "/metric/site-a", `{"value":0}`)
 	command := "podman exec " + name + " /failover-monitor override"
-	if got := must(t, command+" site-b down 1h drill"); !strings.HasPrefix(got, "site-b is pinned down by uid 65532 until ") ||
+	if got := must(t, command+" site-b down 1h drill"); !strings.HasPrefix(got,
+		"site-b is pinned down by uid 65532 until ") ||
 		!strings.HasSuffix(got, "\na restart does not end it") {
 		t.Errorf("got %q", got)
 	}
@@ -42,14 +43,16 @@ func TestOverride(t *testing.T) {
 
 	as := strings.Replace(command, "podman exec", "podman exec --user 1000", 1)
 	code, _, stderr := shell(t, as+" site-b down 1h drill")
-	if code != 1 || !strings.Contains(stderr, "only root and the monitor's own user may override a verdict") {
+	if code != 1 ||
+		!strings.Contains(stderr, "only root and the monitor's own user may override a verdict") {
 		t.Errorf("another user: exit code %d, %q", code, stderr)
 	}
 	must(t, "podman rm --force --time 5 "+name)
 
 	name = run(t, settings, "")
 	wait(t, name, "/metric/site-a", `{"value":0}`)
-	if got := must(t, command+" site-b down 1h drill"); !strings.HasSuffix(got, "no STATE_DIRECTORY is set") {
+	if got := must(t, command+" site-b down 1h drill"); !strings.HasSuffix(got,
+		"no STATE_DIRECTORY is set") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -24,7 +24,7 @@ import (
 
 const image = "localhost/failover-monitor:latest"
 
-// gateway is where containers reach this machine, and the sites that the tests play.
+// gateway is where containers reach this machine, and the sites of the tests.
 var gateway = os.Getenv("GATEWAY")
 
 func TestMain(m *testing.M) {
@@ -78,7 +78,7 @@ func write(t *testing.T, name, text string) (path string) {
 	return path
 }
 
-// site plays a site that containers can reach.
+// site starts a site that containers can reach.
 func site(t *testing.T, behave fakesite.Behaviour) *fakesite.Site {
 	t.Helper()
 	s, err := fakesite.Start(net.JoinHostPort(gateway, "0"), behave)
@@ -99,7 +99,8 @@ func urls(a, b string) string {
 func run(t *testing.T, envFile, flags string) (name string) {
 	t.Helper()
 	name = t.Name()
-	line := regexp.MustCompile(`(?s)podman run -d --name failover-monitor .*?:latest`).FindString(read(t, "README.md"))
+	line := regexp.MustCompile(`(?s)podman run -d --name failover-monitor .*?:latest`).FindString(
+		read(t, "README.md"))
 	for _, change := range []struct{ from, to string }{
 		{"--name failover-monitor", "--name " + name + " --network monitors " + flags},
 		{"failover-monitor.env", write(t, "failover-monitor.env", envFile)},

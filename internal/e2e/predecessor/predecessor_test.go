@@ -1,9 +1,9 @@
 //go:build e2e
 
 // Package predecessor asks the same odd and sick sites by the built binary and by the predecessor's
-// client, Debian's python3-requests, and prints where their verdicts differ. Every difference must be
-// in the table of deploy/README.md for those who come from the predecessor. Run it with
-// "make e2e-predecessor".
+// client, Debian's python3-requests, and prints where their verdicts differ. Every difference must
+// be in the table of deploy/README.md for those who come from the predecessor. Run it with "make
+// e2e-predecessor".
 package predecessor
 
 import (
@@ -80,7 +80,9 @@ func TestPredecessor(t *testing.T) {
 			t.Errorf("%s: %q is not in %s", s.name, s.differs, documented)
 		}
 	}
-	fmt.Printf("\n%d sites were asked by both; the verdicts on these differ:\n\n| site | predecessor | monitor | documented as |\n|---|---|---|---|\n%s", len(all), differences)
+	fmt.Printf(
+		"\n%d sites were asked by both; the verdicts on these differ:\n\n| site | predecessor | "+
+			"monitor | documented as |\n|---|---|---|---|\n%s", len(all), differences)
 }
 
 // python is the predecessor's client.
@@ -122,7 +124,9 @@ func (p *python) ask(t *testing.T, s site) (v verdict) {
 	if headers == nil {
 		headers = map[string]string{}
 	}
-	if err := p.in.Encode(map[string]any{"url": s.url, "method": s.probeMethod(), "timeout": timeout, "verify": verify, "headers": headers, "regex": s.statuses()}); err != nil {
+	err := p.in.Encode(map[string]any{"url": s.url, "method": s.probeMethod(), "timeout": timeout,
+		"verify": verify, "headers": headers, "regex": s.statuses()})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if !p.out.Scan() {
@@ -151,8 +155,11 @@ func (s site) statuses() string {
 // check has the monitor probe a site once, beside a healthy one.
 func check(t *testing.T, binary string, s site) verdict {
 	t.Helper()
-	environ := append([]string{"SITE_A_HEALTH_URL=http://" + rig.Site(t, fakesite.Answer(200)).Address(), "SITE_B_HEALTH_URL=" + s.url,
-		fmt.Sprint("PROBE_TIMEOUT_SEC=", timeout), "PROBE_METHOD=" + s.probeMethod(), "ACCEPT_STATUS_REGEX=" + s.statuses()}, s.environ...)
+	environ := append(
+		[]string{"SITE_A_HEALTH_URL=http://" + rig.Site(t, fakesite.Answer(200)).Address(),
+			"SITE_B_HEALTH_URL=" + s.url,
+			fmt.Sprint("PROBE_TIMEOUT_SEC=", timeout), "PROBE_METHOD=" + s.probeMethod(),
+			"ACCEPT_STATUS_REGEX=" + s.statuses()}, s.environ...)
 	switch verify := s.verify.(type) {
 	case bool:
 		environ = append(environ, fmt.Sprint("VERIFY_TLS=", verify))
@@ -166,7 +173,8 @@ func check(t *testing.T, binary string, s site) verdict {
 	cmd.Env = environ
 	out, _ := cmd.CombinedOutput()
 	for line := range strings.Lines(string(out)) {
-		if fields := strings.Fields(line); len(fields) > 4 && fields[0] == "site-b" && (fields[1] == "up" || fields[1] == "down") {
+		if fields := strings.Fields(line); len(fields) > 4 && fields[0] == "site-b" &&
+			(fields[1] == "up" || fields[1] == "down") {
 			said := fields[2]
 			if said == "-" || said == "status" {
 				said = fields[3]

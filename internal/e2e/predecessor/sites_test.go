@@ -20,8 +20,9 @@ import (
 
 // How the documents call the differences.
 const (
-	letter    = "HTTP/1.1 to the letter"
-	tooMuch   = "`Transfer-Encoding: chunked` twice; more than 4 KiB behind a chunk's length; more than 256 KiB of headers"
+	letter  = "HTTP/1.1 to the letter"
+	tooMuch = "`Transfer-Encoding: chunked` twice; more than 4 KiB behind a chunk's length; " +
+		"more than 256 KiB of headers"
 	slowHops  = "Redirects, each of which takes a while"
 	cutOff    = "breaks off in its headers or its body"
 	notGzip   = "A body that is not gzip"
@@ -49,7 +50,8 @@ func zipped(part float64, behind string) string {
 	io.WriteString(zip, "ok")
 	zip.Close()
 	text := body.String()[:int(part*float64(body.Len()))] + behind
-	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s",
+		len(text), text)
 }
 
 // httpSites are odd in what they answer.
@@ -72,7 +74,8 @@ func httpSites(t *testing.T) (sites []site) {
 	add("204 with a body", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok")
 	add("404", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 	add("503", "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
-	add("401 is well", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", accepts("^(2..|401)$"))
+	add("401 is well", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+		accepts("^(2..|401)$"))
 	add("2 is a prefix", "HTTP/1.1 204 No Content\r\n\r\n", accepts("2"))
 	add("status 999", "HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", accepts("^(2..|999)$"))
 	add("HTTP/1.0", "HTTP/1.0 200 OK\r\n\r\nok")
@@ -84,15 +87,23 @@ func httpSites(t *testing.T) (sites []site) {
 	add("a header without a colon", ok+"no colon\r\nContent-Length: 0\r\n\r\n", differs(letter, false))
 	add("a blank before a colon", ok+"X-A : b\r\nContent-Length: 0\r\n\r\n")
 	add("a blank in a header's name", ok+"X A: b\r\nContent-Length: 0\r\n\r\n")
-	add("a control character in a header", ok+"X-A: b\x01c\r\nContent-Length: 0\r\n\r\n", differs(letter, false))
+	add("a control character in a header", ok+"X-A: b\x01c\r\nContent-Length: 0\r\n\r\n",
+		differs(letter, false))
 	add("two equal lengths", ok+"Content-Length: 2\r\nContent-Length: 2\r\n\r\nok")
 	add("two lengths", ok+"Content-Length: 1\r\nContent-Length: 2\r\n\r\nok")
 	add("a length that is no number", ok+"Content-Length: many\r\n\r\nok", differs(letter, false))
-	add("Transfer-Encoding: identity", ok+"Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok", differs(letter, false))
-	add("Transfer-Encoding: gzip, chunked", ok+"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", differs(letter, false))
-	add("chunked twice", ok+"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", differs(tooMuch, false))
-	add("5 KiB behind a chunk's length", ok+"Transfer-Encoding: chunked\r\n\r\n2;x="+strings.Repeat("y", 5<<10)+"\r\nok\r\n0\r\n\r\n", differs(tooMuch, false))
-	add("300 KiB of headers", ok+strings.Repeat("X-A: "+strings.Repeat("b", 60<<10)+"\r\n", 5)+"Content-Length: 0\r\n\r\n", differs(tooMuch, false))
+	add("Transfer-Encoding: identity", ok+"Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok",
+		differs(letter, false))
+	add("Transfer-Encoding: gzip, chunked",
+		ok+"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", differs(letter, false))
+	add("chunked twice",
+		ok+"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+		differs(tooMuch, false))
+	add("5 KiB behind a chunk's length",
+		ok+"Transfer-Encoding: chunked\r\n\r\n2;x="+strings.Repeat("y", 5<<10)+"\r\nok\r\n0\r\n\r\n",
+		differs(tooMuch, false))
+	add("300 KiB of headers", ok+strings.Repeat("X-A: "+strings.Repeat("b", 60<<10)+"\r\n",
+		5)+"Content-Length: 0\r\n\r\n", differs(tooMuch, false))
 	add("chunks", ok+"Transfer-Encoding: Chunked\r\n\r\n2;x=y\r\nok\r\n0\r\nX: y\r\n\r\n")
 	add("a bad chunk", ok+"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
 	add("no last chunk", ok+"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
@@ -100,10 +111,13 @@ func httpSites(t *testing.T) (sites []site) {
 	add("a body that is too long", ok+"Content-Length: 1\r\n\r\nok")
 	add("gzip", zipped(1, ""))
 	add("gzip with something behind it", zipped(1, "\r\n"))
-	add("no gzip, whatever the header says", ok+"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", differs(notGzip, true))
+	add("no gzip, whatever the header says",
+		ok+"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", differs(notGzip, true))
 	add("half of gzip", zipped(0.5, ""))
 	add("brotli, which nobody knows", ok+"Content-Encoding: br\r\nContent-Length: 2\r\n\r\nok")
-	add("103 before 200", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"+ok+"Content-Length: 0\r\n\r\n", differs(earlyHint, true))
+	add("103 before 200",
+		"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"+ok+"Content-Length: 0\r\n\r\n",
+		differs(earlyHint, true))
 	add("100 before 200", "HTTP/1.1 100 Continue\r\n\r\n"+ok+"Content-Length: 0\r\n\r\n")
 	add("101", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
 	add("HTTP/0.9", "ok\n")
@@ -114,12 +128,15 @@ func httpSites(t *testing.T) (sites []site) {
 	add("SSH", "SSH-2.0-OpenSSH_9.2\r\n")
 
 	raw := func(name string, behave fakesite.Behaviour, more ...func(*site)) {
-		add(name, "", append(more, func(s *site) { s.url = "http://" + rig.Site(t, behave).Address() })...)
+		add(name, "",
+			append(more, func(s *site) { s.url = "http://" + rig.Site(t, behave).Address() })...)
 	}
-	raw("answers before it reads", func(conn net.Conn) { io.WriteString(conn, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n") })
+	raw("answers before it reads",
+		func(conn net.Conn) { io.WriteString(conn, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n") })
 	raw("hangs", fakesite.Hang)
 	raw("resets", rig.Reset)
-	raw("a byte of header at a time, without end", rig.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", timeout*time.Second/4))
+	raw("a byte of header at a time, without end",
+		rig.Drip("HTTP/1.1 200 OK\r\nX-Slow: ", "x", timeout*time.Second/4))
 	raw("a byte of header at a time", dripThatEnds, differs(deadline, false))
 	add("refuses", "", func(s *site) {
 		closed := rig.Site(t, fakesite.Hang)
@@ -140,7 +157,7 @@ func dripThatEnds(conn net.Conn) {
 	io.WriteString(conn, "\r\nContent-Length: 0\r\n\r\n")
 }
 
-// redirectingSites send who asks elsewhere.
+// redirectingSites redirect the probe.
 func redirectingSites(t *testing.T) []site {
 	well := web(t, func(http.ResponseWriter, *http.Request) {})
 	to := func(location string) string {
@@ -183,7 +200,8 @@ func redirectingSites(t *testing.T) []site {
 		{name: "redirects", url: to(well)},
 		{name: "redirects, HEAD", url: to(well), method: "HEAD"},
 		{name: "redirects, HEAD, and that is well", url: to(well), method: "HEAD", regex: "^302$"},
-		{name: "redirects without a location", url: says(t, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")},
+		{name: "redirects without a location",
+			url: says(t, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")},
 		{name: "redirects to an empty location", url: to("")},
 		{name: "redirects by mail", url: to("mailto:ops@example.com")},
 		{name: "redirects to a broken URL", url: to("http://[::1")},
@@ -199,7 +217,8 @@ func redirectingSites(t *testing.T) []site {
 		{name: "redirects to umlauts", url: path("/ä", "/ä")},
 		{name: "redirects to a fragment", url: path("/x", "/x#y")},
 		{name: "a plain cookie", url: cookie("a=1; Path=/", "a=1")},
-		{name: "a cookie of JSON", url: cookie(`prefs={"lang":"de","v":2}; Path=/`, `prefs={"lang":"de","v":2}`)},
+		{name: "a cookie of JSON", url: cookie(`prefs={"lang":"de","v":2}; Path=/`,
+			`prefs={"lang":"de","v":2}`)},
 		{name: "a cookie in quotes", url: cookie(`id="a b"; Path=/`, `id="a b"`)},
 		{name: "a cookie with brackets in its name", url: cookie("s[id]=1; Path=/", "s[id]=1")},
 		{name: "a cookie with equals signs", url: cookie("t=a,b=c==; Path=/", "t=a,b=c==")},
@@ -207,7 +226,7 @@ func redirectingSites(t *testing.T) []site {
 	}
 }
 
-// requestSites look at how they are asked.
+// requestSites check the request.
 func requestSites(t *testing.T) []site {
 	when := func(like func(*http.Request) bool) string {
 		return web(t, func(w http.ResponseWriter, r *http.Request) {
@@ -222,24 +241,44 @@ func requestSites(t *testing.T) []site {
 			return u == user && p == password
 		}
 	}
-	with := func(url, userinfo string) string { return strings.Replace(url, "://", "://"+userinfo+"@", 1) }
+	with := func(url, userinfo string) string {
+		return strings.Replace(url, "://", "://"+userinfo+"@", 1)
+	}
 	other := func(s string) string { return strings.Replace(s, "127.0.0.1", "localhost", 1) }
 	keeps := when(func(r *http.Request) bool { return r.Header.Get("X-Token") == "t" })
 	return []site{
-		{name: "wants Accept", url: when(func(r *http.Request) bool { return r.Header.Get("Accept") == "*/*" })},
-		{name: "wants a user agent", url: when(func(r *http.Request) bool { return r.UserAgent() != "" })},
+		{name: "wants Accept",
+			url: when(func(r *http.Request) bool { return r.Header.Get("Accept") == "*/*" })},
+		{name: "wants a user agent",
+			url: when(func(r *http.Request) bool { return r.UserAgent() != "" })},
 		{name: "wants a password", url: with(when(login("user", "pw")), "user:pw")},
 		{name: "wants a password with a percent sign", url: with(when(login("u", "50%off")), "u:50%off")},
 		{name: "wants an escaped password", url: with(when(login("u", "a/b@c")), "u:a%2Fb%40c")},
-		{name: "wants a token", url: when(func(r *http.Request) bool { return r.Header.Get("X-Token") == "t" }), headers: map[string]string{"X-Token": "t"}},
-		{name: "a token, and a redirect to another host", url: web(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other(keeps), http.StatusFound) }),
+		{name: "wants a token",
+			url:     when(func(r *http.Request) bool { return r.Header.Get("X-Token") == "t" }),
+			headers: map[string]string{"X-Token": "t"}},
+		{name: "a token, and a redirect to another host",
+			url: web(t, func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, other(keeps), http.StatusFound)
+			}),
 			headers: map[string]string{"X-Token": "t"}, differs: elsewhere},
-		{name: "wants UTF-8 in a header", url: when(func(r *http.Request) bool { return r.Header.Get("X-Token") == "\xc3\xa4" }), headers: map[string]string{"X-Token": "ä"}, differs: notASCII, up: true},
-		{name: "wants Latin-1 in a header", url: when(func(r *http.Request) bool { return r.Header.Get("X-Token") == "\xe4" }), headers: map[string]string{"X-Token": "ä"}, differs: notASCII},
-		{name: "a percent sign in the path", url: when(func(r *http.Request) bool { return r.URL.Path == "/100%/healthz" }) + "/100%/healthz"},
-		{name: "dots in the path", url: when(func(r *http.Request) bool { return r.RequestURI == "/healthz" }) + "/a/../healthz"},
-		{name: "a query", url: when(func(r *http.Request) bool { return r.URL.Query().Get("full") == "yes no" }) + "/?full=yes no"},
-		{name: "HEAD", url: when(func(r *http.Request) bool { return r.Method == "HEAD" }), method: "HEAD"},
-		{name: "the port in the host", url: when(func(r *http.Request) bool { return strings.HasPrefix(r.Host, "localhost:") })},
+		{name: "wants UTF-8 in a header",
+			url:     when(func(r *http.Request) bool { return r.Header.Get("X-Token") == "\xc3\xa4" }),
+			headers: map[string]string{"X-Token": "ä"}, differs: notASCII, up: true},
+		{name: "wants Latin-1 in a header",
+			url:     when(func(r *http.Request) bool { return r.Header.Get("X-Token") == "\xe4" }),
+			headers: map[string]string{"X-Token": "ä"}, differs: notASCII},
+		{name: "a percent sign in the path",
+			url: when(func(r *http.Request) bool { return r.URL.Path == "/100%/healthz" }) +
+				"/100%/healthz"},
+		{name: "dots in the path",
+			url: when(func(r *http.Request) bool { return r.RequestURI == "/healthz" }) + "/a/../healthz"},
+		{name: "a query",
+			url: when(func(r *http.Request) bool { return r.URL.Query().Get("full") == "yes no" }) +
+				"/?full=yes no"},
+		{name: "HEAD", url: when(func(r *http.Request) bool { return r.Method == "HEAD" }),
+			method: "HEAD"},
+		{name: "the port in the host",
+			url: when(func(r *http.Request) bool { return strings.HasPrefix(r.Host, "localhost:") })},
 	}
 }

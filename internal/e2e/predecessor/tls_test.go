@@ -27,7 +27,8 @@ const (
 
 // tlsSites are odd in their certificates and handshakes.
 func tlsSites(t *testing.T) (sites []site) {
-	ca, expired, rekeyed := rig.NewCA("Corp Root"), rig.NewCAUntil("Old Root", time.Now().AddDate(0, 0, -1)), rig.NewCA("Corp Root")
+	ca, expired, rekeyed := rig.NewCA("Corp Root"), rig.NewCAUntil("Old Root",
+		time.Now().AddDate(0, 0, -1)), rig.NewCA("Corp Root")
 	bundle := func(ca *rig.CA) string { return file(t, "ca.pem", ca.PEM) }
 	tomorrow := time.Now().AddDate(0, 0, 1)
 	shows := func(cert tls.Certificate, changes ...func(*tls.Config)) string {
@@ -58,34 +59,62 @@ func tlsSites(t *testing.T) (sites []site) {
 		{name: "TLS of a private authority", url: shows(local), verify: bundle(ca)},
 		{name: "TLS of an unknown authority", url: shows(local)},
 		{name: "TLS, unverified", url: shows(local), verify: false},
-		{name: "TLS of an authority that was re-keyed", url: shows(rekeyed.Issue(tomorrow, "127.0.0.1")), verify: bundle(ca)},
-		{name: "TLS of an authority that has expired", url: shows(expired.Issue(tomorrow, "127.0.0.1")), verify: bundle(expired)},
-		{name: "TLS that has expired", url: shows(ca.Issue(time.Now().AddDate(0, 0, -1), "127.0.0.1")), verify: bundle(ca)},
-		{name: "TLS for another name", url: shows(ca.Issue(tomorrow, "other.example")), verify: bundle(ca)},
-		{name: "TLS for a name", url: localhost(shows(ca.Issue(tomorrow, "localhost"))), verify: bundle(ca)},
-		{name: "TLS with an address for a name", url: shows(ca.Issue(tomorrow, "localhost")), verify: bundle(ca)},
-		{name: "TLS, self-signed, in the bundle", url: shows(selfSigned), verify: file(t, "self.pem", selfSignedPEM)},
-		{name: "TLS with a common name alone", url: localhost(shows(bare)), verify: file(t, "bare.pem", []byte(barePEM)), differs: commonName},
-		{name: "TLS 1.2", url: shows(local, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), verify: bundle(ca)},
-		{name: "TLS 1.1", url: shows(local, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), verify: bundle(ca)},
-		{name: "ECDHE-RSA-AES128-SHA256", url: shows(rsaCert, suites(tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256)), verify: false},
-		{name: "ECDHE-RSA-AES128-SHA", url: shows(rsaCert, suites(tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA)), verify: false},
-		{name: "ECDHE-RSA-AES256-GCM-SHA384", url: shows(rsaCert, suites(tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)), verify: false},
-		{name: "ECDHE-RSA-CHACHA20-POLY1305", url: shows(rsaCert, suites(tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)), verify: false},
-		{name: "AES128-GCM-SHA256", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_GCM_SHA256)), verify: false},
-		{name: "AES128-SHA", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_CBC_SHA)), verify: false},
-		{name: "AES128-SHA256", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_CBC_SHA256)), verify: false},
-		{name: "DHE-RSA-AES128-GCM-SHA256", url: openSSL(t, rsaCert, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"), verify: false, differs: goHasNot},
-		{name: "AES256-GCM-SHA384 of OpenSSL", url: openSSL(t, rsaCert, "-tls1_2", "-cipher", "AES256-GCM-SHA384"), verify: false},
-		{name: "X448 alone", url: openSSL(t, rsaCert, "-groups", "X448"), verify: false, differs: goHasNot},
-		{name: "ffdhe2048 alone", url: openSSL(t, rsaCert, "-groups", "ffdhe2048"), verify: false, differs: goHasNot},
-		{name: "AES-CCM alone", url: openSSL(t, rsaCert, "-tls1_2", "-cipher", "AES128-CCM"), verify: false, differs: goHasNot},
+		{name: "TLS of an authority that was re-keyed", url: shows(rekeyed.Issue(tomorrow, "127.0.0.1")),
+			verify: bundle(ca)},
+		{name: "TLS of an authority that has expired", url: shows(expired.Issue(tomorrow, "127.0.0.1")),
+			verify: bundle(expired)},
+		{name: "TLS that has expired", url: shows(ca.Issue(time.Now().AddDate(0, 0, -1), "127.0.0.1")),
+			verify: bundle(ca)},
+		{name: "TLS for another name", url: shows(ca.Issue(tomorrow, "other.example")),
+			verify: bundle(ca)},
+		{name: "TLS for a name", url: localhost(shows(ca.Issue(tomorrow, "localhost"))),
+			verify: bundle(ca)},
+		{name: "TLS with an address for a name", url: shows(ca.Issue(tomorrow, "localhost")),
+			verify: bundle(ca)},
+		{name: "TLS, self-signed, in the bundle", url: shows(selfSigned),
+			verify: file(t, "self.pem", selfSignedPEM)},
+		{name: "TLS with a common name alone", url: localhost(shows(bare)),
+			verify: file(t, "bare.pem", []byte(barePEM)), differs: commonName},
+		{name: "TLS 1.2", url: shows(local, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }),
+			verify: bundle(ca)},
+		{name: "TLS 1.1",
+			url: shows(local, func(c *tls.Config) {
+				c.MinVersion, c.MaxVersion = tls.VersionTLS10,
+					tls.VersionTLS11
+			}), verify: bundle(ca)},
+		{name: "ECDHE-RSA-AES128-SHA256",
+			url: shows(rsaCert, suites(tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256)), verify: false},
+		{name: "ECDHE-RSA-AES128-SHA",
+			url: shows(rsaCert, suites(tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA)), verify: false},
+		{name: "ECDHE-RSA-AES256-GCM-SHA384",
+			url: shows(rsaCert, suites(tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)), verify: false},
+		{name: "ECDHE-RSA-CHACHA20-POLY1305",
+			url: shows(rsaCert, suites(tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)), verify: false},
+		{name: "AES128-GCM-SHA256", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_GCM_SHA256)),
+			verify: false},
+		{name: "AES128-SHA", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_CBC_SHA)),
+			verify: false},
+		{name: "AES128-SHA256", url: shows(rsaCert, suites(tls.TLS_RSA_WITH_AES_128_CBC_SHA256)),
+			verify: false},
+		{name: "DHE-RSA-AES128-GCM-SHA256", url: openSSL(t, rsaCert, "-tls1_2", "-cipher",
+			"DHE-RSA-AES128-GCM-SHA256"), verify: false, differs: goHasNot},
+		{name: "AES256-GCM-SHA384 of OpenSSL", url: openSSL(t, rsaCert, "-tls1_2", "-cipher",
+			"AES256-GCM-SHA384"), verify: false},
+		{name: "X448 alone", url: openSSL(t, rsaCert, "-groups", "X448"), verify: false,
+			differs: goHasNot},
+		{name: "ffdhe2048 alone", url: openSSL(t, rsaCert, "-groups", "ffdhe2048"), verify: false,
+			differs: goHasNot},
+		{name: "AES-CCM alone", url: openSSL(t, rsaCert, "-tls1_2", "-cipher", "AES128-CCM"),
+			verify: false, differs: goHasNot},
 		{name: "P-521 alone", url: openSSL(t, rsaCert, "-groups", "P-521"), verify: false},
 		{name: "wants ALPN", url: shows(local, wantsALPN), verify: bundle(ca)},
 		{name: "HTTP/2 alone in ALPN", url: openSSL(t, rsaCert, "-alpn", "h2"), verify: false},
-		{name: "wants a client certificate", url: shows(local, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }), verify: bundle(ca)},
+		{name: "wants a client certificate",
+			url:    shows(local, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }),
+			verify: bundle(ca)},
 		{name: "no TLS where it is expected", url: strings.Replace(shows(local), "https", "http", 1)},
-		{name: "TLS where none is expected", url: "https://" + rig.Site(t, fakesite.Answer(200)).Address()},
+		{name: "TLS where none is expected", url: "https://" + rig.Site(t,
+			fakesite.Answer(200)).Address()},
 		{name: "hangs in TLS", url: "https://" + rig.Site(t, fakesite.Hang).Address()},
 	}
 }
@@ -100,7 +129,8 @@ func rsaCertificate(t *testing.T, template *x509.Certificate) tls.Certificate {
 	if template == nil {
 		template = &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	}
-	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), time.Now().AddDate(0, 0, -1), time.Now().AddDate(0, 0, 1)
+	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), time.Now().AddDate(0,
+		0, -1), time.Now().AddDate(0, 0, 1)
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +143,10 @@ func openSSL(t *testing.T, cert tls.Certificate, args ...string) string {
 	t.Helper()
 	certificate, key := rig.PEM(cert)
 	address := rig.FreeAddress(t)
-	server := exec.Command("openssl", append([]string{"s_server", "-accept", address, "-cert", file(t, "server.pem", []byte(certificate+key)), "-www", "-quiet"}, args...)...)
+	server := exec.Command("openssl",
+		append(
+			[]string{"s_server", "-accept", address, "-cert", file(t, "server.pem", []byte(certificate+key)),
+				"-www", "-quiet"}, args...)...)
 	if err := server.Start(); err != nil {
 		t.Fatalf("%v; make e2e-predecessor installs openssl", err)
 	}

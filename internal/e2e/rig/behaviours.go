@@ -9,7 +9,7 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// Reset takes the request and tears the connection down.
+// Reset reads the request and resets the connection.
 func Reset(conn net.Conn) {
 	conn.Read(make([]byte, 1))
 	if tcp, ok := conn.(*net.TCPConn); ok {

@@ -28,15 +28,18 @@ func NewCAUntil(name string, notAfter time.Time) *CA {
 	return newCA(&x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
 		NotBefore: notAfter.AddDate(-2, 0, 0), NotAfter: notAfter,
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	})
 }
 
 // NewNoCA makes an authority whose certificate does not allow it to sign others.
 func NewNoCA(name string) *CA {
 	return newCA(&x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, KeyUsage: x509.KeyUsageDigitalSignature,
-		NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0), BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		KeyUsage:  x509.KeyUsageDigitalSignature,
+		NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0),
+		BasicConstraintsValid: true,
 	})
 }
 
@@ -48,10 +51,12 @@ func newCA(template *x509.Certificate) *CA {
 	return ca
 }
 
-// Issue makes a server certificate for names, DNS or IP, that was valid for a month before notAfter.
+// Issue makes a server certificate for names, DNS or IP, that was valid for a month before
+// notAfter.
 func (ca *CA) Issue(notAfter time.Time, names ...string) tls.Certificate {
 	key := newKey()
-	return tls.Certificate{Certificate: [][]byte{sign(leaf(notAfter, names), ca.cert, key, ca.key)}, PrivateKey: key}
+	return tls.Certificate{Certificate: [][]byte{sign(leaf(notAfter, names), ca.cert, key, ca.key)},
+		PrivateKey: key}
 }
 
 // Verifies is whether a pool trusts what the authority issues.
@@ -68,7 +73,8 @@ func (ca *CA) Verifies(pool *x509.CertPool) bool {
 func SelfSigned(notAfter time.Time, names ...string) (tls.Certificate, []byte) {
 	key, template := newKey(), leaf(notAfter, names)
 	der := sign(template, template, key, key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return tls.Certificate{Certificate: [][]byte{der},
+		PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 // PEM writes an issued certificate and its key as files have them.

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// Bound takes a free port of loopback and does not listen there: connections are refused, and nobody
-// else can take the port before the socket is closed.
+// Bound takes a free port of loopback and does not listen there: connections are refused, and no
+// other process can take the port before the socket is closed.
 func Bound() (socket int, address string, err error) { return bind("127.0.0.1:0", 0) }
 
-// Deaf lets nobody in at an IPv4 address with its port, or a free one for 0: whoever connects waits, as before a
-// firewall that drops packets. So Linux does while the queue of connections that nobody accepts is full.
+// Deaf makes an IPv4 address with its port, or a free one for 0, accept no connection: connecting
+// gets no answer, as if packets were dropped, because the queue of a listener that accepts nothing
+// is full.
 func Deaf(at string) (address string, stop func(), err error) {
 	socket, address, err := bind(at, 1) // where a site may just have been
 	if err != nil {
@@ -57,7 +58,8 @@ func bind(at string, reuse int) (socket int, address string, err error) {
 	}
 	syscall.CloseOnExec(socket)
 	syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, reuse)
-	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: want.Addr().As4(), Port: int(want.Port())}); err != nil {
+	err = syscall.Bind(socket, &syscall.SockaddrInet4{Addr: want.Addr().As4(), Port: int(want.Port())})
+	if err != nil {
 		syscall.Close(socket)
 		return 0, "", err
 	}
@@ -66,5 +68,6 @@ func bind(at string, reuse int) (socket int, address string, err error) {
 		syscall.Close(socket)
 		return 0, "", err
 	}
-	return socket, netip.AddrPortFrom(want.Addr(), uint16(name.(*syscall.SockaddrInet4).Port)).String(), nil
+	return socket, netip.AddrPortFrom(want.Addr(),
+		uint16(name.(*syscall.SockaddrInet4).Port)).String(), nil
 }

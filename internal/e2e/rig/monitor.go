@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Monitor is the built binary in a process of its own, which can be killed and run again at the same
-// address.
+// Monitor is the built binary in a process of its own, which can be killed and run again at the
+// same address.
 type Monitor struct {
 	Address string // host:port where it listens
 
@@ -34,8 +34,8 @@ type LogLine struct {
 	SinceLastDown string `json:"since_last_down"`
 }
 
-// NoExitSleep is a variable that tells the race detector, where there is one, not to sleep a second at
-// the end of the program.
+// NoExitSleep is a variable that tells the race detector, where there is one, not to sleep a second
+// at the end of the program.
 const NoExitSleep = "GORACE=atexit_sleep_ms=0"
 
 // Start runs a command that is, or becomes, the binary, until the test ends, and waits until it
@@ -52,7 +52,8 @@ func Start(t testing.TB, command *exec.Cmd, environ ...string) *Monitor {
 func Launch(t testing.TB, command *exec.Cmd, environ ...string) *Monitor {
 	t.Helper()
 	m := &Monitor{Address: FreeAddress(t), command: command}
-	m.command.Env = append([]string{NoExitSleep, "LISTEN_ADDR=" + m.Address, "LOG_FORMAT=json"}, environ...)
+	m.command.Env = append([]string{NoExitSleep, "LISTEN_ADDR=" + m.Address, "LOG_FORMAT=json"},
+		environ...)
 	for _, variable := range environ {
 		if address, ok := strings.CutPrefix(variable, "LISTEN_ADDR="); ok {
 			m.Address = address
@@ -73,7 +74,8 @@ func Launch(t testing.TB, command *exec.Cmd, environ ...string) *Monitor {
 func (m *Monitor) Run(t testing.TB) {
 	t.Helper()
 	c := m.command
-	m.cmd = &exec.Cmd{Path: c.Path, Args: c.Args, Err: c.Err, Env: c.Env, Stderr: c.Stderr, ExtraFiles: c.ExtraFiles, SysProcAttr: c.SysProcAttr}
+	m.cmd = &exec.Cmd{Path: c.Path, Args: c.Args, Err: c.Err, Env: c.Env, Stderr: c.Stderr,
+		ExtraFiles: c.ExtraFiles, SysProcAttr: c.SysProcAttr}
 	m.log = &monitorLog{ended: make(chan struct{}), more: make(chan struct{}, 1)}
 	if m.cmd.Stderr == nil {
 		pipe, err := m.cmd.StderrPipe()
@@ -106,7 +108,7 @@ func (m *Monitor) Kill() {
 	m.Wait()
 }
 
-// Wait waits for the end of the process, and gives its exit code.
+// Wait waits for the end of the process, and returns its exit code.
 func (m *Monitor) Wait() (code int) {
 	<-m.log.ended // all of standard error is read, which Wait would cut off
 	m.cmd.Wait()
@@ -121,7 +123,7 @@ func (m *Monitor) Signal(t testing.TB, signal os.Signal) {
 	}
 }
 
-// Stop sends a signal, and gives the exit code, and how long the monitor took to end.
+// Stop sends a signal, and returns the exit code and the time until the monitor ended.
 func (m *Monitor) Stop(t testing.TB, signal syscall.Signal) (code int, took time.Duration) {
 	t.Helper()
 	sent := time.Now()
@@ -151,10 +153,11 @@ func (m *Monitor) Get(t testing.TB, path string) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// WantValue asks for a site's value, and fails the test if it is another one.
+// WantValue checks the value that a site gets.
 func (m *Monitor) WantValue(t testing.TB, site, value string) {
 	t.Helper()
-	if status, body := m.Get(t, "/metric/"+site); status != http.StatusOK || body != `{"value":`+value+"}\n" {
+	if status, body := m.Get(t, "/metric/"+site); status != http.StatusOK ||
+		body != `{"value":`+value+"}\n" {
 		t.Errorf("/metric/%s: got %d %q, want the value %s", site, status, body, value)
 	}
 }
@@ -185,7 +188,8 @@ func (m *Monitor) Log() string {
 	return m.log.text.String()
 }
 
-// WaitFor returns the first line of the log like that, and fails the test when none comes within 20 s.
+// WaitFor returns the first line of the log that matches, and fails the test when none comes within
+// 20 s.
 func (m *Monitor) WaitFor(t testing.TB, like func(LogLine) bool) LogLine {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -214,10 +218,14 @@ func (m *Monitor) WaitFor(t testing.TB, like func(LogLine) bool) LogLine {
 // Verdict waits until the log says that a site has become up or down.
 func (m *Monitor) Verdict(t testing.TB, site, to string) LogLine {
 	t.Helper()
-	return m.WaitFor(t, func(l LogLine) bool { return l.Msg == "site is "+to && l.Site == site && l.To == to })
+	return m.WaitFor(t, func(l LogLine) bool {
+		return l.Msg == "site is "+to && l.Site == site &&
+			l.To == to
+	})
 }
 
-// checkLog looks for what is not of the log: a data race, a panic, a library's words.
+// checkLog fails the test on every line that is not the log's: a data race, a panic, a library's
+// output.
 func (m *Monitor) checkLog(t testing.TB) {
 	for line := range strings.Lines(m.Log()) {
 		if !json.Valid([]byte(line)) {

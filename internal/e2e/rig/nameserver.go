@@ -16,8 +16,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// NameServer answers DNS over UDP and TCP. It treats each name as it was last told to, and knows no
-// others.
+// NameServer answers DNS over UDP and TCP. It treats each name as last set by Become; other names
+// do not exist.
 type NameServer struct {
 	Address string // host:port
 
@@ -57,7 +57,7 @@ func Resolve(addresses ...net.IP) Treatment {
 // Silent never answers.
 func Silent(Question) *Reply { return nil }
 
-// IPv4Alone says nothing about IPv6 addresses, not even that there is none.
+// IPv4Alone does not answer questions about IPv6 addresses at all.
 func IPv4Alone(treat Treatment) Treatment {
 	return func(q Question) *Reply {
 		if q.Type != dnsmessage.TypeA {
@@ -110,7 +110,8 @@ func WithoutEDNS(treat Treatment) Treatment {
 func StartNameServer(t testing.TB, address string) *NameServer {
 	t.Helper()
 	udp, tcp, err := listenBoth(address)
-	for strings.HasSuffix(address, ":0") && errors.Is(err, syscall.EADDRINUSE) { // its TCP port was not free
+	// its TCP port was not free
+	for strings.HasSuffix(address, ":0") && errors.Is(err, syscall.EADDRINUSE) {
 		udp, tcp, err = listenBoth(address)
 	}
 	if err != nil {
@@ -159,7 +160,8 @@ func (s *NameServer) answer(message []byte, overTCP bool) []byte {
 	asks := query.Questions[0]
 	q := Question{
 		Name: strings.ToLower(strings.TrimSuffix(asks.Name.String(), ".")), Type: asks.Type, TCP: overTCP,
-		EDNS: slices.ContainsFunc(query.Additionals, func(r dnsmessage.Resource) bool { return r.Header.Type == dnsmessage.TypeOPT }),
+		EDNS: slices.ContainsFunc(query.Additionals,
+			func(r dnsmessage.Resource) bool { return r.Header.Type == dnsmessage.TypeOPT }),
 	}
 	s.mu.Lock()
 	treat := s.treats[q.Name]
@@ -173,17 +175,21 @@ func (s *NameServer) answer(message []byte, overTCP bool) []byte {
 		return nil
 	}
 	answer := dnsmessage.Message{
-		Header: dnsmessage.Header{ID: query.ID, Response: true, Authoritative: true, RecursionDesired: true, RecursionAvailable: true,
+		Header: dnsmessage.Header{ID: query.ID, Response: true, Authoritative: true,
+			RecursionDesired: true, RecursionAvailable: true,
 			RCode: reply.Code, Truncated: reply.Truncated},
 		Questions: query.Questions,
 	}
 	for _, ip := range reply.Addresses {
-		header := dnsmessage.ResourceHeader{Name: asks.Name, Type: asks.Type, Class: dnsmessage.ClassINET, TTL: 60}
+		header := dnsmessage.ResourceHeader{Name: asks.Name, Type: asks.Type, Class: dnsmessage.ClassINET,
+			TTL: 60}
 		switch four := ip.To4(); {
 		case four != nil && q.Type == dnsmessage.TypeA:
-			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: [4]byte(four)}})
+			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header,
+				Body: &dnsmessage.AResource{A: [4]byte(four)}})
 		case four == nil && q.Type == dnsmessage.TypeAAAA:
-			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: [16]byte(ip)}})
+			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header,
+				Body: &dnsmessage.AAAAResource{AAAA: [16]byte(ip)}})
 		}
 	}
 	packed, err := answer.Pack()

@@ -16,7 +16,7 @@ type Sick struct {
 	Reason string // of a probe that trusts the authority
 }
 
-// SickSites are the ways in which a site at a host is sick. Its TLS is that of an authority.
+// SickSites are the ways in which a site at a host is down. Its certificates are of an authority.
 func SickSites(ca *CA, host string) []Sick {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 	tomorrow, lastMonth := time.Now().AddDate(0, 0, 1), time.Now().AddDate(0, -1, 0)
@@ -36,7 +36,8 @@ func SickSites(ca *CA, host string) []Sick {
 		{"site breaks off its body", false, fakesite.Respond(ok + "x"), "protocol"},
 		{"site redirects in a circle", false,
 			fakesite.Respond("HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"), "redirect"},
-		{"site speaks something else than HTTP", false, fakesite.Respond("SSH-2.0-OpenSSH_9.2\r\n"), "protocol"},
+		{"site speaks something else than HTTP", false, fakesite.Respond("SSH-2.0-OpenSSH_9.2\r\n"),
+			"protocol"},
 		{"certificate expires", true, shows(ca.Issue(lastMonth, host)), "tls_expired"},
 		{"certificate for another name", true, shows(ca.Issue(tomorrow, "other.example")), "tls_name"},
 		{"certificate of an unknown authority", true, shows(selfSigned), "tls_unknown_ca"},

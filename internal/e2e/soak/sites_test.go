@@ -13,7 +13,7 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// site is one that flaps, and remembers when.
+// site is a site that flaps, and records when.
 type site struct {
 	name string
 	fake *fakesite.Site
@@ -24,14 +24,15 @@ type site struct {
 	turns []turn // oldest first
 }
 
-// turn is a change of state. It came about between two moments.
+// turn is a change of state. It happened between two moments.
 type turn struct {
 	began, ended time.Time
 	down         bool // from then on
 }
 
-// ills are the ways of a site to be down.
-var ills = []fakesite.Behaviour{fakesite.Answer(500), fakesite.Answer(503), rig.Reset, fakesite.Hang, fakesite.Respond("SSH-2.0-OpenSSH_9.2p1\r\n"), nil}
+// faults are the ways in which a site is down; nil refuses connections.
+var faults = []fakesite.Behaviour{fakesite.Answer(500), fakesite.Answer(503), rig.Reset,
+	fakesite.Hang, fakesite.Respond("SSH-2.0-OpenSSH_9.2p1\r\n"), nil}
 
 func startSites(t *testing.T, n int) (sites []*site, environ []string) {
 	t.Helper()
@@ -71,13 +72,13 @@ func (s *site) heal(t *testing.T) {
 func (s *site) turn(t *testing.T) {
 	began, down := time.Now(), !s.down
 	var err error
-	switch ill := ills[rand.N(len(ills))]; {
+	switch fault := faults[rand.N(len(faults))]; {
 	case !down:
 		err = s.fake.Become(fakesite.Answer(200))
-	case ill == nil:
+	case fault == nil:
 		s.fake.Refuse()
 	default:
-		err = s.fake.Become(ill)
+		err = s.fake.Become(fault)
 	}
 	if err != nil {
 		t.Errorf("%s: %v", s.name, err)
@@ -95,7 +96,7 @@ func (s *site) states(from, to time.Time) (down, up bool) {
 	note := func(isDown bool) { down, up = down || isDown, up || !isDown }
 	current := false // all begin healthy
 	for _, turn := range s.turns {
-		if turn.ended.Before(from) { // it has come about already
+		if turn.ended.Before(from) { // it has happened already
 			current = turn.down
 			continue
 		}

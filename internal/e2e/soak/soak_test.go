@@ -1,8 +1,8 @@
 //go:build e2e
 
-// Package soak runs the built binary for long, with many sites that flap and many clients. Its answers are
-// checked against what the sites were, and its use of memory, goroutines and files must not grow. Run it
-// with "make soak", or "make soak SOAK=2m".
+// Package soak runs the built binary for long, with many sites that flap and many clients. Its
+// answers are checked against what the sites were, and its use of memory, goroutines and files must
+// not grow. Run it with "make soak", or "make soak SOAK=2m".
 package soak
 
 import (
@@ -27,15 +27,20 @@ const (
 	siteCount    = 50
 	cacheTTL     = 50 * time.Millisecond
 	probeTimeout = 2 * time.Second
-	// window is how old what a verdict rests on can be: found at the beginning of a probe that takes its
-	// timeout, it counts for the verdict's lifetime of TTL + timeout + 1 s. What is older must be a 503.
+	// window is how old what a verdict rests on can be: found at the beginning of a probe that takes
+	// its timeout, it counts for the verdict's lifetime of TTL + timeout + 1 s. What is older must be
+	// a 503.
 	window = probeTimeout + cacheTTL + probeTimeout + time.Second
-	// The sites flap for a while. Then they stay as they are, so that there is one right answer only. Then all
-	// are well, and the monitor is measured once it has settled: sites that hang hold goroutines and files.
-	flapping, still, settling, measuring = 20 * time.Second, window + 3*time.Second, 3 * time.Second, 5 * time.Second
+	// The sites flap for a while. Then they stay as they are, so that there is one right answer only.
+	// Then all are well, and the monitor is measured once it has settled: sites that hang hold
+	// goroutines and files.
+	flapping  = 20 * time.Second
+	still     = window + 3*time.Second
+	settling  = 3 * time.Second
+	measuring = 5 * time.Second
 )
 
-// soak is one run.
+// soak is one run of the suite.
 type soak struct {
 	*testing.T
 	monitor *rig.Monitor
@@ -46,8 +51,8 @@ type soak struct {
 	answers, exact, unknown, wrong, views atomic.Int64
 }
 
-// TestSoak soaks the binary as it is shipped and, if there is a C compiler, one with the race detector at
-// the same time.
+// TestSoak runs the binary as it is shipped and, if there is a C compiler, one with the race
+// detector at the same time.
 func TestSoak(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("SOAK"))
 	if err != nil || length < 2*time.Minute {
@@ -78,8 +83,10 @@ func run(t *testing.T, length time.Duration, flat []string, args ...string) {
 	s := &soak{T: t, until: time.Now().Add(length)}
 	var environ []string
 	s.sites, environ = startSites(t, siteCount)
-	s.monitor = rig.Start(t, exec.Command(binary), append(environ, fmt.Sprintf("CACHE_TTL_SEC=%v", cacheTTL.Seconds()),
-		fmt.Sprintf("PROBE_TIMEOUT_SEC=%v", probeTimeout.Seconds()), fmt.Sprintf("RETRY_INTERVAL_SEC=%v", cacheTTL.Seconds()))...)
+	s.monitor = rig.Start(t, exec.Command(binary),
+		append(environ, fmt.Sprintf("CACHE_TTL_SEC=%v", cacheTTL.Seconds()),
+			fmt.Sprintf("PROBE_TIMEOUT_SEC=%v", probeTimeout.Seconds()),
+			fmt.Sprintf("RETRY_INTERVAL_SEC=%v", cacheTTL.Seconds()))...)
 
 	var clients sync.WaitGroup
 	clients.Go(s.weather)
@@ -136,8 +143,8 @@ func (s *soak) poll() {
 	}
 }
 
-// check compares a value with how many peers were down all the time that it can rest on, and how many at
-// some moment of it.
+// check compares a value with how many peers were down all the time that it can rest on, and how
+// many at some moment of it.
 func (s *soak) check(self *site, asked time.Time, body string) {
 	var least, most int
 	for _, peer := range s.sites {
@@ -174,7 +181,8 @@ func (s *soak) view(path string) {
 		switch {
 		case err != nil || body == "":
 			s.Errorf("%s: %d %v", path, status, err)
-		case path == "/healthz" && status == http.StatusServiceUnavailable: // the machine is too busy to probe
+		// the machine is too busy to probe
+		case path == "/healthz" && status == http.StatusServiceUnavailable:
 			s.unknown.Add(1)
 		case status >= 500:
 			s.Errorf("%s: %d %s", path, status, body)
@@ -222,7 +230,8 @@ func (s *soak) watch(metrics []string) (usage []*series) {
 
 // report prints what was found, and fails for what must not be.
 func (s *soak) report(usage []*series) {
-	fmt.Printf("%s: %d answers checked, %d of them against one right number, %d wrong; %d times 503; %d views\n",
+	fmt.Printf(
+		"%s: %d answers checked, %d of them against one right number, %d wrong; %d times 503; %d views\n",
 		s.Name(), s.answers.Load(), s.exact.Load(), s.wrong.Load(), s.unknown.Load(), s.views.Load())
 	for _, series := range usage {
 		fmt.Printf("%s: %s, second half: %v\n", s.Name(), series.name, series.trend())

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// tolerance is how much of its mean a quantity may grow over the second half of the soak. What grows less
-// than that is not noticed.
+// tolerance is how much of its mean a quantity may grow over the second half of the soak. What
+// grows less than that is not noticed.
 const tolerance = 0.05
 
 // series is a quantity over time.
@@ -60,7 +60,8 @@ func (s *series) grows() bool {
 }
 
 func (t trend) String() string {
-	return fmt.Sprintf("mean %.4g, growth %+.1f %% ± %.1f %%", t.mean, 100*t.growth/t.mean, 100*t.standard/t.mean)
+	return fmt.Sprintf("mean %.4g, growth %+.1f %% ± %.1f %%", t.mean, 100*t.growth/t.mean,
+		100*t.standard/t.mean)
 }
 
 // TestTrend has series that are known to grow, or not to.

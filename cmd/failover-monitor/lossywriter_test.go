@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// TestUnhurried has nobody read for a while: what is lost is told where it is missing, and at the end.
-func TestUnhurried(t *testing.T) {
+// TestLostLinesAreReported blocks the writer for a while: the number of lost lines is reported
+// where they are missing, and at the end.
+func TestLostLinesAreReported(t *testing.T) {
 	t.Parallel()
 	reader, writer := io.Pipe()
-	u := newUnhurried(writer)
+	w := newLossyWriter(writer)
 	lines := bufio.NewScanner(reader)
 	next := func() string {
 		if !lines.Scan() {
@@ -22,10 +23,10 @@ func TestUnhurried(t *testing.T) {
 		}
 		return lines.Text()
 	}
-	const room = 1 + 1000 // one that is being written, and the queue
+	const room = 1 + 1000 // one is being written, the others wait in the queue
 	for n := range room + 7 {
-		fmt.Fprintln(u, n)
-		for n == 0 && len(u.queue) > 0 {
+		fmt.Fprintln(w, n)
+		for n == 0 && len(w.queue) > 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -34,35 +35,36 @@ func TestUnhurried(t *testing.T) {
 			t.Fatalf("got %q, want %d", got, n)
 		}
 	}
-	fmt.Fprintln(u, "later")
+	fmt.Fprintln(w, "later")
 	if got := next(); !strings.Contains(got, " 7 lines of the log are lost") {
 		t.Errorf("in the gap: %q", got)
 	}
 	if got := next(); got != "later" {
 		t.Errorf("after the gap: %q", got)
 	}
-	u.lost.Store(3)
-	go u.flush(time.Minute)
+	w.lost.Store(3)
+	go w.flush(time.Minute)
 	if got := next(); !strings.Contains(got, " 3 lines of the log are lost") {
 		t.Errorf("at the end: %q", got)
 	}
 }
 
-// TestFullDisk loses what is written while the disk is full, and says so as soon as it can.
-func TestFullDisk(t *testing.T) {
+// TestFullDiskLosesLines fails some writes: the lines are lost, and reported with the next write.
+func TestFullDiskLosesLines(t *testing.T) {
 	t.Parallel()
 	d := &disk{full: 3}
-	u := newUnhurried(d)
+	w := newLossyWriter(d)
 	for n := range 4 {
-		fmt.Fprintln(u, n)
+		fmt.Fprintln(w, n)
 	}
-	u.flush(time.Minute)
-	if got := d.String(); !strings.Contains(got, " 2 lines of the log are lost") || !strings.HasSuffix(got, "\n2\n3\n") {
+	w.flush(time.Minute)
+	if got := d.String(); !strings.Contains(got, " 2 lines of the log are lost") ||
+		!strings.HasSuffix(got, "\n2\n3\n") {
 		t.Errorf("got %q", got)
 	}
 }
 
-// disk is full for so many writes.
+// disk fails its first writes.
 type disk struct {
 	strings.Builder
 	full int

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -13,7 +14,7 @@ import (
 // settings are those that env.example recommends; the rest is by default.
 var settings = []string{"FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2"}
 
-var well = fakesite.Answer(http.StatusOK)
+var healthy = fakesite.Answer(http.StatusOK)
 
 // fault is a way in which the peer fails.
 type fault struct {
@@ -24,39 +25,42 @@ type fault struct {
 var faults = []fault{
 	{"hangs", func(s *fakesite.Site) error { return s.Become(fakesite.Hang) }},
 	{"refuses", func(s *fakesite.Site) error { s.Refuse(); return nil }},
-	{"answers 503", func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusServiceUnavailable)) }},
+	{"answers 503",
+		func(s *fakesite.Site) error { return s.Become(fakesite.Answer(http.StatusServiceUnavailable)) }},
 }
 
-// world is one monitor and the two sites that it sees.
-type world struct {
+// fixture is one monitor and the two sites that it sees.
+type fixture struct {
 	*rig.Monitor
 	peer *fakesite.Site // of the site whose KEDA asks
 }
 
-// newWorld starts a monitor with two sites that are well, for the KEDA of the one that is named.
-func newWorld(t *testing.T, site string, more ...string) *world {
+// newFixture starts a monitor with two sites that are well, for the KEDA of the one that is named.
+func newFixture(t *testing.T, site string, more ...string) *fixture {
 	t.Helper()
 	a, b := newSite(t), newSite(t)
-	sites := []string{"SITE_A_HEALTH_URL=http://" + a.Address(), "SITE_B_HEALTH_URL=http://" + b.Address()}
+	sites := []string{"SITE_A_HEALTH_URL=http://" + a.Address(),
+		"SITE_B_HEALTH_URL=http://" + b.Address()}
 	if site == "site-b" {
 		b = a
 	}
-	return &world{rig.Start(t, filepath.Join(binaries, "failover-monitor"), nil, slices.Concat(settings, sites, more)...), b}
+	command := exec.Command(filepath.Join(binaries, "failover-monitor"))
+	return &fixture{rig.Start(t, command, slices.Concat(settings, sites, more)...), b}
 }
 
 func newSite(t *testing.T) *fakesite.Site {
 	t.Helper()
-	return rig.Site(t, well)
+	return rig.Site(t, healthy)
 }
 
 // heal makes the peer well.
-func (w *world) heal(t *testing.T) {
+func (w *fixture) heal(t *testing.T) {
 	t.Helper()
-	must(t, w.peer.Become(well))
+	must(t, w.peer.Become(healthy))
 }
 
 // fail makes the peer hang.
-func (w *world) fail(t *testing.T) {
+func (w *fixture) fail(t *testing.T) {
 	t.Helper()
 	must(t, w.peer.Become(fakesite.Hang))
 }

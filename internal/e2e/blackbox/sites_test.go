@@ -13,9 +13,7 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// The world outside: what the monitor probes.
-
-// site starts a site that goes on to behave like that, and gives its host:port.
+// site starts a site and returns its host:port.
 func site(t *testing.T, behave fakesite.Behaviour) string { return rig.Site(t, behave).Address() }
 
 func healthy(t *testing.T) string { return site(t, fakesite.Answer(http.StatusOK)) }
@@ -28,9 +26,11 @@ func web(t *testing.T, handler http.HandlerFunc) string {
 	return s.Listener.Addr().String()
 }
 
-// redirect starts a site that sends everybody to a URL.
+// redirect starts a site that redirects to a URL.
 func redirect(t *testing.T, to string) string {
-	return web(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusMovedPermanently) })
+	return web(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, to, http.StatusMovedPermanently)
+	})
 }
 
 // bound is an address that is taken and does not listen: connections are refused.
@@ -65,13 +65,13 @@ func file(t *testing.T, name string, content []byte) (path string) {
 	return path
 }
 
-// requests are what a site was asked, and how.
+// requests are the headers of the requests that a site got.
 type requests struct {
 	mu   sync.Mutex
 	seen []http.Header
 }
 
-// handler notes a request and answers 200.
+// handler records a request and answers 200.
 func (r *requests) handler(_ http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

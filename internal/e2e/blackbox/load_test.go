@@ -14,7 +14,7 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// visits are the connections that a site has seen.
+// visits records the connections to a site.
 type visits struct {
 	mu    sync.Mutex
 	began []time.Time
@@ -22,7 +22,7 @@ type visits struct {
 	most  int // at once
 }
 
-// around notes each connection to a behaviour.
+// around records each connection to a behaviour.
 func (v *visits) around(behave fakesite.Behaviour) fakesite.Behaviour {
 	return func(conn net.Conn) {
 		v.mu.Lock()
@@ -45,10 +45,10 @@ type poll struct {
 	body  string // or the error
 }
 
-// TestDisaster is what the monitor is for: a peer goes from healthy to one that accepts and never
-// answers, while 64 pollers with KEDA's timeout of 3 s ask for 30 s. It has the machine to itself, as
-// far as this package goes: it is not parallel.
-func TestDisaster(t *testing.T) {
+// TestFailoverUnderLoad is what the monitor is for: a healthy peer begins to accept and never
+// answer, while 64 pollers with KEDA's timeout of 3 s ask for 30 s. It is not parallel, to have the
+// machine to itself.
+func TestFailoverUnderLoad(t *testing.T) {
 	const (
 		pollers  = 64
 		duration = 30 * time.Second
@@ -103,7 +103,8 @@ func TestDisaster(t *testing.T) {
 	}
 	slices.Sort(latencies)
 	p99, slowest := latencies[len(latencies)*99/100], latencies[len(latencies)-1]
-	t.Logf("%d polls; p50 %v, p99 %v, slowest %v; the value turned after %v", len(polls), latencies[len(latencies)/2], p99, slowest, turned)
+	t.Logf("%d polls; p50 %v, p99 %v, slowest %v; the value turned after %v", len(polls),
+		latencies[len(latencies)/2], p99, slowest, turned)
 	if slowest > timeout/2 { // how fast they are beside a healthy peer's is for make bench to say
 		t.Errorf("an answer took %v: as if it had waited for a probe", slowest)
 	}
@@ -131,14 +132,15 @@ func ask(client *http.Client, m *rig.Monitor, site string) (p poll) {
 	return p
 }
 
-// checkVisits wants one probe for each interval, and never two at once. The second comes sooner: with it
-// the site takes its place in the cycle.
+// checkVisits wants one probe for each interval, and never two at once. The second probe comes
+// sooner: it moves the site to its place in the cycle.
 func checkVisits(t *testing.T, name string, v *visits, interval time.Duration) {
 	t.Helper()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.most != 1 || len(v.began) < 6 {
-		t.Errorf("%s saw %d probes, up to %d at once; want at least 6, one at a time", name, len(v.began), v.most)
+		t.Errorf("%s saw %d probes, up to %d at once; want at least 6, one at a time", name, len(v.began),
+			v.most)
 	}
 	const late = 500 * time.Millisecond // a probe that a busy machine delays comes nearer to the next
 	for i := 2; i < len(v.began); i++ {
