@@ -21,16 +21,19 @@ type target struct {
 	err    error
 }
 
-// check probes every site and every witness once, all at the same time, and prints a table: does the firewall let
-// us through, is the CA right, which step is slow. It fails when one of them is not up.
+// check probes every site and every witness once, all at the same time, and prints a table: does
+// the firewall let us through, is the CA right, which step is slow. It fails when one of them is
+// not up.
 func check(ctx context.Context, p process, s setup) int {
 	var targets []*target
 	for i, prober := range newProbers(s) {
 		site := s.Sites[i]
-		targets = append(targets, &target{name: site.Name, limit: time.Duration(site.Timeout), probe: prober.Probe})
+		targets = append(targets, &target{name: site.Name, limit: time.Duration(site.Timeout),
+			probe: prober.Probe})
 	}
 	for _, w := range newWitnesses(s.Config) {
-		targets = append(targets, &target{name: "witness " + w.Name, limit: monitor.WitnessTimeout, probe: w.Probe})
+		targets = append(targets, &target{name: "witness " + w.Name, limit: monitor.WitnessTimeout,
+			probe: w.Probe})
 	}
 	var probes sync.WaitGroup
 	for _, t := range targets {
@@ -43,7 +46,8 @@ func check(ctx context.Context, p process, s setup) int {
 	probes.Wait()
 
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SITE\tPROBE\tREASON\tSTATUS\tDNS\tCONNECT\tTLS\tFIRST BYTE\tTOTAL\tCERTIFICATE UNTIL\tADDRESS")
+	fmt.Fprintln(table,
+		"SITE\tPROBE\tREASON\tSTATUS\tDNS\tCONNECT\tTLS\tFIRST BYTE\tTOTAL\tCERTIFICATE UNTIL\tADDRESS")
 	var faults, notes []string
 	for _, t := range targets {
 		fmt.Fprintln(table, t.row())
@@ -57,7 +61,8 @@ func check(ctx context.Context, p process, s setup) int {
 			}
 			faults = append(faults, fmt.Sprintf("%s is down: %s", t.name, why))
 		case t.result.RedirectedTo != "":
-			notes = append(notes, fmt.Sprintf("%s was answered after a redirect, from %s (%s)", t.name, t.result.RedirectedTo, t.result.Address))
+			notes = append(notes, fmt.Sprintf("%s was answered after a redirect, from %s (%s)", t.name,
+				t.result.RedirectedTo, t.result.Address))
 		}
 	}
 	table.Flush()
@@ -90,8 +95,10 @@ func (t *target) row() string {
 	if !r.CertNotAfter.IsZero() {
 		certificate = r.CertNotAfter.UTC().Format("2006-01-02 15:04 MST")
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t.name, outcome, orDash(string(r.Reason)), status,
-		took(r.DNS), took(r.Connect), took(r.TLS), took(r.FirstByte), took(r.Duration), certificate, orDash(r.Address))
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t.name, outcome,
+		orDash(string(r.Reason)), status,
+		took(r.DNS), took(r.Connect), took(r.TLS), took(r.FirstByte), took(r.Duration), certificate,
+		orDash(r.Address))
 }
 
 func orDash(s string) string {

@@ -20,15 +20,15 @@ func (m machine) has(path string) bool {
 	return err == nil
 }
 
-// isContainer is whether podman, docker or Kubernetes has started the monitor. podman's file is missing
-// where /run is a tmpfs, as under --read-only.
+// isContainer is whether podman, docker or Kubernetes has started the monitor. podman's file is
+// missing where /run is a tmpfs, as under --read-only.
 func (m machine) isContainer(s config.Supervisor) bool {
 	return s.KubernetesServiceHost != "" || s.Container != "" ||
 		m.has("run/.containerenv") || m.has(".dockerenv")
 }
 
-// warnOfLoopback names what a monitor in a container asks at its own loopback address: whoever wrote
-// that meant the host, most of the time.
+// warnOfLoopback names what a monitor in a container asks at its own loopback address: whoever
+// wrote that meant the host, most of the time.
 func (m machine) warnOfLoopback(cfg config.Config) (warning string) {
 	if !m.isContainer(cfg.Supervisor) {
 		return ""
@@ -87,15 +87,16 @@ func isOwn(address netip.Addr) bool {
 	return address.IsLoopback()
 }
 
-// isSELinux is whether SELinux guards files. A container does not see /sys/fs/selinux; a process sees
-// its own label everywhere.
+// isSELinux is whether SELinux guards files. A container does not see /sys/fs/selinux; a process
+// sees its own label everywhere.
 func (m machine) isSELinux() bool {
 	label, _ := fs.ReadFile(m.root, "proc/self/attr/current")
 	return m.has("sys/fs/selinux/enforce") || selinuxLabel.Match(label)
 }
 
-// selinuxLabel is user:role:type, and perhaps a level, as in system_u:system_r:container_t:s0:c1,c2.
-// AppArmor's labels, in the same file, are names such as "unconfined" or "docker-default (enforce)".
+// selinuxLabel is user:role:type, and perhaps a level, as in
+// system_u:system_r:container_t:s0:c1,c2. AppArmor's labels, in the same file, are names such as
+// "unconfined" or "docker-default (enforce)".
 var selinuxLabel = regexp.MustCompile(`^[^:/ ]+:[^:/ ]+:[^:/ ]+`)
 
 // permissionDenied is in the error of a file that may not be read. The exporter-toolkit's error has

@@ -20,7 +20,8 @@ func (l *loader) check(prefix string, s Site) {
 	l.checkHeader(prefix, s.Probing)
 	l.wantBoth(prefix, "CLIENT_CERT_FILE", "CLIENT_KEY_FILE")
 	if s.ExpectBody.Regexp() != nil && s.Method == "HEAD" {
-		l.report("%s is set, and %s is HEAD, which has no body: use GET", l.source(prefix, "EXPECT_BODY_REGEX"), l.source(prefix, "PROBE_METHOD"))
+		l.report("%s is set, and %s is HEAD, which has no body: use GET",
+			l.source(prefix, "EXPECT_BODY_REGEX"), l.source(prefix, "PROBE_METHOD"))
 	}
 	l.warnAboutFile(prefix, "EXTRA_HEADER_VAL_FILE", s.HeaderValFile, s.Name)
 	l.warnAboutFile(prefix, "CLIENT_CERT_FILE", s.ClientCert, s.Name)
@@ -28,7 +29,8 @@ func (l *loader) check(prefix string, s Site) {
 }
 
 func (l *loader) checkHeader(prefix string, p Probing) {
-	key, val, file := l.source(prefix, "EXTRA_HEADER_KEY"), l.source(prefix, "EXTRA_HEADER_VAL"), l.source(prefix, "EXTRA_HEADER_VAL_FILE")
+	key, val := l.source(prefix, "EXTRA_HEADER_KEY"), l.source(prefix, "EXTRA_HEADER_VAL")
+	file := l.source(prefix, "EXTRA_HEADER_VAL_FILE")
 	switch {
 	case l.vars[val] != "" && l.vars[file] != "":
 		l.report("%s and %s are set: keep one of them", val, file)
@@ -40,14 +42,18 @@ func (l *loader) checkHeader(prefix string, p Probing) {
 		l.wantBoth(prefix, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL")
 	}
 	if p.HeaderKey == "Host" && p.HeaderValFile != "" {
-		l.report("%s is set, and %s is Host, which is no secret and does not change: use %s", file, key, val)
+		l.report("%s is set, and %s is Host, which is no secret and does not change: use %s", file, key,
+			val)
 	}
 	if p.HeaderKey == "Host" && p.HeaderVal != "" && !hostPort.MatchString(p.HeaderVal.Reveal()) {
-		l.report("%s: value not shown: for %s=Host want a host, such as app.example.com or app.example.com:8443", val, key)
+		l.report(
+			"%s: value not shown: for %s=Host want a host, such as app.example.com or app.example.com:8443",
+			val, key)
 	}
 }
 
-// hostPort is a name, IPv4 or [IPv6] address, and perhaps a port. net/http would send an empty Host for anything else.
+// hostPort is a name, IPv4 or [IPv6] address, and perhaps a port. net/http would send an empty Host
+// for anything else.
 var hostPort = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
 // wantBoth refuses one of two settings without the other.
@@ -61,8 +67,8 @@ func (l *loader) wantBoth(prefix, key, other string) {
 	}
 }
 
-// warnOfCleaning tells of values that may have been meant otherwise than they were read: quotes that are
-// kept, and a comment cut off a secret. A password has a # in it now and then; a method has not.
+// warnOfCleaning warns of values that may not mean what was read: quotes that are kept, and a
+// comment cut off a secret. A password may contain a #; a method does not.
 func (l *loader) warnOfCleaning(environ []string) {
 	known := append(settings(), keys(&Proxies{})...)
 	for _, entry := range environ {
@@ -72,21 +78,27 @@ func (l *loader) warnOfCleaning(environ []string) {
 			continue
 		}
 		if keepsQuotes(raw) {
-			l.warn("%s: its quotes are taken for its own, since there are more of them inside; if they are not, put the value between quotes of the other kind", name)
+			l.warn(
+				"%s: its quotes are taken for its own, since there are more of them inside; if they are "+
+					"not, put the value between quotes of the other kind", name)
 		}
 		cut := cutComment(raw)
 		if strings.HasSuffix(name, "EXTRA_HEADER_VAL") && cut != "" || strings.Contains(cut, "@") {
-			l.warn("%s: what stands behind a # in it is taken for a comment; if it belongs to the value, put the value between quotes", name)
+			l.warn(
+				"%s: what stands behind a # in it is taken for a comment; if it belongs to the value, put "+
+					"the value between quotes", name)
 		}
 	}
 }
 
-// settings are the names of all but those that only a site has, and the proxies, which are not ours alone.
+// settings are the names of all but those that only a site has, and the proxies, which are not ours
+// alone.
 func settings() []string {
 	return slices.Concat(keys(&Serving{}), keys(&Deciding{}), keys(&Probing{}))
 }
 
-// typos tells of names that are almost a setting's. They may be another program's, and are no reason not to start.
+// typos tells of names that are almost a setting's. They may be another program's, and are no
+// reason not to start.
 func (l *loader) typos(tell func(format string, args ...any)) {
 	known := settings()
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
@@ -106,7 +118,8 @@ func (l *loader) typos(tell func(format string, args ...any)) {
 	}
 }
 
-// KEDATimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless set.
+// KEDATimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless
+// set.
 const KEDATimeout = 3 * time.Second
 
 // warnAbout tells of settings that are allowed and dangerous.
@@ -120,7 +133,8 @@ func (l *loader) warnAbout(cfg Config) {
 		if s.FailureThreshold == 1 && cfg.Witnesses == nil {
 			hasty = append(hasty, s.Name)
 		}
-		asks := fmt.Sprintln(s.HealthURL.Reveal(), s.HeaderKey, s.HeaderVal.Reveal()) // a Host header can tell sites apart
+		// A Host header can tell sites apart.
+		asks := fmt.Sprintln(s.HealthURL.Reveal(), s.HeaderKey, s.HeaderVal.Reveal())
 		if other := seen[asks]; other != "" {
 			l.warn("%s and %s have the same health URL: they can only be down together", other, s.Name)
 		}
@@ -128,11 +142,17 @@ func (l *loader) warnAbout(cfg Config) {
 		l.warnAboutSite(s)
 	}
 	for _, w := range cfg.Witnesses {
-		if i := slices.IndexFunc(cfg.Sites, func(s Site) bool { return s.HealthURL.Reveal().Hostname() == w.Reveal().Hostname() }); i >= 0 {
-			l.warn("WITNESS_URLS has the host of %s, which cannot witness its own death: name one that is independent of all sites", cfg.Sites[i].Name)
+		sameHost := func(s Site) bool {
+			return s.HealthURL.Reveal().Hostname() == w.Reveal().Hostname()
+		}
+		if i := slices.IndexFunc(cfg.Sites, sameHost); i >= 0 {
+			l.warn(
+				"WITNESS_URLS has the host of %s, which cannot witness its own death: name one that is "+
+					"independent of all sites", cfg.Sites[i].Name)
 		}
 	}
-	if word := l.vars["VERIFY_TLS"]; word != "" && bool(cfg.Defaults.VerifyTLS) && !strings.EqualFold(word, "true") {
+	if word := l.vars["VERIFY_TLS"]; word != "" && bool(cfg.Defaults.VerifyTLS) &&
+		!strings.EqualFold(word, "true") {
 		l.warn("VERIFY_TLS=%s is on; the predecessor took it for off: write true, or false", word)
 	}
 	if hasty != nil {
@@ -141,7 +161,8 @@ func (l *loader) warnAbout(cfg Config) {
 			strings.Join(hasty, ", "))
 	}
 	if unverified != nil {
-		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site", strings.Join(unverified, ", "))
+		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site",
+			strings.Join(unverified, ", "))
 	}
 	if time.Duration(cfg.AnswerTimeout) >= KEDATimeout {
 		l.warn("ANSWER_TIMEOUT_SEC=%s is too long: KEDA gives up after 3 s", cfg.AnswerTimeout)
@@ -149,16 +170,25 @@ func (l *loader) warnAbout(cfg Config) {
 }
 
 func (l *loader) warnAboutSite(s Site) {
-	if s.CacheTTL > 0 && s.RetryInterval > PositiveSeconds(s.CacheTTL) && max(s.FailureThreshold, s.SuccessThreshold) > 1 {
-		l.warn("RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
+	if s.CacheTTL > 0 && s.RetryInterval > PositiveSeconds(s.CacheTTL) &&
+		max(s.FailureThreshold, s.SuccessThreshold) > 1 {
+		l.warn(
+			"RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its "+
+				"verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
 	}
 	if s.CacheTTL > 0 && s.RetryInterval > s.Timeout && s.FailureThreshold > 1 {
-		l.warn("RETRY_INTERVAL_SEC=%s is longer than PROBE_TIMEOUT_SEC=%s: the probes that confirm a failure of %s do not overlap, and it is found down later than need be", s.RetryInterval, s.Timeout, s.Name)
+		l.warn(
+			"RETRY_INTERVAL_SEC=%s is longer than PROBE_TIMEOUT_SEC=%s: the probes that confirm a "+
+				"failure of %s do not overlap, and it is found down later than need be", s.RetryInterval,
+			s.Timeout, s.Name)
 	}
 	if turns := max(s.FailureThreshold, s.SuccessThreshold); s.CacheTTL == 0 && turns > 1 {
-		l.warn("CACHE_TTL_SEC=0 has %s probed only when somebody asks: with a threshold of %d its verdict turns after as many polls, however long that takes", s.Name, turns)
+		l.warn(
+			"CACHE_TTL_SEC=0 has %s probed only when somebody asks: with a threshold of %d its verdict "+
+				"turns after as many polls, however long that takes", s.Name, turns)
 	}
-	if s.AcceptStatus.Match(http.StatusInternalServerError) && s.AcceptStatus.Match(http.StatusServiceUnavailable) && s.ExpectBody.Regexp() == nil {
+	if s.AcceptStatus.Match(http.StatusInternalServerError) &&
+		s.AcceptStatus.Match(http.StatusServiceUnavailable) && s.ExpectBody.Regexp() == nil {
 		l.warn("ACCEPT_STATUS_REGEX=%s: %s is up even when it answers 500 or 503", s.AcceptStatus, s.Name)
 	}
 	if s.Override != "" {
@@ -173,7 +203,8 @@ func (l *loader) warnAboutFile(prefix, key, path, site string) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		l.warn("%s: %v: %s cannot be probed before that file can be read", l.source(prefix, key), err, site)
+		l.warn("%s: %v: %s cannot be probed before that file can be read", l.source(prefix, key), err,
+			site)
 		return
 	}
 	file.Close()

@@ -47,9 +47,9 @@ func TestEveryVariableInThreePlaces(t *testing.T) {
 	}
 }
 
-// TestEnvExample reads env.example as it stands, which nobody may start, and with its two URLs edited.
-// Then every commented line made a setting must load, and one that shows a default must show the right
-// one.
+// TestEnvExample reads env.example as it stands, which nobody may start, and with its two URLs
+// edited. Then every commented line made a setting must load, and one that shows a default must
+// show the right one.
 func TestEnvExample(t *testing.T) {
 	t.Parallel()
 	text := read(t, "env.example")
@@ -87,7 +87,9 @@ func TestEnvExample(t *testing.T) {
 		"SUCCESS_THRESHOLD"}
 	for _, line := range exampleLines(t) {
 		name, value, _ := strings.Cut(line, "=")
-		if strings.HasSuffix(name, "CA_BUNDLE") || name == "WEB_CONFIG_FILE" || slices.Contains(asItStands, line) { // no such file here; loaded above
+		// no such file here; loaded above
+		if strings.HasSuffix(name, "CA_BUNDLE") || name == "WEB_CONFIG_FILE" ||
+			slices.Contains(asItStands, line) {
 			continue
 		}
 		load(t, slices.Concat(active, beside[name], []string{line})...)
@@ -99,8 +101,8 @@ func TestEnvExample(t *testing.T) {
 	}
 }
 
-// TestInstanceExample has a port of its own as an active line, and, once its URLs are edited, nothing to
-// warn of.
+// TestInstanceExample has a port of its own as an active line, and, once its URLs are edited,
+// nothing to warn of.
 func TestInstanceExample(t *testing.T) {
 	t.Parallel()
 	var lines []string
@@ -109,7 +111,8 @@ func TestInstanceExample(t *testing.T) {
 			lines = append(lines, line)
 		}
 	}
-	if got := problems(lines...); len(got) != 2 || !strings.HasSuffix(got[0], "is the host of an example: set your own") {
+	if got := problems(lines...); len(got) != 2 ||
+		!strings.HasSuffix(got[0], "is the host of an example: set your own") {
 		t.Errorf("as it stands: %q, want a line for each of two URLs", got)
 	}
 	for i, line := range lines {

@@ -80,7 +80,8 @@ func (r *StatusRegexp) UnmarshalText(text []byte) error {
 	switch {
 	case strayLiteral(tree) && bytes.Contains(text, []byte(`\\`)):
 		return fmt.Errorf("%s: two backslashes ask for one in the HTTP status, and none has one; "+
-			`write \d with a single one, or ^2[0-9][0-9]$ (YAML makes one of two between double quotes only)`, quoted)
+			`write \d with a single one, or ^2[0-9][0-9]$ (YAML makes one of two between `+
+			`double quotes only)`, quoted)
 	case strayLiteral(tree) && bytes.ContainsRune(text, 'd'):
 		return fmt.Errorf(`%s: asks for a "d" in an HTTP status; if you wrote \d, `+
 			`systemd's EnvironmentFile took the backslash away: write ^2[0-9][0-9]$`, quoted)

@@ -95,15 +95,18 @@ func TestProxies(t *testing.T) {
 func TestExampleHosts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ url, want string }{
-		{"https://site-a.example.com/healthz", `SITE_A_HEALTH_URL="https://site-a.example.com/healthz": site-a.example.com`},
+		{"https://site-a.example.com/healthz",
+			`SITE_A_HEALTH_URL="https://site-a.example.com/healthz": site-a.example.com`},
 		{"https://example.com", `SITE_A_HEALTH_URL="https://example.com": example.com`},
 		{"http://example.net:8080/", `SITE_A_HEALTH_URL="http://example.net:8080/": example.net`},
 		{"http://A.Example.ORG./x", `SITE_A_HEALTH_URL="http://A.Example.ORG./x": A.Example.ORG.`},
 		{"http://shop.example", `SITE_A_HEALTH_URL="http://shop.example": shop.example`},
 		{"http://example/", `SITE_A_HEALTH_URL="http://example/": example`},
 		{"http://u:geheim@a.example/?geheim", `SITE_A_HEALTH_URL="http://***@a.example/?***": a.example`},
-		{"https://myexample.com", ""}, {"https://example.com.internal", ""}, {"https://example.de", ""}, {"https://a.test", ""},
-		{"https://my-example/", ""}, {"http://a.internal/example.com", ""}, {"http://example.com@a.test/", ""},
+		{"https://myexample.com", ""}, {"https://example.com.internal", ""}, {"https://example.de", ""},
+		{"https://a.test", ""},
+		{"https://my-example/", ""}, {"http://a.internal/example.com", ""},
+		{"http://example.com@a.test/", ""},
 	} {
 		want := ""
 		if c.want != "" {
@@ -113,6 +116,8 @@ func TestExampleHosts(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", c.url, got, want)
 		}
 	}
-	load(t, twoSites("WITNESS_URLS=https://www.example.com", "HTTP_PROXY=http://proxy.example.com:3128",
-		"TLS_SERVER_NAME=app.example.com", "EXTRA_HEADER_KEY=Host", "EXTRA_HEADER_VAL=app.example.com")...)
+	load(t,
+		twoSites("WITNESS_URLS=https://www.example.com", "HTTP_PROXY=http://proxy.example.com:3128",
+			"TLS_SERVER_NAME=app.example.com", "EXTRA_HEADER_KEY=Host",
+			"EXTRA_HEADER_VAL=app.example.com")...)
 }

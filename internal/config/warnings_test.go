@@ -84,10 +84,12 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestHastyThreshold is told of in one line, however many sites have it, and not where it is put right.
+// TestHastyThreshold is told of in one line, however many sites have it, and not where it is put
+// right.
 func TestHastyThreshold(t *testing.T) {
 	t.Parallel()
-	const recommended = " down and scale the others; recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS"
+	const recommended = " down and scale the others; recommended: " +
+		"FAILURE_THRESHOLD=3, and WITNESS_URLS"
 	for _, c := range []struct{ line, want string }{
 		{"FAILURE_THRESHOLD=1", hasty + "site-a, site-b" + recommended},
 		{"SITE_B_FAILURE_THRESHOLD=3", hasty + "site-a" + recommended},

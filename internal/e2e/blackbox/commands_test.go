@@ -115,7 +115,8 @@ site-b is down: status 503
 	if code != 1 || stderr != "" || !table.MatchString(stdout) {
 		t.Errorf("one down: exit code %d, %q\n%s", code, stderr, stdout)
 	}
-	if code, stdout, _ := command(t, sites(up, healthy(t), "FAILURE_THRESHOLD=3"), "check"); code != 0 ||
+	if code, stdout, _ := command(t, sites(up, healthy(t), "FAILURE_THRESHOLD=3"),
+		"check"); code != 0 ||
 		strings.Contains(stdout, "down") {
 		t.Errorf("all up: exit code %d\n%s", code, stdout)
 	}

@@ -24,7 +24,8 @@ func TestStartWarnings(t *testing.T) {
 			"site-a, site-b: asked at localhost; that is the container itself, not its host",
 		}, ""},
 		"three failures": {sites(healthy(t), refuses, "FAILURE_THRESHOLD=3"), nil, "lost packet"},
-		"a witness":      {sites(healthy(t), refuses, "WITNESS_URLS=tcp://"+healthy(t)), nil, "lost packet"},
+		"a witness": {sites(healthy(t), refuses, "WITNESS_URLS=tcp://"+healthy(t)), nil,
+			"lost packet"},
 	} {
 		m := start(t, c.environ...)
 		_, stdout, _ := command(t, c.environ, "check")

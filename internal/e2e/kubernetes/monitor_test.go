@@ -37,7 +37,8 @@ func TestSettingsAreGood(t *testing.T) {
 		t.Errorf("as they stand: %v: %s", err, out)
 	}
 	cmd = exec.Command(binary, "config")
-	cmd.Env = append(asTheyStand, "SITE_A_HEALTH_URL=https://a.test/", "SITE_B_HEALTH_URL=https://b.test/")
+	cmd.Env = append(asTheyStand, "SITE_A_HEALTH_URL=https://a.test/",
+		"SITE_B_HEALTH_URL=https://b.test/")
 	out, err = cmd.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("\nLISTEN_ADDR=0.0.0.0:8000\n")) ||
 		bytes.Contains(out, []byte("warning")) {
