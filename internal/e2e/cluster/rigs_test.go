@@ -27,6 +27,8 @@ var rigs = map[string]func(t *testing.T, site string) (*fixture, replacements){
 	"client-certificate.yaml": clientCertificate,
 	"three-monitors.yaml":     threeAlike,
 	"openshift.yaml":          openShift,
+
+	"openshift-three-monitors.yaml": openShift,
 }
 
 const monitorHost = "failover-monitor.example.com:8000"
@@ -100,16 +102,19 @@ func clientCertificate(t *testing.T, site string) (*fixture, replacements) {
 	}
 }
 
-// openShift is a Prometheus that scrapes the monitor every five seconds, behind what stands before
-// OpenShift's: TLS by the cluster's own CA, and the token of a service account. Kubernetes itself
-// puts both into the Secret of the file.
+// openShift is a Prometheus that scrapes the monitor every five seconds, as if it were three, behind
+// what stands before OpenShift's: TLS by the cluster's own CA, and the token of a service account.
+// Kubernetes itself puts both into the Secret of the file.
 func openShift(t *testing.T, site string) (*fixture, replacements) {
 	w := newFixture(t, site)
 	ports, err := freePorts(1)
 	must(t, err)
 	address := "127.0.0.1:" + ports[0]
-	config := "global: {scrape_interval: 5s}\nscrape_configs:\n- job_name: failover-monitor\n  " +
-		"static_configs: [{targets: [" + w.Address + "]}]\n"
+	config := "global: {scrape_interval: 5s}\nscrape_configs:\n" +
+		"- job_name: failover-monitor\n  static_configs:\n"
+	for i := range 3 {
+		config += fmt.Sprintf("  - {targets: [%q], labels: {monitor: \"%d\"}}\n", w.Address, i+1)
+	}
 	path, err := exec.LookPath("prometheus")
 	must(t, err)
 	prometheus, err := startProcess(t.TempDir(), path, nil,

@@ -1,7 +1,9 @@
-// Package keda runs every trigger of every file in deploy/keda through KEDA's own code, which asks the
-// real monitor over real sockets. Only the API server that KEDA reads its objects from is a stand-in.
+// Package keda runs every trigger of every file in deploy/keda through KEDA's own code, which asks
+// the real monitor over real sockets. Only the API server that KEDA reads its objects from is a
+// stand-in; KEDA's CRDs show what it would have against a file. The script "run" does so with
+// several versions of KEDA, one after another.
 //
-// It imports nothing of the monitor's module, whose dependencies would raise the versions of KEDA's.
+// It imports nothing of the monitor's module, whose dependencies would change those of KEDA.
 package keda
 
 import (
@@ -16,7 +18,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
-const root = "../../.."
+const (
+	root     = "../../.."
+	document = "README.md" // in deploy/keda, has the table
+)
 
 var (
 	binary string     // the program under test
@@ -56,5 +61,8 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	kedautil.SetCACertDirs([]string{caDir})
+	if crds, err = newSchemas(source); err != nil {
+		return 0, err
+	}
 	return m.Run(), nil
 }

@@ -28,7 +28,8 @@ func newQuorum(t *testing.T) *quorum {
 		t.Fatal(err)
 	}
 	for _, spec := range cache.GetMetricSpecForScaling(t.Context()) { // as the reconciler does
-		q.keda.object.Status.ExternalMetricNames = append(q.keda.object.Status.ExternalMetricNames, spec.External.Metric.Name)
+		status := &q.keda.object.Status
+		status.ExternalMetricNames = append(status.ExternalMetricNames, spec.External.Metric.Name)
 	}
 	if err := q.keda.client.Status().Update(t.Context(), q.keda.object); err != nil {
 		t.Fatal(err)
@@ -55,7 +56,8 @@ func (q *quorum) vote(t *testing.T, votes string) {
 
 // replicas is what KEDA's formula makes of all three.
 func (q *quorum) replicas(t *testing.T) (string, error) {
-	list, err := q.keda.handler.GetScaledObjectMetrics(t.Context(), "my-app", "default", kedav1alpha1.CompositeMetricName)
+	list, err := q.keda.handler.GetScaledObjectMetrics(
+		t.Context(), "my-app", "default", kedav1alpha1.CompositeMetricName)
 	if err != nil {
 		return unknown, err
 	}
@@ -69,11 +71,16 @@ func (q *quorum) wants(t *testing.T, votes, want string) {
 	}
 }
 
-// Two of three decide. A monitor that has just died makes KEDA hold for one round; then it does not count.
+// Two of three decide. A monitor that has just died makes KEDA hold for one round; then it does not
+// count.
 func TestMajority(t *testing.T) {
+	if examples["three-monitors.yaml"].refused[version] != "" {
+		return // TestEveryTrigger shows that
+	}
 	t.Parallel()
 	for _, c := range []struct{ living, dying, want string }{
-		{"000", "", "0"}, {"100", "", "0"}, {"010", "", "0"}, {"110", "", "4"}, {"011", "", "4"}, {"111", "", "4"},
+		{"000", "", "0"}, {"100", "", "0"}, {"010", "", "0"},
+		{"110", "", "4"}, {"011", "", "4"}, {"111", "", "4"},
 		{"000", "00x", "0"}, {"001", "x01", "0"}, {"111", "11x", "4"}, {"101", "1x1", "4"},
 		{"000", "0xx", "4"}, {"111", "x1x", "4"}, {"000", "xxx", "4"}, // no majority: fallback.replicas
 	} {
@@ -85,7 +92,8 @@ func TestMajority(t *testing.T) {
 				q.wants(t, c.living, c.want)
 				return
 			}
-			q.wants(t, c.living, map[string]string{"000": "0", "001": "0", "101": "4", "111": "4"}[c.living])
+			before := map[string]string{"000": "0", "001": "0", "101": "4", "111": "4"}
+			q.wants(t, c.living, before[c.living])
 			q.vote(t, c.dying)
 			q.wants(t, c.dying+", first round", unknown)
 			q.wants(t, c.dying, c.want)

@@ -75,8 +75,10 @@ func (w *world) envFile(t *testing.T, more ...string) (path string) {
 	text := strings.NewReplacer(
 		"https://site-a.example.com/healthz", a.url, "https://site-b.example.com/healthz", b.url,
 	).Replace(string(example))
-	lines := append([]string{text, "LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json", "WITNESS_URLS=" + w.witness.url,
-		"CACHE_TTL_SEC=0.3", "PROBE_TIMEOUT_SEC=0.5", "FAILURE_THRESHOLD=2", "RETRY_INTERVAL_SEC=0.2"}, more...)
+	lines := append([]string{
+		text, "LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json", "WITNESS_URLS=" + w.witness.url,
+		"CACHE_TTL_SEC=0.3", "PROBE_TIMEOUT_SEC=0.5", "FAILURE_THRESHOLD=2", "RETRY_INTERVAL_SEC=0.2",
+	}, more...)
 	return file(t, "monitor.env", strings.Join(lines, "\n"))
 }
 

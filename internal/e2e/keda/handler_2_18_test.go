@@ -1,0 +1,16 @@
+//go:build keda2.17 || keda2.18
+
+package keda
+
+import (
+	"github.com/kedacore/keda/v2/pkg/scalers/authentication"
+	"github.com/kedacore/keda/v2/pkg/scaling"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/record"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+func newHandler(c client.Client, s *runtime.Scheme) scaling.ScaleHandler {
+	return scaling.NewScaleHandler(
+		c, nil, s, kedaTimeout, &record.FakeRecorder{}, &authentication.AuthClientSet{})
+}
