@@ -17,7 +17,6 @@ import (
 	"failover-monitor/internal/config"
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/server"
-	"failover-monitor/internal/statefile"
 )
 
 // The commands healthcheck and override reach the running monitor over a socket without a file
@@ -29,9 +28,9 @@ const localPrefix = "@failover-monitor/"
 const localTimeout = 2 * time.Second
 
 // serveLocal answers these commands. That it cannot is no reason not to answer KEDA.
-func serveLocal(address, stateDirectory string, m *monitor.Monitor,
+func serveLocal(address string, m *monitor.Monitor, state *stateKeeper,
 	log *slog.Logger) *server.Local {
-	srv := server.NewLocal(m, keepIn(stateDirectory), log)
+	srv := server.NewLocal(m, state.saveOverrides, log)
 	listener, err := net.Listen("unix", localPrefix+address)
 	if err != nil {
 		log.Warn("the commands healthcheck and override will not work", "error", err)
@@ -39,32 +38,6 @@ func serveLocal(address, stateDirectory string, m *monitor.Monitor,
 	}
 	go srv.Serve(listener)
 	return srv
-}
-
-// keepIn keeps overrides in a directory.
-func keepIn(dir string) func(map[string]monitor.Override) error {
-	return func(overrides map[string]monitor.Override) error {
-		if dir == "" {
-			return server.ErrNotKept
-		}
-		return statefile.Save(dir, overrides)
-	}
-}
-
-// restoreOverrides pins again what was pinned before a restart.
-func restoreOverrides(ctx context.Context, dir string, m *monitor.Monitor, log *slog.Logger) {
-	if dir == "" {
-		return
-	}
-	overrides, err := statefile.Load(dir, time.Now())
-	if err != nil {
-		log.Warn("overrides from before the start are lost", "error", err)
-	}
-	for name, o := range overrides {
-		if err := m.SetOverride(ctx, name, o); err != nil {
-			log.Warn("an override from before the start is lost", "site", name, "error", err)
-		}
-	}
 }
 
 // askLocal asks the running monitor, and gives the status code and the text of its answer.

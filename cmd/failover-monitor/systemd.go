@@ -121,10 +121,10 @@ func watchdog(s config.Supervisor) time.Duration {
 	return time.Duration(usec) * time.Microsecond
 }
 
-// wait is false when ctx has ended before the next tick.
-func wait(ctx context.Context, ticks <-chan time.Time) bool {
+// wait waits for something, and is false when ctx has ended first.
+func wait[T any](ctx context.Context, something <-chan T) bool {
 	select {
-	case <-ticks:
+	case <-something:
 		return true
 	case <-ctx.Done():
 		return false

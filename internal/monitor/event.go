@@ -2,8 +2,8 @@ package monitor
 
 import "time"
 
-// Event is something that happened: a [SiteEvent], [OverrideEvent], [NetworkEvent] or
-// [PollEvent].
+// Event is something that happened: a [SiteEvent], [OverrideEvent], [FailoverEvent],
+// [NetworkEvent] or [PollEvent].
 type Event interface{ event() }
 
 // SiteEvent says how a probe of a site ended, or that its verdict expired.
@@ -23,6 +23,24 @@ type OverrideEvent struct {
 	EndedBy   string // whoever ended it; empty if its time was over
 }
 
+// FailoverEvent says that a failover began, that a peer was told of it, or that it ended.
+type FailoverEvent struct {
+	*Site
+	Failover Failover // after the event
+	Change   FailoverChange
+	Untold   int // how many peers have not been told
+}
+
+// FailoverChange is what happened to a failover.
+type FailoverChange int
+
+// The changes of a failover.
+const (
+	FailoverBegan FailoverChange = iota
+	FailoverTold                 // the last of [Failover.Told]
+	FailoverEnded
+)
+
 // NetworkEvent says that the monitor went offline, or is online again.
 type NetworkEvent struct {
 	Online    bool
@@ -38,5 +56,6 @@ type PollEvent struct {
 
 func (SiteEvent) event()     {}
 func (OverrideEvent) event() {}
+func (FailoverEvent) event() {}
 func (NetworkEvent) event()  {}
 func (PollEvent) event()     {}

@@ -24,6 +24,7 @@ type siteLoop struct {
 	*Site
 	shared           *shared
 	polls            *polls
+	failovers        *failovers
 	probeRequests    chan chan<- (<-chan struct{}) // on demand: each is sent the done of its probe
 	overrideRequests chan overrideRequest
 	ended            chan struct{} // closed when the loop has ended
@@ -206,6 +207,12 @@ func (l *siteLoop) count(a *attempt) {
 	before := l.state
 	var changes []Change
 	l.state, changes = before.Next(*o, now, l.Thresholds)
+	if before.Verdict == Unknown && l.state.Verdict == Down {
+		// The outage may be older than the monitor: then it did not begin with the restart.
+		if since := l.failovers.since(); !since.IsZero() {
+			l.state.Since = since
+		}
+	}
 	l.history = remember(l.history, *o)
 	a.cutOff() // frees the context
 	l.attempts = l.attempts[1:]
@@ -226,6 +233,7 @@ func (l *siteLoop) count(a *attempt) {
 		l.shared.observe(*network)
 	}
 	l.shared.observe(SiteEvent{Snapshot: snapshot, Before: before, Outcome: o, Changes: changes})
+	l.failovers.follow(snapshot, now)
 }
 
 // cutOff ends all probes that are under way, uncounted.

@@ -78,6 +78,7 @@ func New(sites []*Site, o Options) *Monitor {
 	}
 	for _, site := range sites {
 		l := newSiteLoop(site, m.shared)
+		l.failovers = newFailovers(site, len(sites)-1, o.Observe)
 		m.loops, m.byName[l.Name] = append(m.loops, l), l
 		m.onDemand = m.onDemand || l.OnDemand()
 		m.shared.publish(&Snapshot{Site: l.Site, Lifetime: l.lifetime(m.shared.confirm)})
@@ -128,8 +129,30 @@ func (m *Monitor) Value(ctx context.Context, name string) (int, error) {
 	return m.value(self)
 }
 
-// Polled records that a site's value was asked for, and by which client. The site must exist.
-func (m *Monitor) Polled(name, by string) { m.byName[name].polls.record(by) }
+// Polled records that a site's value was asked for, by which client, and which value it got: 0
+// also if it got none. The site must exist.
+func (m *Monitor) Polled(name, by string, value int) {
+	now := time.Now()
+	m.byName[name].polls.record(by, now)
+	if value == 0 {
+		return
+	}
+	for _, l := range m.loops {
+		if l.Name != name && l.failovers.waiting.Load() {
+			l.failovers.tell(name, now)
+		}
+	}
+}
+
+// Restore takes the failovers of the sites from before a restart. Those of other sites are left
+// out. It comes before [Monitor.Start].
+func (m *Monitor) Restore(failovers map[string][]Failover) {
+	for name, list := range failovers {
+		if l, ok := m.byName[name]; ok {
+			l.failovers.restore(list)
+		}
+	}
+}
 
 // value counts the peers that are down now.
 func (m *Monitor) value(self *siteLoop) (int, error) {

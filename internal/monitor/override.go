@@ -67,4 +67,5 @@ func (l *siteLoop) override(o Override) {
 	if o.Verdict != Unknown {
 		l.shared.observe(OverrideEvent{Snapshot: snapshot, Override: o})
 	}
+	l.failovers.follow(snapshot, time.Now())
 }

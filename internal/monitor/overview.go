@@ -12,6 +12,7 @@ type Overview struct {
 	Witnesses    []WitnessAnswer // as they last answered
 	Sites        []*Snapshot     // in the order in which the sites were given
 	Polls        []Poll          // the last poll of each site's value, in the same order
+	Failovers    [][]Failover    // of each site, the oldest first, in the same order
 	OnDemand     bool            // some site is probed only when it is asked for
 
 	monitor *Monitor
@@ -31,6 +32,7 @@ func (m *Monitor) Overview() Overview {
 	m.shared.publishing.Unlock()
 	for i, s := range o.Sites {
 		o.Polls = append(o.Polls, m.loops[i].polls.latest())
+		o.Failovers = append(o.Failovers, m.loops[i].failovers.latest())
 		switch s.Current(o.Time) {
 		case Down:
 			o.down = append(o.down, s)

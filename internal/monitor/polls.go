@@ -15,6 +15,9 @@ type Poll struct {
 	At    time.Time // zero before the first poll
 	By    string    // the user agent of the request
 	Armed bool      // false when the last poll is too long ago
+	// Interval is the time from one poll to the next, smoothed over some ten of them; zero before
+	// the second.
+	Interval time.Duration
 }
 
 // polls watches the requests for one site's value.
@@ -22,15 +25,15 @@ type polls struct {
 	site    *Site
 	observe func(Event)
 
-	mu     sync.Mutex
-	at     time.Time
-	by     string
-	silent bool // the last poll is too long ago, as of the last check
-	timer  *time.Timer
+	mu       sync.Mutex
+	at       time.Time
+	by       string
+	interval time.Duration // see Poll
+	silent   bool          // the last poll is too long ago, as of the last check
+	timer    *time.Timer
 }
 
-func newPolls(site *Site,
-	observe func(Event)) *polls {
+func newPolls(site *Site, observe func(Event)) *polls {
 	return &polls{site: site, observe: observe}
 }
 
@@ -48,10 +51,17 @@ func (p *polls) stop() {
 }
 
 // record records a poll. The poll waits for it, so it is quick, and check does the rest.
-func (p *polls) record(by string) {
+func (p *polls) record(by string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.at, p.by = time.Now(), by
+	switch gap := now.Sub(p.at); {
+	case p.at.IsZero():
+	case p.interval == 0:
+		p.interval = gap
+	default:
+		p.interval += (gap - p.interval) / 8
+	}
+	p.at, p.by = now, by
 	if p.silent {
 		p.timer.Reset(0)
 	}
@@ -80,5 +90,5 @@ func (p *polls) latest() Poll {
 
 // poll describes the last poll. The caller holds mu.
 func (p *polls) poll() Poll {
-	return Poll{p.at, p.by, !p.silent || time.Since(p.at) < PollTimeout}
+	return Poll{p.at, p.by, !p.silent || time.Since(p.at) < PollTimeout, p.interval}
 }

@@ -28,7 +28,7 @@ func TestPolls(t *testing.T) {
 		want(true, true, "00.010 site-a turned up after 1", "00.010 site-b turned up after 1")
 		for range 10 {
 			time.Sleep(15 * time.Second)
-			m.Polled("site-a", "Go-http-client/1.1")
+			m.Polled("site-a", "Go-http-client/1.1", 0)
 		}
 		want(true, false, "60.000 site-b armed: false")
 		if got := m.Overview().Polls[0]; got.By != "Go-http-client/1.1" || !got.At.Equal(time.Now()) {
@@ -36,7 +36,7 @@ func TestPolls(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		want(false, false, "211.000 site-a armed: false")
-		m.Polled("site-a", "curl/8")
+		m.Polled("site-a", "curl/8", 0)
 		time.Sleep(time.Second)
 		want(true, false, "751.000 site-a armed: true")
 	})

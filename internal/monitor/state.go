@@ -45,6 +45,7 @@ type State struct {
 	Last      probe.Result // of the last probe that had one, counted or not
 	LastUp    time.Time    // when the last counted success ended
 	LastDown  time.Time    // when the last counted failure ended
+	Doubted   time.Time    // when the first probe of the last streak of failures started
 	Counted   time.Time    // when the last counted result came
 	Expired   time.Time    // when the verdict became too old to count; zero while it counts
 	Discarded error        // why the last probe does not count; nil if it does
@@ -79,6 +80,9 @@ func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Chang
 			return next, []Change{FaultBegan}
 		}
 		return next, nil
+	}
+	if !o.Result.Up && s.Verdict != Down && s.Streak == 0 {
+		next.Doubted = o.Result.Began
 	}
 	next.count(o.Result.Up, limits)
 	next.Counted, next.Expired = o.Ended, time.Time{}

@@ -80,6 +80,7 @@ func TestChanges(t *testing.T) {
 		{"a first failure", isUp, outcome(false),
 			with(func(s *monitor.State) {
 				s.Streak, s.LastDown, s.Counted, s.Last.Up = 1, at(8), at(8), false
+				s.Doubted = midnight
 			}), nil},
 		{"a second turns it", with(func(s *monitor.State) { s.Streak = 1 }), outcome(false),
 			with(func(s *monitor.State) {

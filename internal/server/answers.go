@@ -39,7 +39,7 @@ func (rs *routes) metric(w http.ResponseWriter, r *http.Request) int {
 		return rs.notFound(w, r)
 	}
 	if r.Method == http.MethodGet {
-		rs.monitor.Polled(site, probe.Printable(r.UserAgent()))
+		rs.monitor.Polled(site, probe.Printable(r.UserAgent()), value)
 	}
 	if err != nil {
 		w.Header().Set("Retry-After", "1")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -19,6 +20,8 @@ func LogEvents(log *slog.Logger) func(monitor.Event) {
 			logSite(siteLog(log, e.Snapshot), e)
 		case monitor.OverrideEvent:
 			logOverride(log.With("site", e.Name), e)
+		case monitor.FailoverEvent:
+			logFailover(log.With("site", e.Name), e)
 		case monitor.NetworkEvent:
 			logNetwork(log, e)
 		case monitor.PollEvent:
@@ -48,6 +51,34 @@ func logOverride(log *slog.Logger, e monitor.OverrideEvent) {
 		log.Info("override ends: its time is over", "verdict", o.Verdict,
 			"set_by", o.By, "why", o.Reason, "probes_say", e.Verdict)
 	}
+}
+
+// logFailover logs when a peer was told, and at the end what came of the failover: above all for a
+// drill, which shows whether the whole chain works.
+func logFailover(log *slog.Logger, e monitor.FailoverEvent) {
+	f := e.Failover
+	switch e.Change {
+	case monitor.FailoverTold:
+		last := f.Told[len(f.Told)-1]
+		log.Info("peer is told", "peer", last.Peer, "after", last.At.Sub(f.Down).Round(time.Millisecond),
+			"drill", f.Drill)
+	case monitor.FailoverEnded:
+		level, message := slog.LevelInfo, "failover is over"
+		if len(f.Told) == 0 {
+			level, message = slog.LevelWarn, "failover is over, and nobody was told"
+		}
+		log.Log(context.Background(), level, message, "drill", f.Drill,
+			"lasted", f.Ended.Sub(f.Down).Round(time.Millisecond), "told", tellTimes(f), "untold", e.Untold)
+	}
+}
+
+// tellTimes says which peers were told, and how long after the site was down: "site-a after 12s".
+func tellTimes(f monitor.Failover) string {
+	var words []string
+	for _, t := range f.Told {
+		words = append(words, fmt.Sprintf("%s after %v", t.Peer, t.At.Sub(f.Down).Round(time.Millisecond)))
+	}
+	return strings.Join(words, ", ")
 }
 
 func logSite(log *slog.Logger, e monitor.SiteEvent) {

@@ -23,12 +23,19 @@ type Metrics struct {
 	probeDuration   *prometheus.HistogramVec
 	transitions     *prometheus.CounterVec
 	doubts          *prometheus.CounterVec
+	detection       *prometheus.HistogramVec
+	delivery        *prometheus.HistogramVec
 	requests        *prometheus.CounterVec
 	requestDuration *prometheus.HistogramVec
 }
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, buckets ...float64) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(
+		prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"site"})
 }
 
 // NewMetrics makes the metrics of a monitor of this version.
@@ -53,6 +60,12 @@ func NewMetrics(version string) *Metrics {
 		doubts: counter("failover_doubts_total",
 			"Streaks of failures of a site that was up, by how they ended: confirmed when it is down, "+
 				"cleared when it is up again.", "site", "outcome"),
+		detection: histogram("failover_detection_seconds",
+			"From the start of a site's first failed probe to the verdict that it is down.",
+			1, 2, 3, 5, 7, 10, 15, 20, 30, 60),
+		delivery: histogram("failover_delivery_seconds",
+			"From the verdict that a site is down to a peer's first poll that says so.",
+			1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300),
 		requests: counter("failover_http_requests_total", "HTTP requests answered.", "route", "code"),
 		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "failover_http_request_duration_seconds", Help: "How long answers took to make.",
@@ -65,15 +78,33 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.probes, m.discarded, m.probeDuration, m.transitions, m.doubts,
-		m.requests, m.requestDuration, build, collectors.NewGoCollector(),
+		m.detection, m.delivery, m.requests, m.requestDuration, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 // Observe counts events.
 func (m *Metrics) Observe(event monitor.Event) {
-	e, ok := event.(monitor.SiteEvent)
-	if !ok || e.Outcome == nil {
+	switch e := event.(type) {
+	case monitor.SiteEvent:
+		m.observeSite(e)
+	case monitor.FailoverEvent:
+		m.observeFailover(e)
+	}
+}
+
+func (m *Metrics) observeFailover(e monitor.FailoverEvent) {
+	f := e.Failover
+	switch {
+	case e.Change == monitor.FailoverBegan && !f.Failed.IsZero():
+		m.detection.WithLabelValues(e.Name).Observe(f.Down.Sub(f.Failed).Seconds())
+	case e.Change == monitor.FailoverTold:
+		m.delivery.WithLabelValues(e.Name).Observe(f.Told[len(f.Told)-1].At.Sub(f.Down).Seconds())
+	}
+}
+
+func (m *Metrics) observeSite(e monitor.SiteEvent) {
+	if e.Outcome == nil {
 		return
 	}
 	if e.Outcome.Discarded != nil {
@@ -181,6 +212,10 @@ var (
 		"When the site's certificate expires, also of one that failed verification.", "site")
 	lastPoll = gauge("failover_last_poll_timestamp_seconds",
 		"When the site's value was last asked for. Missing before the first time.", "site")
+	pollInterval = gauge("failover_poll_interval_seconds",
+		"From one poll of the site's value to the next, smoothed over some ten polls.", "site")
+	untoldPeers = gauge("failover_untold_peers",
+		"How many peers have not been told yet that the site is down. Missing while it is up.", "site")
 	proberUp = gauge("failover_prober_up",
 		"Whether the site's prober is well: its loop is not stuck, and its probes can be made.", "site")
 	online = gauge("failover_monitor_online",
@@ -191,7 +226,7 @@ var (
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		probeSuccess, siteUp, siteOverride, overrideEnd, metricValue, lastTransition, lastProbe,
-		certificate, lastPoll, proberUp, online,
+		certificate, lastPoll, pollInterval, untoldPeers, proberUp, online,
 	} {
 		ch <- desc
 	}
@@ -227,7 +262,15 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		if value, _, err := overview.Told(site); err == nil {
 			set(metricValue, float64(value), site.Name)
 		}
-		setTime(lastPoll, overview.Polls[i].At, site.Name)
+		poll := overview.Polls[i]
+		setTime(lastPoll, poll.At, site.Name)
+		if poll.Interval > 0 {
+			set(pollInterval, poll.Interval.Seconds(), site.Name)
+		}
+		if n := len(overview.Failovers[i]); n > 0 && overview.Failovers[i][n-1].Open() {
+			told := len(overview.Failovers[i][n-1].Told)
+			set(untoldPeers, float64(len(overview.Sites)-1-told), site.Name)
+		}
 	}
 }
 

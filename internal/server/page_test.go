@@ -139,7 +139,7 @@ func TestPageEscapes(t *testing.T) {
 		m := monitor.New([]*monitor.Site{&site, &other}, monitor.Options{})
 		m.Start(ctx)
 		time.Sleep(6 * time.Minute)
-		m.Polled("site-a", evil)
+		m.Polled("site-a", evil, 0)
 		body := get(m, "/").Body.String()
 		cancel()
 		m.Wait()

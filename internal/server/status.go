@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"failover-monitor/internal/monitor"
@@ -55,6 +56,24 @@ type siteJSON struct {
 	NextProbe time.Time     `json:"next_probe,omitzero"`
 	Probing   bool          `json:"probing"` // a probe is under way
 	WorstCase worstCaseJSON `json:"worst_case_detection"`
+	// Failovers are the last 20, the newest first.
+	Failovers []failoverJSON `json:"failovers,omitempty"`
+}
+
+// failoverJSON is an outage of a site, and when its peers were told.
+type failoverJSON struct {
+	Explanation string     `json:"explanation"`
+	FirstFailed time.Time  `json:"first_failed_probe,omitzero"` // its start; none in a drill
+	Down        time.Time  `json:"down"`
+	Told        []toldJSON `json:"told,omitempty"`
+	Ended       time.Time  `json:"ended,omitzero"`  // none while the site is down
+	Drill       bool       `json:"drill,omitempty"` // an override called the site down
+}
+
+// toldJSON is a peer's first poll with a value in which the outage counts.
+type toldJSON struct {
+	Site string    `json:"site"`
+	At   time.Time `json:"at"`
 }
 
 // resultJSON is the result of the last probe.
@@ -99,7 +118,11 @@ func newStatus(o monitor.Overview) statusJSON {
 	}
 	confirm := monitor.ConfirmTime(len(o.Witnesses))
 	for i, s := range o.Sites {
-		status.Sites = append(status.Sites, newSite(s, o.Time, confirm))
+		site := newSite(s, o.Time, confirm)
+		for _, f := range slices.Backward(o.Failovers[i]) {
+			site.Failovers = append(site.Failovers, newFailover(f, o.Time))
+		}
+		status.Sites = append(status.Sites, site)
 		status.Metrics = append(status.Metrics, newMetric(o, i))
 	}
 	return status
@@ -133,6 +156,17 @@ func newSite(s *monitor.Snapshot, now time.Time, confirm time.Duration) siteJSON
 	site.WorstCase = worstCaseJSON{worst.Hangs.Seconds(), worst.Refuses.Seconds(),
 		Formula(s.Site, confirm)}
 	return site
+}
+
+func newFailover(f monitor.Failover, now time.Time) failoverJSON {
+	failover := failoverJSON{
+		Explanation: explainFailover(f, now), FirstFailed: f.Failed.UTC(), Down: f.Down.UTC(),
+		Ended: f.Ended.UTC(), Drill: f.Drill,
+	}
+	for _, t := range f.Told {
+		failover.Told = append(failover.Told, toldJSON{t.Peer, t.At.UTC()})
+	}
+	return failover
 }
 
 // newResult is nil for a site without a result.

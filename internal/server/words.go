@@ -83,6 +83,34 @@ func discardReason(err error, now time.Time) string {
 	return err.Error()
 }
 
+// explainFailover says in a line what happened in a failover, and when.
+func explainFailover(f monitor.Failover, now time.Time) string {
+	var words []string
+	add := func(what string, at time.Time) {
+		if !at.IsZero() {
+			words = append(words, what+" "+formatTime(at, now))
+		}
+	}
+	add("first failed probe", f.Failed)
+	if f.Drill {
+		add("drill: pinned down", f.Down)
+	} else {
+		add("down", f.Down)
+	}
+	const most = 3 // peers; a longer list is not read
+	for _, t := range f.Told[:min(most, len(f.Told))] {
+		add(t.Peer+" told", t.At)
+	}
+	switch more := len(f.Told) - most; {
+	case more > 0:
+		words = append(words, fmt.Sprintf("%d more told", more))
+	case len(f.Told) == 0:
+		words = append(words, "nobody told")
+	}
+	add("up again", f.Ended)
+	return strings.Join(words, ", ")
+}
+
 // explainError says why a site gets no value.
 func explainError(err error) string {
 	if unknown := (*monitor.NoVerdictError)(nil); errors.As(err, &unknown) {

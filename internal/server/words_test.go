@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,32 @@ func TestFormula(t *testing.T) {
 		"(at most 3, and 2 until a witness confirms it), one with each poll"
 	if got := Formula(site, 2*time.Second); !strings.HasPrefix(got, want) {
 		t.Errorf("on demand: got %s, want %s", got, want)
+	}
+}
+
+// TestExplainFailover has a failover that goes on, one that nobody was told of, and a drill.
+func TestExplainFailover(t *testing.T) {
+	t.Parallel()
+	told := func(n int) (all []monitor.Told) {
+		for i := range n {
+			all = append(all, monitor.Told{Peer: fmt.Sprintf("site-%c", 'c'+i), At: after(float64(10 + i))})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		failover monitor.Failover
+		want     string
+	}{
+		{monitor.Failover{Failed: after(2), Down: after(7), Told: told(1)},
+			"first failed probe 00:00:02 UTC, down 00:00:07 UTC, site-c told 00:00:10 UTC"},
+		{monitor.Failover{Failed: after(2), Down: after(7), Ended: after(9)},
+			"first failed probe 00:00:02 UTC, down 00:00:07 UTC, nobody told, up again 00:00:09 UTC"},
+		{monitor.Failover{Down: after(7), Told: told(5), Ended: after(60), Drill: true},
+			"drill: pinned down 00:00:07 UTC, site-c told 00:00:10 UTC, site-d told 00:00:11 UTC, " +
+				"site-e told 00:00:12 UTC, 2 more told, up again 00:01:00 UTC"},
+	} {
+		if got := explainFailover(c.failover, after(61)); got != c.want {
+			t.Errorf("got\n %s\nwant\n %s", got, c.want)
+		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package statefile saves the overrides that were set while the monitor runs, so that they outlive
-// a restart.
+// Package statefile keeps what must outlive a restart: the overrides that were set while the monitor
+// runs, and the failovers so far.
 package statefile
 
 import (
@@ -16,14 +16,17 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// name is the name of the file in the state directory.
-const name = "overrides.json"
+// The files, in the state directory.
+const (
+	overridesName = "overrides.json"
+	failoversName = "failovers.json"
+)
 
-// sizeLimit is more than a thousand sites need. The monitor did not write a longer file.
-const sizeLimit = 1 << 20
+// sizeLimit is more than thousands of sites need. A longer file is not one of ours.
+const sizeLimit = 16 << 20
 
-// file is the content of the file.
-type file struct {
+// overridesFile is the content of a file.
+type overridesFile struct {
 	Overrides map[string]override `json:"overrides"` // by site
 }
 
@@ -35,76 +38,181 @@ type override struct {
 	By      string    `json:"by"`
 }
 
-var verdicts = map[string]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}
-
-// Load reads the overrides of a state directory that have not ended. Without a file there are none.
-// The error names the file, of which nothing is used then.
-func Load(dir string, now time.Time) (map[string]monitor.Override, error) {
-	path := filepath.Join(dir, name)
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, sizeLimit+1))
-	if err != nil {
-		return nil, err
-	}
-	overrides, err := parse(text, now)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return overrides, nil
+// failoversFile is the content of the other.
+type failoversFile struct {
+	Failovers map[string][]failover `json:"failovers"` // by site, the oldest first
 }
 
-// parse gives all overrides of a file, or an error.
-func parse(text []byte, now time.Time) (map[string]monitor.Override, error) {
-	if len(text) > sizeLimit {
-		return nil, fmt.Errorf("longer than %d bytes", sizeLimit)
-	}
-	in := json.NewDecoder(bytes.NewReader(text))
-	in.DisallowUnknownFields()
-	var content file
-	if err := in.Decode(&content); err != nil {
-		return nil, err
-	}
-	if _, err := in.Token(); err != io.EOF {
-		return nil, errors.New("more than one JSON value")
-	}
+type failover struct {
+	Failed time.Time `json:"failed,omitzero"`
+	Down   time.Time `json:"down"`
+	Told   []told    `json:"told,omitempty"`
+	Ended  time.Time `json:"ended,omitzero"`
+	Drill  bool      `json:"drill,omitempty"`
+}
+
+type told struct {
+	Peer string    `json:"peer"`
+	At   time.Time `json:"at"`
+}
+
+var verdicts = map[string]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}
+
+// LoadOverrides reads the overrides of a state directory that have not ended. There are none without
+// a file. Its error names the file, of which nothing is used then.
+func LoadOverrides(dir string, now time.Time) (map[string]monitor.Override, error) {
+	return load(filepath.Join(dir, overridesName),
+		func(content overridesFile) (map[string]monitor.Override, error) {
+			return content.parse(now)
+		})
+}
+
+func (content overridesFile) parse(now time.Time) (map[string]monitor.Override, error) {
 	overrides := make(map[string]monitor.Override)
 	for site, o := range content.Overrides {
-		verdict, known := verdicts[o.Verdict]
-		switch {
-		case !known:
-			return nil, fmt.Errorf("%s: verdict %q: want up or down", site, o.Verdict)
-		case o.Began.IsZero() || !o.Ends.After(o.Began) || o.Ends.Sub(o.Began) > monitor.MaxOverride:
-			return nil, fmt.Errorf("%s: from %v to %v: want at most %v",
-				site, o.Began, o.Ends, monitor.MaxOverride)
-		case o.Ends.Sub(now) > monitor.MaxOverride:
-			return nil, fmt.Errorf("%s: until %v, which is more than %v from now",
-				site, o.Ends, monitor.MaxOverride)
-		case o.Reason == "" || o.By == "":
-			return nil, fmt.Errorf("%s: no reason, or nobody who asked for it", site)
-		case o.Ends.After(now):
+		if err := o.check(now); err != nil {
+			return nil, fmt.Errorf("%s: %w", site, err)
+		}
+		if o.Ends.After(now) {
 			overrides[site] = monitor.Override{
-				Verdict: verdict, Began: o.Began, Ends: o.Ends, Reason: o.Reason, By: o.By,
+				Verdict: verdicts[o.Verdict], Began: o.Began, Ends: o.Ends, Reason: o.Reason, By: o.By,
 			}
 		}
 	}
 	return overrides, nil
 }
 
-// Save replaces the file. It writes a new one, which gets the name of the old one when it is
-// complete and on the disk.
-func Save(dir string, overrides map[string]monitor.Override) error {
-	content := file{Overrides: make(map[string]override)}
+// check is what is wrong with an override; nil if nothing is.
+func (o override) check(now time.Time) error {
+	switch _, known := verdicts[o.Verdict]; {
+	case !known:
+		return fmt.Errorf("verdict %q: want up or down", o.Verdict)
+	case o.Began.IsZero() || !o.Ends.After(o.Began) || o.Ends.Sub(o.Began) > monitor.MaxOverride:
+		return fmt.Errorf("from %v to %v: want at most %v", o.Began, o.Ends, monitor.MaxOverride)
+	case o.Ends.Sub(now) > monitor.MaxOverride:
+		return fmt.Errorf("until %v, which is more than %v from now", o.Ends, monitor.MaxOverride)
+	case o.Reason == "" || o.By == "":
+		return errors.New("no reason, or nobody who asked for it")
+	}
+	return nil
+}
+
+// LoadFailovers reads the failovers of a state directory. There are none without a file. Its error
+// names the file, of which nothing is used then.
+func LoadFailovers(dir string, now time.Time) (map[string][]monitor.Failover, error) {
+	return load(filepath.Join(dir, failoversName),
+		func(content failoversFile) (map[string][]monitor.Failover, error) {
+			return content.parse(now)
+		})
+}
+
+func (content failoversFile) parse(now time.Time) (map[string][]monitor.Failover, error) {
+	all := make(map[string][]monitor.Failover)
+	for site, list := range content.Failovers {
+		for i, f := range list {
+			if err := f.check(now, i == len(list)-1); err != nil {
+				return nil, fmt.Errorf("%s: %w", site, err)
+			}
+			one := monitor.Failover{Failed: f.Failed, Down: f.Down, Ended: f.Ended, Drill: f.Drill}
+			for _, t := range f.Told {
+				one.Told = append(one.Told, monitor.Told(t))
+			}
+			all[site] = append(all[site], one)
+		}
+	}
+	return all, nil
+}
+
+// check is what is wrong with a failover; nil if nothing is. Only the last one may not have ended.
+func (f failover) check(now time.Time, last bool) error {
+	switch {
+	case f.Down.IsZero() || f.Down.After(now) || f.Failed.After(f.Down):
+		return fmt.Errorf("first failed at %v, down at %v: want times that are past, in this order",
+			f.Failed, f.Down)
+	case f.Ended.IsZero() && !last:
+		return fmt.Errorf("down at %v, not ended: only the last one may be so", f.Down)
+	case !f.Ended.IsZero() && f.Ended.Before(f.Down) || f.Ended.After(now):
+		return fmt.Errorf("down at %v, ended at %v: want times that are past, in this order",
+			f.Down, f.Ended)
+	}
+	for _, t := range f.Told {
+		if t.Peer == "" || t.At.Before(f.Down) || t.At.After(now) {
+			return fmt.Errorf("down at %v, %q told at %v: want times that are past, in this order",
+				f.Down, t.Peer, t.At)
+		}
+	}
+	return nil
+}
+
+// load reads a file whole, or nothing of it.
+func load[Content, State any](path string, parse func(Content) (State, error)) (State, error) {
+	var nothing State
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nothing, nil
+	} else if err != nil {
+		return nothing, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, sizeLimit+1))
+	if err != nil {
+		return nothing, err
+	}
+	var content Content
+	if err := decode(text, &content); err != nil {
+		return nothing, fmt.Errorf("%s: %w", path, err)
+	}
+	state, err := parse(content)
+	if err != nil {
+		return nothing, fmt.Errorf("%s: %w", path, err)
+	}
+	return state, nil
+}
+
+// decode takes one JSON value without unknown fields.
+func decode(text []byte, into any) error {
+	if len(text) > sizeLimit {
+		return fmt.Errorf("longer than %d bytes", sizeLimit)
+	}
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.DisallowUnknownFields()
+	if err := in.Decode(into); err != nil {
+		return err
+	}
+	if _, err := in.Token(); err != io.EOF {
+		return errors.New("more than one JSON value")
+	}
+	return nil
+}
+
+// SaveOverrides replaces the file of the overrides.
+func SaveOverrides(dir string, overrides map[string]monitor.Override) error {
+	content := overridesFile{Overrides: make(map[string]override)}
 	for site, o := range overrides {
 		content.Overrides[site] = override{
 			o.Verdict.String(), o.Began.UTC(), o.Ends.UTC(), o.Reason, o.By,
 		}
 	}
+	return save(dir, overridesName, content)
+}
+
+// SaveFailovers replaces the file of the failovers.
+func SaveFailovers(dir string, failovers map[string][]monitor.Failover) error {
+	content := failoversFile{Failovers: make(map[string][]failover)}
+	for site, list := range failovers {
+		for _, f := range list {
+			one := failover{Failed: f.Failed.UTC(), Down: f.Down.UTC(), Ended: f.Ended.UTC(), Drill: f.Drill}
+			for _, t := range f.Told {
+				one.Told = append(one.Told, told{t.Peer, t.At.UTC()})
+			}
+			content.Failovers[site] = append(content.Failovers[site], one)
+		}
+	}
+	return save(dir, failoversName, content)
+}
+
+// save writes a new file, which takes the name of the old one when it is whole and on the disk.
+func save(dir, name string, content any) error {
 	text, err := json.MarshalIndent(content, "", "  ")
 	if err != nil {
 		return err

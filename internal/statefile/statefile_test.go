@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -30,18 +31,18 @@ func override(lasts time.Duration) monitor.Override {
 func TestSaveAndLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if got, err := statefile.Load(dir, now); got != nil || err != nil {
+	if got, err := statefile.LoadOverrides(dir, now); got != nil || err != nil {
 		t.Errorf("without a file: got %v, %v", got, err)
 	}
 	saved := map[string]monitor.Override{"site-a": override(time.Minute),
 		"site-b": override(time.Hour)}
 	for range 2 { // the second replaces the first
-		if err := statefile.Save(dir, saved); err != nil {
+		if err := statefile.SaveOverrides(dir, saved); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for later, want := range map[time.Duration]int{0: 2, time.Minute: 1, time.Hour: 0} {
-		got, err := statefile.Load(dir, now.Add(later))
+		got, err := statefile.LoadOverrides(dir, now.Add(later))
 		if err != nil || len(got) != want {
 			t.Errorf("after %v: got %v, %v; want %d", later, got, err, want)
 		}
@@ -49,10 +50,10 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("got %v, want %v", got, saved)
 		}
 	}
-	if err := statefile.Save(dir, nil); err != nil {
+	if err := statefile.SaveOverrides(dir, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := statefile.Load(dir, now); len(got) != 0 || err != nil {
+	if got, err := statefile.LoadOverrides(dir, now); len(got) != 0 || err != nil {
 		t.Errorf("cleared: got %v, %v", got, err)
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 1 {
@@ -68,13 +69,13 @@ func TestSaveFails(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "overrides.json"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := statefile.Save(dir, nil); err == nil {
+	if err := statefile.SaveOverrides(dir, nil); err == nil {
 		t.Error("no error")
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 1 {
 		t.Errorf("left behind: %v", files)
 	}
-	if err := statefile.Save(filepath.Join(dir, "nowhere"), nil); !errors.Is(err, fs.ErrNotExist) {
+	if err := statefile.SaveOverrides(filepath.Join(dir, "nowhere"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -96,14 +97,14 @@ func TestLoadRefuses(t *testing.T) {
 		"in the future":   {replace("2026-03-29T01", "2026-04-02T01"), ""},
 		"no reason":       {replace(`"reason": "x", `, ""), "no reason"},
 		"nobody":          {replace(`uid 0`, ""), "nobody who asked for it"},
-		"huge":            {good + strings.Repeat(" ", 1<<20), "longer than 1048576 bytes"},
+		"huge":            {good + strings.Repeat(" ", 16<<20), "longer than 16777216 bytes"},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "overrides.json")
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := statefile.Load(dir, now)
+		got, err := statefile.LoadOverrides(dir, now)
 		if got != nil || err == nil || !strings.Contains(err.Error(), c.want) ||
 			!strings.HasPrefix(err.Error(), path+": ") {
 			t.Errorf("%s: got %v, %v; want %q", name, got, err, c.want)
@@ -119,7 +120,7 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, "overrides.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		overrides, _ := statefile.Load(dir, now)
+		overrides, _ := statefile.LoadOverrides(dir, now)
 		for site, o := range overrides {
 			left := o.Ends.Sub(now)
 			if o.Verdict == monitor.Unknown || left <= 0 || left > monitor.MaxOverride ||
@@ -128,4 +129,66 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFailovers saves some, and reads the same.
+func TestFailovers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if got, err := statefile.LoadFailovers(dir, now); got != nil || err != nil {
+		t.Errorf("without a file: got %v, %v", got, err)
+	}
+	at := func(minutes int) time.Time { return now.Add(time.Duration(minutes) * time.Minute) }
+	saved := map[string][]monitor.Failover{"site-b": {
+		{Down: at(-9), Ended: at(-8), Drill: true},
+		{Failed: at(-5), Down: at(-4), Told: []monitor.Told{{Peer: "site-a", At: at(-3)}}},
+	}}
+	if err := statefile.SaveFailovers(dir, saved); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := statefile.LoadFailovers(dir, now); err != nil || !reflect.DeepEqual(got, saved) {
+		t.Errorf("got %v, %v, want %v", got, err, saved)
+	}
+}
+
+// TestLoadFailoversRefuses has a row for each file that is not taken: none of it, then.
+func TestLoadFailoversRefuses(t *testing.T) {
+	t.Parallel()
+	const good = `{"failovers": {"site-b": [
+		{"failed": "2026-03-29T01:00:00Z", "down": "2026-03-29T01:00:07Z", "ended": "2026-03-29T01:09:00Z"},
+		{"down": "2026-03-29T01:20:00Z", "told": [{"peer": "site-a", "at": "2026-03-29T01:21:00Z"}]}]}}`
+	load := func(text string) (string, error) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "failovers.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := statefile.LoadFailovers(dir, now)
+		if err != nil && got != nil {
+			t.Errorf("%v beside the error %v", got, err)
+		}
+		return path, err
+	}
+	if _, err := load(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ old, new, want string }{
+		"cut off":               {"}]}}", "", "EOF"},
+		"another field":         {`"told"`, `"said"`, `unknown field "said"`},
+		"never down":            {`"down": "2026-03-29T01:20:00Z", `, "", "site-b: first failed at"},
+		"down in the future":    {"01:20:00Z", "01:50:00Z", "site-b: first failed at"},
+		"failed after it":       {"01:00:00Z", "01:00:08Z", "site-b: first failed at"},
+		"ended before it":       {"01:09:00Z", "01:00:00Z", "site-b: down at"},
+		"ended in the future":   {"01:09:00Z", "01:59:00Z", "site-b: down at"},
+		"an old one goes on":    {`, "ended": "2026-03-29T01:09:00Z"`, "", "not ended"},
+		"told before":           {"01:21:00Z", "01:19:00Z", `"site-a" told at`},
+		"told in the future":    {"01:21:00Z", "01:59:00Z", `"site-a" told at`},
+		"a peer without a name": {`"site-a"`, `""`, `"" told at`},
+	} {
+		path, err := load(strings.Replace(good, c.old, c.new, 1))
+		if err == nil || !strings.Contains(err.Error(), c.want) ||
+			!strings.HasPrefix(err.Error(), path+": ") {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
 }

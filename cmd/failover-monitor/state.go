@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/server"
+	"failover-monitor/internal/statefile"
+)
+
+// stateKeeper keeps in a directory what must outlive a restart. Without a directory it keeps
+// nothing.
+type stateKeeper struct {
+	dir     string
+	log     *slog.Logger
+	changed chan struct{} // there are failovers to save
+}
+
+func newStateKeeper(dir string, log *slog.Logger) *stateKeeper {
+	return &stateKeeper{dir, log, make(chan struct{}, 1)}
+}
+
+// observe notes that failovers have changed. It writes nothing itself: events must not wait for a
+// disk.
+func (k *stateKeeper) observe(event monitor.Event) {
+	if _, changed := event.(monitor.FailoverEvent); changed {
+		select {
+		case k.changed <- struct{}{}:
+		default: // they are saved all the same
+		}
+	}
+}
+
+// start saves the failovers of a monitor whenever they change. The function that it returns saves
+// what has changed last, and stops that.
+func (k *stateKeeper) start(m *monitor.Monitor) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var saving sync.WaitGroup
+	saving.Go(func() {
+		for wait(ctx, k.changed) {
+			k.saveFailovers(m)
+		}
+	})
+	return func() {
+		cancel()
+		saving.Wait()
+		select {
+		case <-k.changed:
+			k.saveFailovers(m)
+		default:
+		}
+	}
+}
+
+func (k *stateKeeper) saveFailovers(m *monitor.Monitor) {
+	if k.dir == "" {
+		return
+	}
+	all, o := make(map[string][]monitor.Failover), m.Overview()
+	for i, s := range o.Sites {
+		if len(o.Failovers[i]) > 0 {
+			all[s.Name] = o.Failovers[i]
+		}
+	}
+	if err := statefile.SaveFailovers(k.dir, all); err != nil {
+		k.log.Warn("failovers are forgotten after a restart", "error", err)
+	}
+}
+
+// saveOverrides has the overrides of all sites outlive a restart.
+func (k *stateKeeper) saveOverrides(overrides map[string]monitor.Override) error {
+	if k.dir == "" {
+		return server.ErrNotKept
+	}
+	return statefile.SaveOverrides(k.dir, overrides)
+}
+
+// restoreFailovers takes the failovers from before a restart, before the monitor starts.
+func (k *stateKeeper) restoreFailovers(m *monitor.Monitor) {
+	if k.dir == "" {
+		return
+	}
+	failovers, err := statefile.LoadFailovers(k.dir, time.Now())
+	if err != nil {
+		k.log.Warn("failovers from before the start are forgotten", "error", err)
+	}
+	m.Restore(failovers)
+}
+
+// restoreOverrides pins again what was pinned before a restart, once the monitor runs.
+func (k *stateKeeper) restoreOverrides(ctx context.Context, m *monitor.Monitor) {
+	if k.dir == "" {
+		return
+	}
+	overrides, err := statefile.LoadOverrides(k.dir, time.Now())
+	if err != nil {
+		k.log.Warn("overrides from before the start are lost", "error", err)
+	}
+	for name, o := range overrides {
+		if err := m.SetOverride(ctx, name, o); err != nil {
+			k.log.Warn("an override from before the start is lost", "site", name, "error", err)
+		}
+	}
+}
