@@ -64,7 +64,7 @@ func TestFailovers(t *testing.T) {
 			want:  []string{"failed 20 down 20 ended 25"}, since: "25"},
 		{name: "twice", until: 39 * s,
 			sites: []script{nil, {{4 * s, refuses}, {9 * s, up}, {24 * s, refuses}}, nil},
-			want: []string{"failed 5 down 5 site-a 8 ended 10", "failed 25 down 25 site-a 28 ended -"},
+			want:  []string{"failed 5 down 5 site-a 8 ended 10", "failed 25 down 25 site-a 28 ended -"},
 			since: "25"},
 		{name: "a poll that is told nothing does not count", until: 39 * s,
 			sites: []script{nil, {{4 * s, refuses}}, {{0, broken}, {23 * s, up}}},
