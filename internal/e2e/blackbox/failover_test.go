@@ -28,8 +28,8 @@ type failoverStatus struct {
 	}
 }
 
-// TestFailoverOutlivesARestart follows an outage of site-b from its first failed probe over a restart
-// of the monitor to its end.
+// TestFailoverOutlivesARestart follows an outage of site-b from its first failed probe over a
+// restart of the monitor to its end.
 func TestFailoverOutlivesARestart(t *testing.T) {
 	t.Parallel()
 	b := rig.Site(t, fakesite.Answer(http.StatusOK))
@@ -70,7 +70,8 @@ func TestFailoverOutlivesARestart(t *testing.T) {
 	m.AwaitListening(t)
 	m.Verdict(t, "site-b", "down")
 	after := siteB().Sites[1]
-	if !after.Since.Equal(f.Down) || len(after.Failovers) != 1 || !after.Failovers[0].Down.Equal(f.Down) {
+	if !after.Since.Equal(f.Down) || len(after.Failovers) != 1 ||
+		!after.Failovers[0].Down.Equal(f.Down) {
 		t.Errorf("after a restart: since %v, failovers %+v; want down since %v", after.Since,
 			after.Failovers, f.Down)
 	}

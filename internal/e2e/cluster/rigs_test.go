@@ -102,9 +102,9 @@ func clientCertificate(t *testing.T, site string) (*fixture, replacements) {
 	}
 }
 
-// openShift is a Prometheus that scrapes the monitor every five seconds, as if it were three, behind
-// what stands before OpenShift's: TLS by the cluster's own CA, and the token of a service account.
-// Kubernetes itself puts both into the Secret of the file.
+// openShift is a Prometheus that scrapes the monitor every five seconds, as if it were three,
+// behind what stands before OpenShift's: TLS by the cluster's own CA, and the token of a service
+// account. Kubernetes itself puts both into the Secret of the file.
 func openShift(t *testing.T, site string) (*fixture, replacements) {
 	w := newFixture(t, site)
 	ports, err := freePorts(1)

@@ -205,7 +205,8 @@ func (k *keda) spec(ctx context.Context, trigger int) (v2.MetricSpec, error) {
 func (k *keda) until(t *testing.T, trigger int, want string, before ...string) {
 	t.Helper()
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(
+		50 * time.Millisecond) {
 		var value string
 		value, err = k.ask(t, trigger)
 		if k.took > atOnce && value != unknown && !slices.Contains(before, unknown) {

@@ -39,7 +39,8 @@ func compiledIn() (folder, version string) {
 // noCAPool is the first version that does not put the CAs of all triggers into one pool.
 const noCAPool = "2.20.2"
 
-// isBefore is whether the KEDA that is compiled in is older than that one, which is in the list, too.
+// isBefore is whether the KEDA that is compiled in is older than that one, which is in the list,
+// too.
 func isBefore(other string) bool {
 	return slices.Index(versions, version) < slices.Index(versions, other)
 }

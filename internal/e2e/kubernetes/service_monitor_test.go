@@ -22,8 +22,8 @@ type outside struct {
 }
 
 // TestServiceMonitorOfAMonitorOutside checks what a Prometheus operator does with the file: the
-// selector finds the Service, the Endpoints are the Service's, the ports have one name, and the series
-// get the label that deploy/keda/openshift-three-monitors.yaml counts by.
+// selector finds the Service, the Endpoints are the Service's, the ports have one name, and the
+// series get the label that deploy/keda/openshift-three-monitors.yaml counts by.
 func TestServiceMonitorOfAMonitorOutside(t *testing.T) {
 	var o outside
 	decode(t, "../../../deploy/prometheus/service-monitor.yaml", &o.service, &o.endpoints, &o.monitor)
