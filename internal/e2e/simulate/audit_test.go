@@ -1,0 +1,238 @@
+//go:build e2e
+
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"failover-monitor/internal/monitor"
+)
+
+// audit is what was seen in a run.
+type audit struct {
+	mu        sync.Mutex
+	lines     []line
+	seen      map[string]int // how often each reason, state and rule occurred
+	violation *violation
+}
+
+// line is one of the event log.
+type line struct {
+	at   time.Duration
+	text string
+}
+
+// violation is a rule that was broken.
+type violation struct {
+	at         time.Duration
+	rule, what string
+}
+
+// String is the event log. What happens at one instant, in several goroutines, has no order of its own.
+func (a *audit) String() string {
+	slices.SortStableFunc(a.lines, func(a, b line) int {
+		if a.at != b.at {
+			return int(a.at - b.at)
+		}
+		return strings.Compare(a.text, b.text)
+	})
+	var b strings.Builder
+	for _, l := range a.lines {
+		fmt.Fprintf(&b, "%14.6f %s\n", l.at.Seconds(), l.text)
+	}
+	return b.String()
+}
+
+func (w *world) log(format string, values ...any) {
+	w.audit.mu.Lock()
+	defer w.audit.mu.Unlock()
+	w.note(format, values...)
+}
+
+// note is log for whoever has the lock.
+func (w *world) note(format string, values ...any) {
+	w.audit.lines = append(w.audit.lines, line{w.now(), fmt.Sprintf(format, values...)})
+}
+
+func (w *world) see(what string) {
+	w.audit.mu.Lock()
+	defer w.audit.mu.Unlock()
+	w.audit.seen[what]++
+}
+
+// violate notes the first violation, with the lock held, and ends the run.
+func (w *world) violate(rule, format string, values ...any) {
+	if w.audit.violation == nil {
+		w.audit.violation = &violation{w.now(), rule, fmt.Sprintf(format, values...)}
+		w.note("VIOLATION (%s): %s", rule, w.audit.violation.what)
+		w.end()
+	}
+}
+
+// checkAnswer compares an answer with what really happened.
+func (p *process) checkAnswer(site, value int, err error) {
+	w := p.world
+	now := w.now()
+	w.audit.mu.Lock()
+	defer w.audit.mu.Unlock()
+	if err != nil {
+		p.checkError(site, err, now)
+		return
+	}
+	w.audit.seen[fmt.Sprint("value: ", value)]++
+	must, can := 0, 0
+	for target, r := range p.records {
+		if target == site {
+			continue
+		}
+		if p.mustBeDown(target, r, now) {
+			must++
+		}
+		if p.canBeDown(r, now) {
+			can++
+		}
+		if age := now - r.counted; age > w.lifetime() && !p.shaken(r.counted) {
+			w.violate("lifetime", "monitor %d tells %s %d, by a verdict on %s that is %v old", p.number+1, siteName(site), value, siteName(target), age)
+		}
+	}
+	if value < must {
+		w.violate("late", "monitor %d tells %s %d, and %d are dead for longer than the worst case", p.number+1, siteName(site), value, must)
+	}
+	if value > can {
+		w.violate("false", "monitor %d tells %s %d, and %d can be down", p.number+1, siteName(site), value, can)
+	}
+}
+
+// mustBeDown is whether a site must not be said to be up.
+func (p *process) mustBeDown(target int, r *record, now time.Duration) bool {
+	if !r.wasUp {
+		return true
+	}
+	since, dead := p.world.network.deadSince(p.number, target, now)
+	since = max(since, p.began)
+	return dead && now-since > p.world.worstCase() && !p.disturbed(r, since-p.world.timeout)
+}
+
+// canBeDown is whether a site may be said to be down. A success may wait for the witnesses of a failure
+// before it.
+func (p *process) canBeDown(r *record, now time.Duration) bool {
+	ago := now - r.cleared
+	return r.canBeDown || r.cleared > 0 && (ago < p.world.confirm() || ago < 2*time.Second && p.shaken(r.cleared-time.Second))
+}
+
+// checkError asks why there is no value.
+func (p *process) checkError(site int, err error, now time.Duration) {
+	w := p.world
+	if errors.Is(err, monitor.ErrAllDown) {
+		w.audit.seen["value: all are down"]++
+		if !w.errorWhenAllDown || slices.ContainsFunc(p.records, func(r *record) bool { return !p.canBeDown(r, now) }) {
+			w.violate("error", "monitor %d tells %s that all are down", p.number+1, siteName(site))
+		}
+		return
+	}
+	w.audit.seen["value: unknown"]++
+	whole := w.lifetime() + w.worstCase()
+	if now-p.began < whole {
+		return
+	}
+	for _, r := range p.records {
+		if p.disturbed(r, now-whole) {
+			return
+		}
+	}
+	w.violate("error", "monitor %d tells %s nothing, without a reason: %v", p.number+1, siteName(site), err)
+}
+
+// scaled is that an HPA scales.
+func (w *world) scaled(c *cluster, replicas int) {
+	w.log("cluster of %s: from %d replicas to %d", siteName(c.site), c.replicas, replicas)
+	if replicas > c.replicas {
+		return
+	}
+	w.audit.mu.Lock()
+	defer w.audit.mu.Unlock()
+	for target := range w.sites {
+		since, dead := w.deadForAll(target)
+		if target != c.site && dead && w.now()-since > w.worstCase()+syncPeriod+2*kedaTimeout {
+			w.violate("fall", "the replicas of %s fall, and %s is dead since %v", siteName(c.site), siteName(target), since)
+		}
+	}
+}
+
+// deadForAll is since when a site is dead for every monitor.
+func (w *world) deadForAll(target int) (latest time.Duration, dead bool) {
+	for m := range w.monitors {
+		since, dead := w.network.deadSince(m, target, w.now())
+		if !dead {
+			return 0, false
+		}
+		latest = max(latest, since)
+	}
+	return latest, true
+}
+
+func (w *world) unreached(site int) bool {
+	now := w.now()
+	return slices.ContainsFunc(w.faults, func(f fault) bool {
+		return f.kind == unreached && f.site == site && f.from <= now && now < f.until
+	})
+}
+
+// inspect looks at the monitors when it is critical, and at the end.
+func (w *world) inspect(ctx context.Context) {
+	var moments []time.Duration
+	for m := range w.monitors {
+		for target := range w.sites {
+			for _, s := range w.network.dead[m][target] {
+				moments = append(moments, s.from+w.worstCase()+time.Millisecond)
+			}
+		}
+	}
+	for _, f := range w.faults {
+		moments = append(moments, f.until+w.worstCase()+time.Millisecond)
+	}
+	slices.Sort(moments)
+	for _, at := range moments {
+		if !w.sleepUntil(ctx, at) {
+			return
+		}
+		for m := range w.monitors {
+			w.glance(m)
+		}
+	}
+	w.inspectEnd(ctx)
+}
+
+// inspectEnd finds all right again: the verdicts within a cycle, the replicas before the end.
+func (w *world) inspectEnd(ctx context.Context) {
+	trip := 5 * w.roundTrip
+	cycle := w.timeout + w.confirm() + time.Second + w.interval + time.Duration(w.Success)*(w.retry+trip)
+	if !w.sleepUntil(ctx, w.length+cycle) {
+		return
+	}
+	for m := range w.monitors {
+		for site := range w.sites {
+			if value, err := w.current[m].Load().monitor.Value(ctx, siteName(site)); value != 0 || err != nil {
+				w.audit.mu.Lock()
+				w.violate("quiet", "a cycle after the last fault, monitor %d tells %s %d, %v", m+1, siteName(site), value, err)
+				w.audit.mu.Unlock()
+			}
+		}
+	}
+	if !w.sleepUntil(ctx, w.length+quiet-time.Second) {
+		return
+	}
+	for _, c := range w.clusters {
+		if c.replicas != minReplicas {
+			w.audit.mu.Lock()
+			w.violate("quiet", "long after the last fault, %s has %d replicas", siteName(c.site), c.replicas)
+			w.audit.mu.Unlock()
+		}
+	}
+}

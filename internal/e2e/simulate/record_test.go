@@ -1,0 +1,148 @@
+//go:build e2e
+
+package simulate
+
+import (
+	"slices"
+	"time"
+
+	"failover-monitor/internal/monitor"
+)
+
+// record is what really became of the probes of one site, by one process.
+type record struct {
+	flights []*flight // under way, or behind one that is; in the order of their starts
+	starts  [2]time.Duration
+
+	failures, successes int           // in a row
+	calm                int           // successes in a row that came before the retry interval was over
+	wasUp               bool          // whether any probe has succeeded
+	canBeDown           bool          // enough failures in a row, and no successes since
+	cleared             time.Duration // when it became false
+	counted             time.Duration // when the last result came that counts
+	unconfirmed         []time.Duration
+	fault               time.Duration // when a probe could last not be made
+
+	verdict     monitor.Verdict // as the events have it
+	aged, fails bool
+}
+
+// flight is a probe under way.
+type flight struct {
+	began, ended time.Duration
+	answer
+	done bool
+}
+
+// begin notes that a probe begins, and whether it may.
+func (p *process) begin(target int, now time.Duration) *flight {
+	w := p.world
+	f := &flight{began: now}
+	if target >= w.sites {
+		return f
+	}
+	w.audit.mu.Lock()
+	defer w.audit.mu.Unlock()
+	r := p.records[target]
+	r.flights = append(r.flights, f)
+	under := 0
+	for _, other := range r.flights {
+		if !other.done {
+			under++
+		}
+	}
+	if under > 1 {
+		w.audit.seen["probes: overlap"]++
+	}
+	switch gap := now - r.starts[1]; {
+	case under > w.Failure:
+		w.violate("probes", "monitor %d has %d probes of %s under way", p.number+1, under, siteName(target))
+	case r.starts[1] == 0 || p.shaken(now-4*w.interval):
+	case r.calm > w.Failure+w.Success && gap < w.interval:
+		w.violate("probes", "monitor %d probes %s %v after the last, without a doubt", p.number+1, siteName(target), gap)
+	case r.starts[0] != 0 && now-r.starts[0] < w.retry:
+		w.violate("probes", "monitor %d probes %s the third time in %v", p.number+1, siteName(target), now-r.starts[0])
+	}
+	r.starts = [2]time.Duration{r.starts[1], now}
+	return f
+}
+
+// finish notes how a probe ended.
+func (p *process) finish(f *flight, target int, a answer, cutOff bool) {
+	w := p.world
+	now := w.now()
+	w.audit.mu.Lock()
+	defer w.audit.mu.Unlock()
+	if target >= w.sites {
+		p.witnessed(f, a, now)
+		return
+	}
+	r := p.records[target]
+	f.answer, f.ended, f.done = a, now, true
+	if cutOff || a.err != nil {
+		r.flights = slices.DeleteFunc(r.flights, func(other *flight) bool { return other == f })
+		switch {
+		case cutOff:
+			w.audit.seen["probes: cut off"]++
+		default:
+			r.fault = now
+		}
+	}
+	for len(r.flights) > 0 && r.flights[0].done {
+		first := r.flights[0]
+		r.flights = r.flights[1:]
+		p.count(r, first, now)
+	}
+}
+
+// witnessed notes how a witness answered.
+func (p *process) witnessed(f *flight, a answer, now time.Duration) {
+	if a.reason != "" || a.err != nil {
+		p.witnessFailed = now
+		return
+	}
+	p.witnessAsked = max(p.witnessAsked, f.began)
+	for _, r := range p.records {
+		left := slices.DeleteFunc(r.unconfirmed, func(t time.Duration) bool { return t <= f.began })
+		if len(left) < len(r.unconfirmed) {
+			r.counted = now
+		}
+		r.unconfirmed = left
+	}
+}
+
+// count counts a result, in the order of the starts.
+func (p *process) count(r *record, f *flight, now time.Duration) {
+	w := p.world
+	if f.reason == "" {
+		r.failures, r.successes, r.wasUp, r.counted = 0, r.successes+1, true, now
+		if r.calm++; f.ended-f.began > w.retry {
+			r.calm = 0
+		}
+		if r.canBeDown && r.successes >= w.Success {
+			r.canBeDown, r.cleared = false, now
+		}
+		r.flights = slices.DeleteFunc(r.flights, func(other *flight) bool { return other.done })
+		return
+	}
+	r.failures, r.successes, r.calm = r.failures+1, 0, 0
+	r.canBeDown = r.canBeDown || r.failures >= w.Failure
+	if w.witnesses == 0 {
+		r.counted = now
+		return
+	}
+	r.unconfirmed = slices.DeleteFunc(append(r.unconfirmed, now), func(t time.Duration) bool { return t < now-w.confirm() })
+}
+
+// shaken is whether the process was stopped since then.
+func (p *process) shaken(since time.Duration) bool {
+	now := p.world.now()
+	return slices.ContainsFunc(p.world.faults, func(f fault) bool {
+		return f.kind == stalled && f.monitor == p.number && f.from <= now && f.until+time.Second > since
+	})
+}
+
+// disturbed is whether since then something was in the way of counting the results of a site.
+func (p *process) disturbed(r *record, since time.Duration) bool {
+	return p.shaken(since) || r.fault > 0 && r.fault >= since || p.witnessFailed > 0 && p.witnessFailed >= since
+}
