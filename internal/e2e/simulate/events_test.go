@@ -4,6 +4,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"failover-monitor/internal/monitor"
@@ -18,6 +19,9 @@ func (p *process) observe(ctx context.Context, e monitor.Event) {
 		p.stall(ctx, 20+target)
 		w.audit.mu.Lock()
 		defer w.audit.mu.Unlock()
+		if e.Outcome != nil && errors.As(e.Outcome.Discarded, new(*monitor.OfflineError)) {
+			p.records[target].fails = false // a probe was made, so the fault has ended without an event
+		}
 		for _, c := range e.Changes {
 			p.changed(p.records[target], e, c)
 		}
@@ -55,8 +59,8 @@ func (p *process) changed(r *record, e monitor.SiteEvent, c monitor.Change) {
 	case monitor.Turned:
 		wrong = p.turned(r, e)
 	case monitor.FaultBegan, monitor.FaultEnded:
-		if began := c == monitor.FaultBegan; r.fails == began || r.fault == 0 {
-			wrong = "twice, or without a fault"
+		if began := c == monitor.FaultBegan; r.fails == began || began && !p.disturbed(r, w.now()-w.lifetime()) {
+			wrong = fmt.Sprintf("twice, or without a fault: %v", e.Discarded)
 		} else {
 			r.fails = began
 		}

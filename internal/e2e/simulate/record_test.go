@@ -58,7 +58,7 @@ func (p *process) begin(target int, now time.Duration) *flight {
 	case under > w.Failure:
 		w.violate("probes", "monitor %d has %d probes of %s under way", p.number+1, under, siteName(target))
 	case r.starts[1] == 0 || p.shaken(now-4*w.interval):
-	case r.calm > w.Failure+w.Success && gap < w.interval:
+	case under == 1 && r.calm > w.Failure+w.Success && gap < w.interval:
 		w.violate("probes", "monitor %d probes %s %v after the last, without a doubt", p.number+1, siteName(target), gap)
 	case r.starts[0] != 0 && now-r.starts[0] < w.retry:
 		w.violate("probes", "monitor %d probes %s the third time in %v", p.number+1, siteName(target), now-r.starts[0])
