@@ -16,7 +16,9 @@ func (p *process) observe(ctx context.Context, e monitor.Event) {
 	switch e := e.(type) {
 	case monitor.SiteEvent:
 		target := int(e.Name[len("site-")] - 'a')
-		p.stall(ctx, 20+target)
+		if p.stall(ctx, 20+target); ctx.Err() != nil {
+			return // stopped while it was stalled: the loops end in any order
+		}
 		w.audit.mu.Lock()
 		defer w.audit.mu.Unlock()
 		if e.Outcome != nil && errors.As(e.Outcome.Discarded, new(*monitor.OfflineError)) {

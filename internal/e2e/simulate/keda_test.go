@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"time"
 )
 
@@ -30,6 +31,7 @@ var errHold = errors.New("no metric")
 type cluster struct {
 	world    *world
 	site     int
+	poll     func(ctx context.Context, monitor, site int, limit time.Duration) (int, error)
 	phase    time.Duration
 	failures []int // of each monitor, in a row
 	replicas int
@@ -44,13 +46,14 @@ type scale struct {
 }
 
 func newCluster(w *world, site int, phase time.Duration) *cluster {
-	return &cluster{world: w, site: site, phase: phase, failures: make([]int, w.monitors), replicas: minReplicas}
+	return &cluster{world: w, site: site, poll: w.ask, phase: phase, failures: make([]int, w.monitors), replicas: minReplicas}
 }
 
-// live is the HPA's loop: a round, and a pause.
+// live is the HPA's loop: a round, which takes up to 0.2 s, and a pause.
 func (c *cluster) live(ctx context.Context) {
 	w := c.world
-	for next := c.phase; w.sleepUntil(ctx, next); next = w.now() + syncPeriod {
+	dice := rand.New(rand.NewPCG(w.seed, uint64(c.site)))
+	for next := c.phase; w.sleepUntil(ctx, next); next = w.now() + syncPeriod + time.Duration(dice.IntN(200e6)) {
 		metric, target, err := c.metric(ctx)
 		if ctx.Err() != nil {
 			return
@@ -84,7 +87,7 @@ func (c *cluster) ask(ctx context.Context, m int, limit time.Duration) (value in
 		if w.unreached(c.site) {
 			w.sleepUntil(ctx, w.now()+limit)
 			err = errGone
-		} else if value, err = w.ask(ctx, m, c.site, limit); err == nil {
+		} else if value, err = c.poll(ctx, m, c.site, limit); err == nil {
 			return value, nil
 		}
 	}

@@ -11,11 +11,12 @@ import (
 
 // record is what really became of the probes of one site, by one process.
 type record struct {
-	flights []*flight // under way, or behind one that is; in the order of their starts
-	starts  [2]time.Duration
+	flights []*flight        // under way, or behind one that is; in the order of their starts
+	starts  [3]time.Duration // the last, the newest at the end
 
 	failures, successes int           // in a row
 	calm                int           // successes in a row that came before the retry interval was over
+	longest             time.Duration // of those: the next probe may begin that late, and the one after it in time
 	wasUp               bool          // whether any probe has succeeded
 	canBeDown           bool          // enough failures in a row, and no successes since
 	cleared             time.Duration // when it became false
@@ -54,16 +55,16 @@ func (p *process) begin(target int, now time.Duration) *flight {
 	if under > 1 {
 		w.audit.seen["probes: overlap"]++
 	}
-	switch gap := now - r.starts[1]; {
+	switch gap := now - r.starts[2]; {
 	case under > w.Failure:
 		w.violate("probes", "monitor %d has %d probes of %s under way", p.number+1, under, siteName(target))
-	case r.starts[1] == 0 || p.shaken(now-4*w.interval):
-	case under == 1 && r.calm > w.Failure+w.Success && gap < w.interval:
+	case r.starts[2] == 0 || p.shaken(now-4*w.interval):
+	case under == 1 && r.calm > w.Failure+w.Success && gap < w.interval-r.longest:
 		w.violate("probes", "monitor %d probes %s %v after the last, without a doubt", p.number+1, siteName(target), gap)
 	case r.starts[0] != 0 && now-r.starts[0] < w.retry:
-		w.violate("probes", "monitor %d probes %s the third time in %v", p.number+1, siteName(target), now-r.starts[0])
+		w.violate("probes", "monitor %d probes %s the fourth time in %v", p.number+1, siteName(target), now-r.starts[0])
 	}
-	r.starts = [2]time.Duration{r.starts[1], now}
+	r.starts = [3]time.Duration{r.starts[1], r.starts[2], now}
 	return f
 }
 
@@ -116,8 +117,9 @@ func (p *process) count(r *record, f *flight, now time.Duration) {
 	w := p.world
 	if f.reason == "" {
 		r.failures, r.successes, r.wasUp, r.counted = 0, r.successes+1, true, now
-		if r.calm++; f.ended-f.began > w.retry {
-			r.calm = 0
+		r.calm, r.longest = r.calm+1, max(r.longest, f.ended-f.began)
+		if f.ended-f.began > w.retry {
+			r.calm, r.longest = 0, 0
 		}
 		if r.canBeDown && r.successes >= w.Success {
 			r.canBeDown, r.cleared = false, now
@@ -125,7 +127,7 @@ func (p *process) count(r *record, f *flight, now time.Duration) {
 		r.flights = slices.DeleteFunc(r.flights, func(other *flight) bool { return other.done })
 		return
 	}
-	r.failures, r.successes, r.calm = r.failures+1, 0, 0
+	r.failures, r.successes, r.calm, r.longest = r.failures+1, 0, 0, 0
 	r.canBeDown = r.canBeDown || r.failures >= w.Failure
 	if w.witnesses == 0 {
 		r.counted = now
