@@ -26,7 +26,7 @@ INSTALL     = DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo image clean test lint reproducible fuzz bench bench-scale soak
+.PHONY: help build run demo image clean test lint reproducible fuzz bench bench-scale soak simulate simulate-table
 .PHONY: e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-predecessor e2e-prometheus e2e-quadlet e2e-systemd prometheus
 
 help: ## list these commands
@@ -84,6 +84,12 @@ fuzz: ## look for inputs that break something, FUZZTIME (30s) for each kind
 
 soak: ## run the binary for SOAK (10m), with 50 sites that flap; with the race detector if there is a C compiler
 	cd internal/e2e/soak && SOAK=$(SOAK) go test -tags e2e -count=1 -timeout 0
+
+simulate: ## run the monitor for 1000 simulated days (DAYS) with faults drawn from a seed (SEED), two minutes
+	cd internal/e2e/simulate && GOGC=400 go test -tags e2e -count=1 -timeout 30m -skip TestTable
+
+simulate-table: ## print false scale-ups and times to 4 replicas by settings, as simulated; 30 days (DAYS) for each row
+	@cd internal/e2e/simulate && GOGC=400 go test -tags e2e -count=1 -timeout 0 -run TestTable
 
 bench: build ## measure the binary against the practical limit and other servers; as root, 5 minutes
 	@internal/e2e/bench/run
