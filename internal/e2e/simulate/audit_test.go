@@ -91,13 +91,14 @@ func (p *process) checkAnswer(site, value int, err error) {
 		if target == site {
 			continue
 		}
-		if p.mustBeDown(target, r, now) {
+		pinned := r.pin.at(now)
+		if pinned == monitor.Down || pinned == monitor.Unknown && p.mustBeDown(target, r, now) {
 			must++
 		}
 		if p.canBeDown(r, now) {
 			can++
 		}
-		if age := now - r.counted; age > w.lifetime() && !p.shaken(r.counted) {
+		if age := now - r.counted; age > w.lifetime() && pinned == monitor.Unknown && !p.shaken(r.counted) {
 			w.violate("lifetime", "monitor %d tells %s %d, by a verdict on %s that is %v old", p.number+1, siteName(site), value, siteName(target), age)
 		}
 	}
@@ -122,6 +123,9 @@ func (p *process) mustBeDown(target int, r *record, now time.Duration) bool {
 // canBeDown is whether a site may be said to be down. A success may wait for the witnesses of a failure
 // before it.
 func (p *process) canBeDown(r *record, now time.Duration) bool {
+	if pinned := r.pin.at(now); pinned != monitor.Unknown {
+		return pinned == monitor.Down
+	}
 	ago := now - r.cleared
 	return r.canBeDown || r.cleared > 0 && (ago < p.world.confirm() || ago < 2*time.Second && p.shaken(r.cleared-time.Second))
 }
@@ -159,7 +163,7 @@ func (w *world) scaled(c *cluster, replicas int) {
 	defer w.audit.mu.Unlock()
 	for target := range w.sites {
 		since, dead := w.deadForAll(target)
-		if target != c.site && dead && w.now()-since > w.worstCase()+syncPeriod+2*kedaTimeout {
+		if target != c.site && dead && !w.pinnedUp(target) && w.now()-since > w.worstCase()+syncPeriod+2*kedaTimeout {
 			w.violate("fall", "the replicas of %s fall, and %s is dead since %v", siteName(c.site), siteName(target), since)
 		}
 	}
@@ -175,6 +179,14 @@ func (w *world) deadForAll(target int) (latest time.Duration, dead bool) {
 		latest = max(latest, since)
 	}
 	return latest, true
+}
+
+// pinnedUp is whether somebody says that a site is up, or has just done so.
+func (w *world) pinnedUp(target int) bool {
+	now := w.now()
+	return slices.ContainsFunc(w.faults, func(f fault) bool {
+		return f.kind == overridden && f.site == target && f.from <= now && now < f.until+2*syncPeriod
+	})
 }
 
 func (w *world) unreached(site int) bool {

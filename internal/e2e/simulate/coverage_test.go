@@ -17,6 +17,7 @@ var expected = []string{
 	"value: 0", "value: 1", "value: 2", "value: unknown", "value: all are down",
 	"hpa: holds", "hpa: scales up", "hpa: scales down", "hpa: stabilizes", "hpa: within the tolerance",
 	"keda: fallback.replicas",
+	"override: begins", "override: ends by an order", "override: ends by the time",
 }
 
 // checkCoverage finds what has not occurred.

@@ -27,6 +27,10 @@ func (p *process) observe(ctx context.Context, e monitor.Event) {
 		for _, c := range e.Changes {
 			p.changed(p.records[target], e, c)
 		}
+	case monitor.OverrideEvent:
+		w.audit.mu.Lock()
+		defer w.audit.mu.Unlock()
+		p.overrideEvent(p.records[e.Name[len("site-")]-'a'], e)
 	case monitor.NetworkEvent:
 		w.audit.mu.Lock()
 		defer w.audit.mu.Unlock()

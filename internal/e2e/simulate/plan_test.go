@@ -34,36 +34,39 @@ type plan struct {
 type fault struct {
 	kind        kind
 	from, until time.Duration
-	monitor     int           // whose fault it is; unless all monitors see it
-	site        int           // where it is; unless it is at all of them
-	reason      probe.Reason  // of [fails] and [flaps]
-	period      time.Duration // of [flaps]
-	loss        float64       // of [lossy]
+	monitor     int             // whose fault it is; unless all monitors see it
+	site        int             // where it is; unless it is at all of them
+	reason      probe.Reason    // of [fails] and [flaps]
+	period      time.Duration   // of [flaps]
+	loss        float64         // of [lossy]
+	verdict     monitor.Verdict // of [overridden]
+	cleared     time.Duration   // after that; zero: never
 }
 
 type kind int
 
 // The kinds of faults: of a site, of the path from a monitor to a site, of a monitor, and of a cluster.
 const (
-	fails     kind = iota // the site answers at once, in a way that is a failure
-	hangs                 // it accepts connections and never answers
-	halfOpen              // it accepts connections and resets them later
-	slow                  // it takes its time: now less than the timeout, now more
-	flaps                 // it fails and does not, in turns
-	lossy                 // the path loses packets
-	cut                   // the path loses all packets
-	cutOff                // the monitor loses all packets: to the sites, and to the witnesses
-	noWitness             // the witnesses do not answer this monitor
-	broken                // the monitor cannot make a probe
-	stalled               // its process is stopped, and goes on
-	stopped               // its process ends, and another one starts
-	unreached             // the cluster cannot reach any monitor
+	fails      kind = iota // the site answers at once, in a way that is a failure
+	hangs                  // it accepts connections and never answers
+	halfOpen               // it accepts connections and resets them later
+	slow                   // it takes its time: now less than the timeout, now more
+	flaps                  // it fails and does not, in turns
+	lossy                  // the path loses packets
+	cut                    // the path loses all packets
+	cutOff                 // the monitor loses all packets: to the sites, and to the witnesses
+	noWitness              // the witnesses do not answer this monitor
+	broken                 // the monitor cannot make a probe
+	stalled                // its process is stopped, and goes on
+	stopped                // its process ends, and another one starts
+	overridden             // somebody pins the verdict of a site, at one monitor
+	unreached              // the cluster cannot reach any monitor
 	kinds
 )
 
 func (k kind) String() string {
 	return [...]string{"fails", "hangs", "half-open", "slow", "flaps", "lossy", "cut", "cut off", "no witness",
-		"broken", "stalled", "stopped", "unreached"}[k]
+		"broken", "stalled", "stopped", "overridden", "unreached"}[k]
 }
 
 // reasons are those that a site can give. A timeout is what hangs.
@@ -118,6 +121,13 @@ func (p *plan) drawFault(r *rand.Rand) fault {
 	}
 	lasts := time.Duration(20e6 * math.Pow(60e3, r.Float64()))
 	f.until = min(f.from+lasts, p.length)
+	f.verdict = monitor.Up
+	if r.IntN(2) == 0 {
+		f.verdict = monitor.Down
+	}
+	if r.IntN(2) == 0 {
+		f.cleared = between(r, 0, f.until-f.from)
+	}
 	return f
 }
 
@@ -197,6 +207,8 @@ func (f fault) String() string {
 		return fmt.Sprintf("%s to %s loses %.1f %% of packets", by, at, 100*f.loss)
 	case cut:
 		return fmt.Sprintf("%s to %s: cut", by, at)
+	case overridden:
+		return fmt.Sprintf("%s: %s is pinned: %v, cleared after %v", by, at, f.verdict, f.cleared)
 	case unreached:
 		return fmt.Sprintf("the cluster of %s reaches no monitor", at)
 	}

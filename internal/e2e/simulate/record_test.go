@@ -22,6 +22,7 @@ type record struct {
 	cleared             time.Duration // when it became false
 	counted             time.Duration // when the last result came that counts
 	unconfirmed         []time.Duration
+	pin                 pin
 	fault               time.Duration // when a probe could last not be made
 
 	verdict     monitor.Verdict // as the events have it

@@ -21,7 +21,7 @@
 // All delays are drawn to the nanosecond, so no two events fall on one instant, and a seed gives the same run
 // each time. A run that fails is repeated without one fault after the other, until none can be left out.
 //
-// Not simulated: probing on demand, overrides, and KEDA's own loop, which asks beside the HPA.
+// Not simulated: probing on demand, and KEDA's own loop, which asks beside the HPA.
 package simulate
 
 import (

@@ -60,6 +60,7 @@ func run(t *testing.T, p *plan) *world {
 		var all sync.WaitGroup
 		for m := range p.monitors {
 			all.Go(func() { w.live(ctx, m) })
+			all.Go(func() { w.override(ctx, m) })
 		}
 		for _, c := range w.clusters {
 			all.Go(func() { c.live(ctx) })
