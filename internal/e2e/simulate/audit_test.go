@@ -34,7 +34,8 @@ type violation struct {
 	rule, what string
 }
 
-// String is the event log. What happens at one instant, in several goroutines, has no order of its own.
+// String is the event log. What happens at one instant, in several goroutines, has no order of
+// its own.
 func (a *audit) String() string {
 	slices.SortStableFunc(a.lines, func(a, b line) int {
 		if a.at != b.at {
@@ -120,8 +121,8 @@ func (p *process) mustBeDown(target int, r *record, now time.Duration) bool {
 	return dead && now-since > p.world.worstCase() && !p.disturbed(r, since-p.world.timeout)
 }
 
-// canBeDown is whether a site may be said to be down. A success may wait for the witnesses of a failure
-// before it.
+// canBeDown is whether a site may be said to be down. A success may wait for the witnesses of a
+// failure before it.
 func (p *process) canBeDown(r *record, now time.Duration) bool {
 	if pinned := r.pin.at(now); pinned != monitor.Unknown {
 		return pinned == monitor.Down

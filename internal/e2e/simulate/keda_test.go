@@ -94,8 +94,8 @@ func (c *cluster) ask(ctx context.Context, m int, limit time.Duration) (value in
 	return 0, err
 }
 
-// majority is the formula of deploy/keda/three-monitors.yaml. A monitor that has not answered once has KEDA
-// hold; one that has not twice is left out.
+// majority is the formula of deploy/keda/three-monitors.yaml. A monitor that has not answered
+// once has KEDA hold; one that has not twice is left out.
 func (c *cluster) majority(ctx context.Context) (float64, error) {
 	answers, down, hold := 0, 0, false
 	for m := range c.world.monitors {
@@ -121,8 +121,8 @@ func (c *cluster) majority(ctx context.Context) (float64, error) {
 	return 0, nil
 }
 
-// round is how many replicas the HPA wants after one more value: an AverageValue, with the tolerance, and
-// the highest of the stabilization window before it scales down.
+// round is how many replicas the HPA wants after one more value: an AverageValue, with the
+// tolerance, and the highest of the stabilization window before it scales down.
 func (c *cluster) round(now time.Duration, metric, target float64) int {
 	desired := c.replicas
 	if usage := metric / (target * float64(c.replicas)); math.Abs(1-usage) > tolerance {

@@ -13,8 +13,8 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// TestScaling has the model of KEDA and the HPA do what the real ones did in "make e2e-cluster": each step is
-// an answer of each monitor, x for none, and the replicas that come of it.
+// TestScaling has the model of KEDA and the HPA do what the real ones did in "make e2e-cluster":
+// each step is an answer of each monitor, x for none, and the replicas that come of it.
 func TestScaling(t *testing.T) {
 	t.Parallel()
 	type step struct {
@@ -64,8 +64,8 @@ func TestScaling(t *testing.T) {
 	}
 }
 
-// TestMeasuredFailovers has simulated failovers take as long as those that were measured with a real control
-// plane, in seconds from the death of a site to 4 replicas.
+// TestMeasuredFailovers has simulated failovers take as long as those that were measured with a
+// real control plane, in seconds from the death of a site to 4 replicas.
 func TestMeasuredFailovers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

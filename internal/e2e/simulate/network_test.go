@@ -16,14 +16,15 @@ var errBroken = errors.New("too many open files")
 // never is longer than any timeout.
 const never = time.Hour
 
-// What TCP waits before it sends a packet again, at first; then twice that, and so on (RFC 6298, Linux).
+// What TCP waits before it sends a packet again, at first; then twice that, and so on (RFC 6298,
+// Linux).
 const (
 	synTimeout  = time.Second
 	dataTimeout = 200 * time.Millisecond
 )
 
-// network says what becomes of every probe. It is a function of the time alone: no order of goroutines can
-// change it.
+// network says what becomes of every probe. It is a function of the time alone: no order of
+// goroutines can change it.
 type network struct {
 	*plan
 	paths [][][]fault // what concerns each, by monitor and target
@@ -85,7 +86,8 @@ type answer struct {
 	err    error        // why it could not be made
 }
 
-// exchange is a probe that begins at that time: a connection, a handshake, and a request. Its names come from a cache.
+// exchange is a probe that begins at that time: a connection, a handshake, and a request. Its
+// names come from a cache.
 func (n *network) exchange(m, target int, at time.Duration) answer {
 	path := n.paths[m][target]
 	dice := rand.New(rand.NewPCG(n.seed^uint64(1+m*100+target)<<32, uint64(at)))

@@ -45,7 +45,8 @@ type fault struct {
 
 type kind int
 
-// The kinds of faults: of a site, of the path from a monitor to a site, of a monitor, and of a cluster.
+// The kinds of faults: of a site, of the path from a monitor to a site, of a monitor, and of a
+// cluster.
 const (
 	fails      kind = iota // the site answers at once, in a way that is a failure
 	hangs                  // it accepts connections and never answers
@@ -76,8 +77,8 @@ var reasons = []probe.Reason{
 	probe.ReasonCredentials, probe.ReasonBody, probe.ReasonProtocol,
 }
 
-// draw makes the plan of a seed. The numbers are to the nanosecond, so that no two events fall on one
-// instant.
+// draw makes the plan of a seed. The numbers are to the nanosecond, so that no two events fall on
+// one instant.
 func draw(seed uint64) plan {
 	r := rand.New(rand.NewPCG(seed, 0))
 	p := plan{
@@ -135,8 +136,8 @@ func between(r *rand.Rand, low, high time.Duration) time.Duration {
 	return low + time.Duration(r.Int64N(int64(high-low)))
 }
 
-// concerns is whether a fault is seen on the path from a monitor to a site, or to a witness: those count on
-// from the sites.
+// concerns is whether a fault is seen on the path from a monitor to a site, or to a witness:
+// those count on from the sites.
 func (p *plan) concerns(f fault, m, target int) bool {
 	switch f.kind {
 	case fails, hangs, halfOpen, slow, flaps:

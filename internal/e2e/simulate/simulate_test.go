@@ -1,25 +1,31 @@
 //go:build e2e
 
-// Package simulate runs years of operation in minutes: the real monitor, in a world that is simulated.
+// Package simulate runs years of operation in minutes: the real monitor, in a world that is
+// simulated.
 //
-// A run is a day. One seed draws all of it: one monitor or three, two sites or three, with witnesses or
-// without, the settings, and some 80 faults. The monitors are those of package monitor, on the clock of
-// testing/synctest, where time goes on when everybody waits. What they call is simulated:
+// A run is a day. One seed draws all of it: one monitor or three, two sites or three, with
+// witnesses or without, the settings, and some 80 faults. The monitors are those of package
+// monitor, on the clock of testing/synctest, where time goes on when everybody waits. What they
+// call is simulated:
 //
-//   - The network is a function that says what becomes of a probe that begins at some time. A packet that is
-//     lost is sent again as TCP on Linux does: a SYN after 1, 2 and 4 s, data after 0.2, 0.4, 0.8 s and so on.
-//   - Each site has a cluster. Its KEDA asks the monitors every 15 s, twice if it must, and its HPA holds,
-//     scales up and scales down by the rules that were measured with the real ones.
-//   - A monitor is stopped and started again, or stalls: its probes, its events and its answers wait until it goes
-//     on. Its timers go on, since all share one clock. So a clock that is slow cannot be simulated, and the monitor's
-//     own meter of stalls sees none: a probe that fails in a stall gets the meter's error from the network.
+//   - The network is a function that says what becomes of a probe that begins at some time. A
+//     packet that is lost is sent again as TCP on Linux does: a SYN after 1, 2 and 4 s, data
+//     after 0.2, 0.4, 0.8 s and so on.
+//   - Each site has a cluster. Its KEDA asks the monitors every 15 s, twice if it must, and its
+//     HPA holds, scales up and scales down by the rules that were measured with the real ones.
+//   - A monitor is stopped and started again, or stalls: its probes, its events and its answers
+//     wait until it goes on. Its timers go on, since all share one clock. So a clock that is slow
+//     cannot be simulated, and the monitor's own meter of stalls sees none: a probe that fails in
+//     a stall gets the meter's error from the network.
 //
-// Beside each monitor a record is kept of what really became of its probes. All that the monitor says is compared
-// with it: see [process.checkAnswer], [process.changed], [process.begin] and [world.scaled]. The last ten minutes
-// of a run have no fault: a cycle later each verdict must be right, and before the end the replicas.
+// Beside each monitor a record is kept of what really became of its probes. All that the monitor
+// says is compared with it: see [process.checkAnswer], [process.changed], [process.begin] and
+// [world.scaled]. The last ten minutes of a run have no fault: a cycle later each verdict must be
+// right, and before the end the replicas.
 //
-// All delays are drawn to the nanosecond, so no two events fall on one instant, and a seed gives the same run
-// each time. A run that fails is repeated without one fault after the other, until none can be left out.
+// All delays are drawn to the nanosecond, so no two events fall on one instant, and a seed gives
+// the same run each time. A run that fails is repeated without one fault after the other, until
+// none can be left out.
 //
 // Not simulated: probing on demand, and KEDA's own loop, which asks beside the HPA.
 package simulate
@@ -115,7 +121,8 @@ func report(t *testing.T, w *world) {
 		w.plan, v.at.Seconds(), v.rule, v.what, small.plan, strings.Join(log[max(0, len(log)-30):], "\n"), w.seed)
 }
 
-// shrink repeats a run that has failed without some faults: first without many, in the end without one.
+// shrink repeats a run that has failed without some faults: first without many, in the end
+// without one.
 func shrink(t *testing.T, failed *world) *world {
 	for size := len(failed.faults); size > 0; size /= 2 {
 		for at := 0; at < len(failed.faults); {

@@ -13,8 +13,9 @@ import (
 	"failover-monitor/internal/monitor"
 )
 
-// operated is what an operator may run, for some days: the default intervals, packet loss, a network that
-// freezes for 3 s a day at each monitor, and a site that hangs for ten minutes every four hours.
+// operated is what an operator may run, for some days: the default intervals, packet loss, a
+// network that freezes for 3 s a day at each monitor, and a site that hangs for ten minutes every
+// four hours.
 func operated(seed uint64, limits monitor.Thresholds, witnesses, monitors int, loss float64, days int) plan {
 	r := rand.New(rand.NewPCG(seed, 1))
 	day := 24 * time.Hour
@@ -47,8 +48,8 @@ func (p *plan) deaths() (deaths []fault) {
 	return deaths
 }
 
-// failovers are how long it took to 4 replicas from each death of a site; as long as the site was dead, if
-// they never came. Those that had them before do not count.
+// failovers are how long it took to 4 replicas from each death of a site; as long as the site was
+// dead, if they never came. Those that had them before do not count.
 func (w *world) failovers() (took []time.Duration) {
 	for _, d := range w.deaths() {
 		history := w.clusters[1-d.site].history
@@ -77,7 +78,8 @@ func (w *world) falseAlarms() (n int) {
 	return n
 }
 
-// tooLate are those that took longer than the worst case, a round of the HPA, and what the round may take.
+// tooLate are those that took longer than the worst case, a round of the HPA, and what the round
+// may take.
 func (w *world) tooLate(took []time.Duration) (n int) {
 	for _, t := range took {
 		if t > w.worstCase()+syncPeriod+200*time.Millisecond+2*kedaTimeout {

@@ -16,7 +16,8 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// quiet is how long a run goes on without faults: for a cycle, and until every HPA has scaled down.
+// quiet is how long a run goes on without faults: for a cycle, and until every HPA has scaled
+// down.
 const quiet = 10 * time.Minute
 
 // world is a run of a plan.
@@ -158,8 +159,8 @@ func (p *process) probe(target int) monitor.Probe {
 	}
 }
 
-// stall waits until the process goes on, if it is stopped. All that waits goes on soon after that, in some
-// order.
+// stall waits until the process goes on, if it is stopped. All that waits goes on soon after
+// that, in some order.
 func (p *process) stall(ctx context.Context, salt int) bool {
 	until, ok := p.stalledUntil()
 	if ok {
@@ -178,7 +179,8 @@ func (p *process) stalledUntil() (until time.Duration, ok bool) {
 	return until, ok
 }
 
-// ask asks a monitor for the value of a site, as KEDA's client does: it waits for no longer than that.
+// ask asks a monitor for the value of a site, as KEDA's client does: it waits for no longer than
+// that.
 func (w *world) ask(ctx context.Context, m, site int, limit time.Duration) (int, error) {
 	p := w.current[m].Load()
 	if p == nil {
