@@ -76,6 +76,12 @@ func (w *world) violate(rule, format string, values ...any) {
 	}
 }
 
+// violate is that of a process, about a site.
+func (p *process) violate(rule string, target int, format string, values ...any) {
+	what := fmt.Sprintf(format, values...)
+	p.world.violate(rule, "monitor %d: %s %s", p.number+1, siteName(target), what)
+}
+
 // checkAnswer compares an answer with what really happened.
 func (p *process) checkAnswer(site, value int, err error) {
 	w := p.world
@@ -99,21 +105,23 @@ func (p *process) checkAnswer(site, value int, err error) {
 		if p.canBeDown(r, now) {
 			can++
 		}
-		if age := now - r.counted; age > w.lifetime() && pinned == monitor.Unknown && !p.shaken(r.counted) {
-			w.violate("lifetime", "monitor %d tells %s %d, by a verdict on %s that is %v old", p.number+1, siteName(site), value, siteName(target), age)
+		age := now - r.counted
+		if age > w.lifetime() && pinned == monitor.Unknown && !p.shaken(r.counted) {
+			p.violate("lifetime", target, "told to %s by a verdict that is %v old", siteName(site), age)
 		}
 	}
 	if value < must {
-		w.violate("late", "monitor %d tells %s %d, and %d are dead for longer than the worst case", p.number+1, siteName(site), value, must)
+		p.violate("late", site, "told %d, and %d others are dead for too long", value, must)
 	}
 	if value > can {
-		w.violate("false", "monitor %d tells %s %d, and %d can be down", p.number+1, siteName(site), value, can)
+		p.violate("false", site, "told %d, and %d others can be down", value, can)
 	}
 }
 
-// mustBeDown is whether a site must not be said to be up.
+// mustBeDown is whether a site must not be said to be up: no probe has succeeded, or enough have
+// failed in a row, or it is dead for too long. Which failures count with witnesses, they decide.
 func (p *process) mustBeDown(target int, r *record, now time.Duration) bool {
-	if !r.wasUp {
+	if !r.wasUp || p.world.witnesses == 0 && r.canBeDown && !p.shaken(r.turned-2*time.Second) {
 		return true
 	}
 	since, dead := p.world.network.deadSince(p.number, target, now)
@@ -128,7 +136,8 @@ func (p *process) canBeDown(r *record, now time.Duration) bool {
 		return pinned == monitor.Down
 	}
 	ago := now - r.cleared
-	return r.canBeDown || r.cleared > 0 && (ago < p.world.confirm() || ago < 2*time.Second && p.shaken(r.cleared-time.Second))
+	late := ago < p.world.confirm() || ago < 2*time.Second && p.shaken(r.cleared-time.Second)
+	return r.canBeDown || r.cleared > 0 && late
 }
 
 // checkError asks why there is no value.
@@ -136,8 +145,9 @@ func (p *process) checkError(site int, err error, now time.Duration) {
 	w := p.world
 	if errors.Is(err, monitor.ErrAllDown) {
 		w.audit.seen["value: all are down"]++
-		if !w.errorWhenAllDown || slices.ContainsFunc(p.records, func(r *record) bool { return !p.canBeDown(r, now) }) {
-			w.violate("error", "monitor %d tells %s that all are down", p.number+1, siteName(site))
+		isUp := func(r *record) bool { return !p.canBeDown(r, now) }
+		if !w.errorWhenAllDown || slices.ContainsFunc(p.records, isUp) {
+			p.violate("error", site, "told that all are down")
 		}
 		return
 	}
@@ -151,7 +161,7 @@ func (p *process) checkError(site int, err error, now time.Duration) {
 			return
 		}
 	}
-	w.violate("error", "monitor %d tells %s nothing, without a reason: %v", p.number+1, siteName(site), err)
+	p.violate("error", site, "told nothing, without a reason: %v", err)
 }
 
 // scaled is that an HPA scales.
@@ -164,8 +174,11 @@ func (w *world) scaled(c *cluster, replicas int) {
 	defer w.audit.mu.Unlock()
 	for target := range w.sites {
 		since, dead := w.deadForAll(target)
-		if target != c.site && dead && !w.pinnedUp(target) && w.now()-since > w.worstCase()+syncPeriod+2*kedaTimeout {
-			w.violate("fall", "the replicas of %s fall, and %s is dead since %v", siteName(c.site), siteName(target), since)
+		if target == c.site || !dead || w.pinnedUp(target) {
+			continue
+		}
+		if took := w.now() - since; took > w.worstCase()+syncPeriod+2*kedaTimeout {
+			w.violate("fall", "replicas of %s: %s is dead for %v", siteName(c.site), siteName(target), took)
 		}
 	}
 }
@@ -208,7 +221,7 @@ func (w *world) inspect(ctx context.Context) {
 		}
 	}
 	for _, f := range w.faults {
-		moments = append(moments, f.until+w.worstCase()+time.Millisecond)
+		moments = append(moments, f.until+time.Millisecond, f.until+w.worstCase()+time.Millisecond)
 	}
 	slices.Sort(moments)
 	for _, at := range moments {
@@ -224,16 +237,17 @@ func (w *world) inspect(ctx context.Context) {
 
 // inspectEnd finds all right again: the verdicts within a cycle, the replicas before the end.
 func (w *world) inspectEnd(ctx context.Context) {
-	trip := 5 * w.roundTrip
-	cycle := w.timeout + w.confirm() + time.Second + w.interval + time.Duration(w.Success)*(w.retry+trip)
+	streak := time.Duration(w.Success) * (w.retry + 5*w.roundTrip)
+	cycle := w.timeout + w.confirm() + time.Second + w.interval + streak
 	if !w.sleepUntil(ctx, w.length+cycle) {
 		return
 	}
 	for m := range w.monitors {
+		p := w.current[m].Load()
 		for site := range w.sites {
-			if value, err := w.current[m].Load().monitor.Value(ctx, siteName(site)); value != 0 || err != nil {
+			if value, err := p.monitor.Value(ctx, siteName(site)); value != 0 || err != nil {
 				w.audit.mu.Lock()
-				w.violate("quiet", "a cycle after the last fault, monitor %d tells %s %d, %v", m+1, siteName(site), value, err)
+				p.violate("quiet", site, "told %d, %v, a cycle after the last fault", value, err)
 				w.audit.mu.Unlock()
 			}
 		}
@@ -244,7 +258,7 @@ func (w *world) inspectEnd(ctx context.Context) {
 	for _, c := range w.clusters {
 		if c.replicas != minReplicas {
 			w.audit.mu.Lock()
-			w.violate("quiet", "long after the last fault, %s has %d replicas", siteName(c.site), c.replicas)
+			w.violate("quiet", "%s has %d replicas long after that", siteName(c.site), c.replicas)
 			w.audit.mu.Unlock()
 		}
 	}

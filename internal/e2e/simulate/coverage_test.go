@@ -11,7 +11,8 @@ import (
 // expected is all that must have occurred at least once in all runs, beside the reasons.
 var expected = []string{
 	"change: turned unknown to up", "change: turned unknown to down", "change: turned up to down",
-	"change: turned down to up", "change: fault", "change: fault ended", "change: aged", "change: known again",
+	"change: turned down to up", "change: fault", "change: fault ended",
+	"change: aged", "change: known again",
 	"network: online false", "network: online true", "polls: armed true", "polls: armed false",
 	"probes: overlap", "probes: cut off", "reason: timeout",
 	"value: 0", "value: 1", "value: 2", "value: unknown", "value: all are down",

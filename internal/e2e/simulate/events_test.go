@@ -65,7 +65,8 @@ func (p *process) changed(r *record, e monitor.SiteEvent, c monitor.Change) {
 	case monitor.Turned:
 		wrong = p.turned(r, e)
 	case monitor.FaultBegan, monitor.FaultEnded:
-		if began := c == monitor.FaultBegan; r.fails == began || began && !p.disturbed(r, w.now()-w.lifetime()) {
+		began := c == monitor.FaultBegan
+		if r.fails == began || began && !p.disturbed(r, w.now()-w.lifetime()) {
 			wrong = fmt.Sprintf("twice, or without a fault: %v", e.Discarded)
 		} else {
 			r.fails = began

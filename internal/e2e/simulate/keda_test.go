@@ -46,14 +46,18 @@ type scale struct {
 }
 
 func newCluster(w *world, site int, phase time.Duration) *cluster {
-	return &cluster{world: w, site: site, poll: w.ask, phase: phase, failures: make([]int, w.monitors), replicas: minReplicas}
+	return &cluster{
+		world: w, site: site, poll: w.ask, phase: phase,
+		failures: make([]int, w.monitors), replicas: minReplicas,
+	}
 }
 
 // live is the HPA's loop: a round, which takes up to 0.2 s, and a pause.
 func (c *cluster) live(ctx context.Context) {
 	w := c.world
 	dice := rand.New(rand.NewPCG(w.seed, uint64(c.site)))
-	for next := c.phase; w.sleepUntil(ctx, next); next = w.now() + syncPeriod + time.Duration(dice.IntN(200e6)) {
+	pause := func() time.Duration { return syncPeriod + time.Duration(dice.IntN(200e6)) }
+	for next := c.phase; w.sleepUntil(ctx, next); next = w.now() + pause() {
 		metric, target, err := c.metric(ctx)
 		if ctx.Err() != nil {
 			return

@@ -23,7 +23,8 @@ func TestScaling(t *testing.T) {
 	}
 	for _, steps := range [][]step{
 		{{"0", 2}, {"1", 4}, {"x", 4}, {"1", 4}, {"0", 2}, {"x", 2}, {"1", 4}},
-		{{"000", 2}, {"100", 2}, {"110", 4}, {"000", 2}, {"11x", 4}, {"10x", 2}, {"x11", 4}, {"00x", 2}, {"1xx", 4}, {"000", 2}, {"xxx", 4}, {"000", 2}},
+		{{"000", 2}, {"100", 2}, {"110", 4}, {"000", 2}, {"11x", 4}, {"10x", 2},
+			{"x11", 4}, {"00x", 2}, {"1xx", 4}, {"000", 2}, {"xxx", 4}, {"000", 2}},
 	} {
 		p := plan{monitors: len(steps[0].answers), sites: 1, phases: []time.Duration{7 * time.Second}}
 		w := &world{plan: &p, network: newNetwork(&p)}
@@ -57,7 +58,7 @@ func TestScaling(t *testing.T) {
 					low, high = stabilization-syncPeriod, stabilization+high
 				}
 				if took < low || took > high {
-					t.Errorf("%q: %d replicas after %v, want it from %v to %v", s.answers, c.replicas, took, low, high)
+					t.Errorf("%q: %d after %v, want %v to %v", s.answers, c.replicas, took, low, high)
 				}
 			}
 		})
@@ -86,7 +87,7 @@ func TestMeasuredFailovers(t *testing.T) {
 		report(t, w)
 		took := w.failovers()
 		low, high := slices.Min(took).Seconds(), slices.Max(took).Seconds()
-		t.Logf("%s: from %.1f to %.1f s in %d failovers; measured %v", c.name, low, high, len(took), c.measured)
+		t.Logf("%s: %d took %.1f to %.1f s; measured %v", c.name, len(took), low, high, c.measured)
 		if slices.Min(c.measured) < low-0.5 || slices.Max(c.measured) > high+0.5 {
 			t.Errorf("%s: measured %v, simulated %.1f to %.1f", c.name, c.measured, low, high)
 		}

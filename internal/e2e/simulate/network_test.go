@@ -5,6 +5,7 @@ package simulate
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"failover-monitor/internal/probe"
@@ -121,7 +122,9 @@ func (n *network) loses(path []fault, now time.Duration, dice *rand.Rand) bool {
 	if p > 0 && dice.Float64() < 1-(1-p)*(1-p) {
 		return true
 	}
-	return active(path, cut, now) != nil || active(path, cutOff, now) != nil || active(path, noWitness, now) != nil
+	return slices.ContainsFunc([]kind{cut, cutOff, noWitness}, func(k kind) bool {
+		return active(path, k, now) != nil
+	})
 }
 
 // serve is what the site does with a request, and how long that takes.

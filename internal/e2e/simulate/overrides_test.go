@@ -55,8 +55,9 @@ func (w *world) override(ctx context.Context, m int) {
 // pin gives the order.
 func (p *process) pin(ctx context.Context, f fault) {
 	w := p.world
-	ends := w.began.Add(f.until)
-	order := monitor.Override{Verdict: f.verdict, Began: time.Now(), Ends: ends, Reason: "drill", By: "uid 0"}
+	order := monitor.Override{
+		Verdict: f.verdict, Began: time.Now(), Ends: w.began.Add(f.until), Reason: "drill", By: "uid 0",
+	}
 	if err := p.monitor.SetOverride(ctx, siteName(f.site), order); err != nil {
 		return
 	}

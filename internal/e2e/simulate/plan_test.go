@@ -66,15 +66,16 @@ const (
 )
 
 func (k kind) String() string {
-	return [...]string{"fails", "hangs", "half-open", "slow", "flaps", "lossy", "cut", "cut off", "no witness",
-		"broken", "stalled", "stopped", "overridden", "unreached"}[k]
+	return [...]string{"fails", "hangs", "half-open", "slow", "flaps", "lossy", "cut", "cut off",
+		"no witness", "broken", "stalled", "stopped", "overridden", "unreached"}[k]
 }
 
 // reasons are those that a site can give. A timeout is what hangs.
 var reasons = []probe.Reason{
-	probe.ReasonDNS, probe.ReasonRefused, probe.ReasonUnreachable, probe.ReasonReset, probe.ReasonTLSExpired,
-	probe.ReasonTLSUnknown, probe.ReasonTLSName, probe.ReasonTLS, probe.ReasonRedirect, probe.ReasonStatus,
-	probe.ReasonCredentials, probe.ReasonBody, probe.ReasonProtocol,
+	probe.ReasonDNS, probe.ReasonRefused, probe.ReasonUnreachable, probe.ReasonReset,
+	probe.ReasonTLSExpired, probe.ReasonTLSUnknown, probe.ReasonTLSName, probe.ReasonTLS,
+	probe.ReasonRedirect, probe.ReasonStatus, probe.ReasonCredentials, probe.ReasonBody,
+	probe.ReasonProtocol,
 }
 
 // draw makes the plan of a seed. The numbers are to the nanosecond, so that no two events fall on
@@ -83,9 +84,11 @@ func draw(seed uint64) plan {
 	r := rand.New(rand.NewPCG(seed, 0))
 	p := plan{
 		seed: seed, sites: 2, monitors: 1, length: 24*time.Hour - quiet,
-		Thresholds: monitor.Thresholds{Failure: 1 + r.IntN(3), Success: 1 + r.IntN(3)},
-		interval:   between(r, 4*time.Second, 30*time.Second), retry: between(r, time.Second/2, 4*time.Second),
-		timeout: between(r, time.Second, 5*time.Second), roundTrip: between(r, time.Millisecond, 80*time.Millisecond),
+		Thresholds:       monitor.Thresholds{Failure: 1 + r.IntN(3), Success: 1 + r.IntN(3)},
+		interval:         between(r, 4*time.Second, 30*time.Second),
+		retry:            between(r, time.Second/2, 4*time.Second),
+		timeout:          between(r, time.Second, 5*time.Second),
+		roundTrip:        between(r, time.Millisecond, 80*time.Millisecond),
 		errorWhenAllDown: r.IntN(4) == 0,
 	}
 	if r.IntN(5) == 0 {
@@ -114,8 +117,8 @@ func draw(seed uint64) plan {
 func (p *plan) drawFault(r *rand.Rand) fault {
 	f := fault{
 		kind: kind(r.IntN(int(kinds))), monitor: r.IntN(p.monitors), site: r.IntN(p.sites),
-		reason: reasons[r.IntN(len(reasons))], period: between(r, time.Second, time.Minute), loss: r.Float64(),
-		from: between(r, 0, p.length),
+		reason: reasons[r.IntN(len(reasons))], period: between(r, time.Second, time.Minute),
+		loss: r.Float64(), from: between(r, 0, p.length),
 	}
 	if n := len(p.faults); n > 0 && r.IntN(3) == 0 {
 		f.from = min(p.faults[n-1].from+between(r, 0, time.Minute), p.length-1)
@@ -160,7 +163,8 @@ func (p *plan) confirm() time.Duration { return monitor.ConfirmTime(p.witnesses)
 // site is one as a monitor has it.
 func (p *plan) site(i int) *monitor.Site {
 	return &monitor.Site{
-		Name: siteName(i), Interval: p.interval, Retry: p.retry, Timeout: p.timeout, Thresholds: p.Thresholds,
+		Name: siteName(i), Thresholds: p.Thresholds,
+		Interval: p.interval, Retry: p.retry, Timeout: p.timeout,
 		Phase: p.interval * time.Duration(i) / time.Duration(p.sites),
 		Delay: p.interval * time.Duration(i) / time.Duration(10*p.sites),
 	}
@@ -183,11 +187,14 @@ func siteName(i int) string { return "site-" + string(rune('a'+i)) }
 // String is the plan in words.
 func (p *plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %d sites, %d monitors, %d witnesses, thresholds %d/%d, interval %v, retry %v, timeout %v\n",
-		p.seed, p.sites, p.monitors, p.witnesses, p.Failure, p.Success, p.interval, p.retry, p.timeout)
-	fmt.Fprintf(&b, "round trip %v, %.4f %% of packets lost, error when all are down: %v, clusters ask from %v on\n",
-		p.roundTrip, 100*p.loss, p.errorWhenAllDown, p.phases)
-	fmt.Fprintf(&b, "worst case %v, a verdict lives %v; %d faults until %v:\n", p.worstCase(), p.lifetime(), len(p.faults), p.length)
+	fmt.Fprintf(&b, "seed %d: %d sites, %d monitors, %d witnesses, thresholds %d/%d\n",
+		p.seed, p.sites, p.monitors, p.witnesses, p.Failure, p.Success)
+	fmt.Fprintf(&b, "interval %v, retry %v, timeout %v, round trip %v, %.4f %% of packets lost\n",
+		p.interval, p.retry, p.timeout, p.roundTrip, 100*p.loss)
+	fmt.Fprintf(&b, "error when all are down: %v, clusters ask from %v on\n",
+		p.errorWhenAllDown, p.phases)
+	fmt.Fprintf(&b, "worst case %v, a verdict lives %v; %d faults until %v:\n",
+		p.worstCase(), p.lifetime(), len(p.faults), p.length)
 	for _, f := range p.faults {
 		fmt.Fprintf(&b, "  %14.6f to %14.6f  %s\n", f.from.Seconds(), f.until.Seconds(), f)
 	}

@@ -15,11 +15,11 @@ type record struct {
 	starts  [3]time.Duration // the last, the newest at the end
 
 	failures, successes int           // in a row
-	calm                int           // successes in a row that came before the retry interval was over
-	longest             time.Duration // of those: the next probe may begin that late, and the one after it in time
+	calm                int           // successes in a row that came within the retry interval
+	longest             time.Duration // that one of those took: the next probe may begin so late
 	wasUp               bool          // whether any probe has succeeded
 	canBeDown           bool          // enough failures in a row, and no successes since
-	cleared             time.Duration // when it became false
+	turned, cleared     time.Duration // when it became true, and false
 	counted             time.Duration // when the last result came that counts
 	unconfirmed         []time.Duration
 	pin                 pin
@@ -33,7 +33,8 @@ type record struct {
 type flight struct {
 	began, ended time.Duration
 	answer
-	done bool
+	done, cutOff bool
+	needless     bool // the oldest has succeeded, so it may be cut off
 }
 
 // begin notes that a probe begins, and whether it may.
@@ -58,19 +59,19 @@ func (p *process) begin(target int, now time.Duration) *flight {
 	}
 	switch gap := now - r.starts[2]; {
 	case under > w.Failure:
-		w.violate("probes", "monitor %d has %d probes of %s under way", p.number+1, under, siteName(target))
+		p.violate("probes", target, "has %d probes under way", under)
 	case r.starts[2] == 0 || p.shaken(now-4*w.interval):
 	case under == 1 && r.calm > w.Failure+w.Success && gap < w.interval-r.longest:
-		w.violate("probes", "monitor %d probes %s %v after the last, without a doubt", p.number+1, siteName(target), gap)
+		p.violate("probes", target, "is probed %v after the last, without a doubt", gap)
 	case r.starts[0] != 0 && now-r.starts[0] < w.retry:
-		w.violate("probes", "monitor %d probes %s the fourth time in %v", p.number+1, siteName(target), now-r.starts[0])
+		p.violate("probes", target, "is probed the fourth time in %v", now-r.starts[0])
 	}
 	r.starts = [3]time.Duration{r.starts[1], r.starts[2], now}
 	return f
 }
 
 // finish notes how a probe ended.
-func (p *process) finish(f *flight, target int, a answer, cutOff bool) {
+func (p *process) finish(f *flight, target int, a answer, stopping bool) {
 	w := p.world
 	now := w.now()
 	w.audit.mu.Lock()
@@ -81,13 +82,15 @@ func (p *process) finish(f *flight, target int, a answer, cutOff bool) {
 	}
 	r := p.records[target]
 	f.answer, f.ended, f.done = a, now, true
-	if cutOff || a.err != nil {
+	if f.cutOff || a.err != nil {
 		r.flights = slices.DeleteFunc(r.flights, func(other *flight) bool { return other == f })
 		switch {
-		case cutOff:
-			w.audit.seen["probes: cut off"]++
-		default:
+		case !f.cutOff:
 			r.fault = now
+		case f.needless:
+			w.audit.seen["probes: cut off"]++
+		case !stopping:
+			p.violate("probes", target, "is probed, and the probe cut off without a reason")
 		}
 	}
 	for len(r.flights) > 0 && r.flights[0].done {
@@ -126,15 +129,21 @@ func (p *process) count(r *record, f *flight, now time.Duration) {
 			r.canBeDown, r.cleared = false, now
 		}
 		r.flights = slices.DeleteFunc(r.flights, func(other *flight) bool { return other.done })
+		for _, other := range r.flights {
+			other.needless = true
+		}
 		return
 	}
 	r.failures, r.successes, r.calm, r.longest = r.failures+1, 0, 0, 0
-	r.canBeDown = r.canBeDown || r.failures >= w.Failure
+	if !r.canBeDown && r.failures >= w.Failure {
+		r.canBeDown, r.turned = true, now
+	}
 	if w.witnesses == 0 {
 		r.counted = now
 		return
 	}
-	r.unconfirmed = slices.DeleteFunc(append(r.unconfirmed, now), func(t time.Duration) bool { return t < now-w.confirm() })
+	isOld := func(t time.Duration) bool { return t < now-w.confirm() }
+	r.unconfirmed = slices.DeleteFunc(append(r.unconfirmed, now), isOld)
 }
 
 // shaken is whether the process was stopped since then.
@@ -147,5 +156,6 @@ func (p *process) shaken(since time.Duration) bool {
 
 // disturbed is whether since then something was in the way of counting the results of a site.
 func (p *process) disturbed(r *record, since time.Duration) bool {
-	return p.shaken(since) || r.fault > 0 && r.fault >= since || p.witnessFailed > 0 && p.witnessFailed >= since
+	happened := func(last time.Duration) bool { return last > 0 && last >= since }
+	return p.shaken(since) || happened(r.fault) || happened(p.witnessFailed)
 }

@@ -68,8 +68,9 @@ func TestSimulate(t *testing.T) {
 	}
 	began := time.Now()
 	seen := runAll(t, seeds)
+	took := time.Since(began).Round(100 * time.Millisecond)
 	fmt.Printf("simulated %d days, seeds %d to %d and %d recorded ones, in %v\n",
-		len(seeds), first, first+uint64(days)-1, len(seeds)-days, time.Since(began).Round(100*time.Millisecond))
+		len(seeds), first, first+uint64(days)-1, len(seeds)-days, took)
 	if !t.Failed() {
 		checkCoverage(t, seen)
 	}
@@ -117,8 +118,9 @@ func report(t *testing.T, w *world) {
 	}
 	small := shrink(t, w)
 	log := strings.Split(strings.TrimSpace(small.audit.String()), "\n")
-	t.Errorf("%v\nat %.6f, %s: %s\n\nThe same with as few faults as possible:\n%v%s\n\nSEED=%d make simulate repeats it.",
-		w.plan, v.at.Seconds(), v.rule, v.what, small.plan, strings.Join(log[max(0, len(log)-30):], "\n"), w.seed)
+	t.Errorf("%v\nat %.6f, %s: %s", w.plan, v.at.Seconds(), v.rule, v.what)
+	t.Logf("The same with as few faults as possible:\n%v%s\n\nSEED=%d make simulate repeats it.",
+		small.plan, strings.Join(log[max(0, len(log)-30):], "\n"), w.seed)
 }
 
 // shrink repeats a run that has failed without some faults: first without many, in the end

@@ -16,22 +16,27 @@ import (
 // operated is what an operator may run, for some days: the default intervals, packet loss, a
 // network that freezes for 3 s a day at each monitor, and a site that hangs for ten minutes every
 // four hours.
-func operated(seed uint64, limits monitor.Thresholds, witnesses, monitors int, loss float64, days int) plan {
+func operated(
+	seed uint64, limits monitor.Thresholds, witnesses, monitors int, loss float64, days int,
+) plan {
 	r := rand.New(rand.NewPCG(seed, 1))
 	day := 24 * time.Hour
 	p := plan{
 		seed: seed, sites: 2, monitors: monitors, witnesses: witnesses, Thresholds: limits, loss: loss,
-		interval: 5*time.Second + 11, retry: time.Second + 3, timeout: 3*time.Second + 7, roundTrip: 20 * time.Millisecond,
-		length: time.Duration(days) * day, phases: []time.Duration{between(r, 0, syncPeriod), between(r, 0, syncPeriod)},
+		interval: 5*time.Second + 11, retry: time.Second + 3, timeout: 3*time.Second + 7,
+		roundTrip: 20 * time.Millisecond, length: time.Duration(days) * day,
+		phases: []time.Duration{between(r, 0, syncPeriod), between(r, 0, syncPeriod)},
 	}
 	for at := time.Hour; at < p.length-time.Hour; at += 4 * time.Hour {
 		from := at + between(r, 0, time.Hour)
-		p.faults = append(p.faults, fault{kind: hangs, site: r.IntN(2), from: from, until: from + 10*time.Minute})
+		until := from + 10*time.Minute
+		p.faults = append(p.faults, fault{kind: hangs, site: r.IntN(2), from: from, until: until})
 	}
 	for at := time.Duration(0); loss > 0 && at < p.length; at += day {
 		for m := range monitors {
 			from := at + between(r, 0, day-time.Minute)
-			p.faults = append(p.faults, fault{kind: cutOff, monitor: m, from: from, until: from + 3*time.Second})
+			until := from + 3*time.Second
+			p.faults = append(p.faults, fault{kind: cutOff, monitor: m, from: from, until: until})
 		}
 	}
 	slices.SortFunc(p.faults, func(a, b fault) int { return int(a.from - b.from) })
@@ -96,11 +101,14 @@ func TestTable(t *testing.T) {
 		days = int(number(t, d))
 	}
 	var plans []plan
-	for _, limits := range []monitor.Thresholds{{Failure: 1, Success: 1}, {Failure: 2, Success: 1}, {Failure: 3, Success: 2}} {
+	for _, limits := range []monitor.Thresholds{
+		{Failure: 1, Success: 1}, {Failure: 2, Success: 1}, {Failure: 3, Success: 2},
+	} {
 		for _, witnesses := range []int{0, 2} {
 			for _, monitors := range []int{1, 3} {
 				for _, loss := range []float64{0.0001, 0.001, 0.01} {
-					plans = append(plans, operated(uint64(1+len(plans)), limits, witnesses, monitors, loss, days))
+					seed := uint64(1 + len(plans))
+					plans = append(plans, operated(seed, limits, witnesses, monitors, loss, days))
 				}
 			}
 		}
@@ -123,7 +131,8 @@ func TestTable(t *testing.T) {
 			})
 		}
 	})
-	fmt.Print("| thresholds | witnesses | monitors | packets lost | failovers | too late | false scale-ups a year | s to 4 replicas: median | worst |\n",
+	fmt.Print("| thresholds | witnesses | monitors | packets lost | failovers | too late ",
+		"| false scale-ups a year | s to 4 replicas: median | worst |\n",
 		"|---|---|---|---|---|---|---|---|---|\n")
 	for _, row := range rows {
 		fmt.Println(row)
@@ -135,5 +144,6 @@ func (w *world) row(days int) string {
 	took := slices.Sorted(slices.Values(w.failovers()))
 	return fmt.Sprintf("| %d/%d | %d | %d | %.2g %% | %d | %d | %.0f | %.1f | %.1f |",
 		w.Failure, w.Success, w.witnesses, w.monitors, 100*w.loss, len(took), w.tooLate(took),
-		float64(w.falseAlarms())*365/float64(days), took[len(took)/2].Seconds(), took[len(took)-1].Seconds())
+		float64(w.falseAlarms())*365/float64(days),
+		took[len(took)/2].Seconds(), took[len(took)-1].Seconds())
 }

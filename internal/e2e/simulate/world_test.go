@@ -103,16 +103,20 @@ func (w *world) live(ctx context.Context, m int) {
 func (w *world) serve(ctx context.Context, m int, until time.Duration) {
 	ctx, stop := context.WithCancel(ctx)
 	p := &process{world: w, number: m, began: w.now()}
-	options := monitor.Options{AnswerTimeout: 2 * time.Second, ErrorWhenAllDown: w.errorWhenAllDown, Observe: func(e monitor.Event) { p.observe(ctx, e) }}
+	options := monitor.Options{
+		AnswerTimeout: 2 * time.Second, ErrorWhenAllDown: w.errorWhenAllDown,
+		Observe: func(e monitor.Event) { p.observe(ctx, e) },
+	}
 	var sites []*monitor.Site
 	for target := range w.sites {
 		site := w.site(target)
 		p.records = append(p.records, new(record))
-		site.Probe = p.probe(target)
+		site.Probe = p.probe(ctx, target)
 		sites = append(sites, site)
 	}
 	for i := range w.witnesses {
-		options.Witnesses = append(options.Witnesses, monitor.Witness{Name: fmt.Sprint("witness-", i+1), Probe: p.probe(w.sites + i)})
+		witness := monitor.Witness{Name: fmt.Sprint("witness-", i+1), Probe: p.probe(ctx, w.sites+i)}
+		options.Witnesses = append(options.Witnesses, witness)
 	}
 	p.monitor = monitor.New(sites, options)
 	w.log("monitor %d starts", m+1)
@@ -125,8 +129,8 @@ func (w *world) serve(ctx context.Context, m int, until time.Duration) {
 	w.log("monitor %d has stopped", m+1)
 }
 
-// probe asks a site, or a witness, through the network.
-func (p *process) probe(target int) monitor.Probe {
+// probe asks a site, or a witness, through the network, until the life of the process ends.
+func (p *process) probe(life context.Context, target int) monitor.Probe {
 	w := p.world
 	return func(ctx context.Context) (probe.Result, error) {
 		began, clock := w.now(), time.Now()
@@ -150,12 +154,14 @@ func (p *process) probe(target int) monitor.Probe {
 				a.err = &monitor.StallError{Lost: w.now() - began}
 			}
 		}
-		cutOff := context.Cause(ctx) == context.Canceled
-		p.finish(flight, target, a, cutOff)
+		flight.cutOff = context.Cause(ctx) == context.Canceled
+		p.finish(flight, target, a, life.Err() != nil)
 		if a.err != nil {
 			return probe.Result{}, a.err
 		}
-		return probe.Result{Up: a.reason == "", Reason: a.reason, Began: clock, Duration: w.now() - began}, nil
+		return probe.Result{
+			Up: a.reason == "", Reason: a.reason, Began: clock, Duration: w.now() - began,
+		}, nil
 	}
 }
 
@@ -164,7 +170,8 @@ func (p *process) probe(target int) monitor.Probe {
 func (p *process) stall(ctx context.Context, salt int) bool {
 	until, ok := p.stalledUntil()
 	if ok {
-		p.world.sleepUntil(ctx, until+time.Duration(1+salt)*time.Millisecond+p.world.now()%time.Millisecond)
+		soon := time.Duration(1+salt)*time.Millisecond + p.world.now()%time.Millisecond
+		p.world.sleepUntil(ctx, until+soon)
 	}
 	return ok
 }
