@@ -28,8 +28,9 @@ const (
 // goroutines can change it.
 type network struct {
 	*plan
-	paths [][][]fault // what concerns each, by monitor and target
-	dead  [][][]span  // when each is such that every probe fails, by monitor and site
+	paths  [][][]fault // what concerns each, by monitor and target
+	dead   [][][]span  // when each is such that every probe fails, by monitor and site
+	stalls [][]fault   // by monitor
 }
 
 // span is a time.
@@ -38,6 +39,13 @@ type span struct{ from, until time.Duration }
 func newNetwork(p *plan) *network {
 	n := &network{plan: p}
 	for m := range p.monitors {
+		var stalls []fault
+		for _, f := range p.faults {
+			if f.kind == stalled && f.monitor == m {
+				stalls = append(stalls, f)
+			}
+		}
+		n.stalls = append(n.stalls, stalls)
 		var paths [][]fault
 		var dead [][]span
 		for target := range p.sites + p.witnesses {

@@ -149,8 +149,8 @@ func (p *process) count(r *record, f *flight, now time.Duration) {
 // shaken is whether the process was stopped since then.
 func (p *process) shaken(since time.Duration) bool {
 	now := p.world.now()
-	return slices.ContainsFunc(p.world.faults, func(f fault) bool {
-		return f.kind == stalled && f.monitor == p.number && f.from <= now && f.until+time.Second > since
+	return slices.ContainsFunc(p.world.network.stalls[p.number], func(f fault) bool {
+		return f.from <= now && f.until+time.Second > since
 	})
 }
 

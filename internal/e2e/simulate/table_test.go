@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,12 +114,15 @@ func TestTable(t *testing.T) {
 			}
 		}
 	}
-	rows := make([]string, len(plans))
+	rows := make([]chan string, len(plans))
 	next := make(chan int, len(plans))
 	for i := range plans {
+		rows[i] = make(chan string, 1)
 		next <- i
 	}
 	close(next)
+	var printer sync.WaitGroup
+	printer.Go(func() { printTable(rows) })
 	t.Run("rows", func(t *testing.T) {
 		for range 2 {
 			t.Run("worker", func(t *testing.T) {
@@ -126,16 +130,21 @@ func TestTable(t *testing.T) {
 				for i := range next {
 					w := run(t, &plans[i])
 					report(t, w)
-					rows[i] = w.row(days)
+					rows[i] <- w.row(days)
 				}
 			})
 		}
 	})
+	printer.Wait()
+}
+
+// printTable prints each row as soon as it is there, and those above it.
+func printTable(rows []chan string) {
 	fmt.Print("| thresholds | witnesses | monitors | packets lost | failovers | too late ",
 		"| false scale-ups a year | s to 4 replicas: median | worst |\n",
 		"|---|---|---|---|---|---|---|---|---|\n")
 	for _, row := range rows {
-		fmt.Println(row)
+		fmt.Println(<-row)
 	}
 }
 

@@ -178,8 +178,8 @@ func (p *process) stall(ctx context.Context, salt int) bool {
 
 func (p *process) stalledUntil() (until time.Duration, ok bool) {
 	now := p.world.now()
-	for _, f := range p.world.faults {
-		if f.kind == stalled && f.monitor == p.number && f.from <= now && now < f.until {
+	for _, f := range p.world.network.stalls[p.number] {
+		if f.from <= now && now < f.until {
 			until, ok = max(until, f.until), true
 		}
 	}
