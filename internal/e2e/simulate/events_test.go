@@ -24,6 +24,7 @@ func (p *process) observe(ctx context.Context, e monitor.Event) {
 		if e.Outcome != nil && errors.As(e.Outcome.Discarded, new(*monitor.OfflineError)) {
 			p.records[target].fails = false // a probe was made, so the fault has ended without an event
 		}
+		p.checkStreak(target, e)
 		for _, c := range e.Changes {
 			p.changed(p.records[target], e, c)
 		}
@@ -46,6 +47,22 @@ func (p *process) observe(ctx context.Context, e monitor.Event) {
 		w.see(fmt.Sprint("polls: armed ", e.Armed))
 		w.log("monitor %d: %s is armed: %v", p.number+1, e.Name, e.Armed)
 	}
+}
+
+// checkStreak has the monitor count what really came. Which failures count with witnesses, they
+// decide; and which results after a stall, their age.
+func (p *process) checkStreak(target int, e monitor.SiteEvent) {
+	r := p.records[target]
+	if e.Outcome == nil {
+		return
+	}
+	began := e.Outcome.Result.Began.Sub(p.world.began)
+	want, counted := r.streaks[began]
+	delete(r.streaks, began)
+	if p.world.witnesses > 0 || p.shaken(p.began) || !counted || e.Streak == want {
+		return
+	}
+	p.violate("streak", target, "has a streak of %d, want %d", e.Streak, want)
 }
 
 // changed is one change of a site.
@@ -72,11 +89,14 @@ func (p *process) changed(r *record, e monitor.SiteEvent, c monitor.Change) {
 			r.fails = began
 		}
 	case monitor.VerdictAged, monitor.VerdictKnown:
-		if aged := c == monitor.VerdictAged; r.aged == aged {
+		aged := c == monitor.VerdictAged
+		switch {
+		case r.aged == aged:
 			wrong = "twice"
-		} else {
-			r.aged = aged
+		case !aged && e.Streak > 0:
+			wrong = "by a result that speaks against it"
 		}
+		r.aged = aged
 	}
 	if wrong != "" {
 		w.violate("change", "monitor %d: %s %s: %s", p.number+1, e.Name, name, wrong)

@@ -22,6 +22,7 @@ type record struct {
 	turned, cleared     time.Duration // when it became true, and false
 	counted             time.Duration // when the last result came that counts
 	unconfirmed         []time.Duration
+	streaks             map[time.Duration]int // that each probe must lead to, by its start
 	pin                 pin
 	fault               time.Duration // when a probe could last not be made
 
@@ -119,6 +120,17 @@ func (p *process) witnessed(f *flight, a answer, now time.Duration) {
 // count counts a result, in the order of the starts.
 func (p *process) count(r *record, f *flight, now time.Duration) {
 	w := p.world
+	wasDown := r.canBeDown
+	defer func() {
+		switch {
+		case wasDown != r.canBeDown:
+			r.streaks[f.began] = 0
+		case wasDown:
+			r.streaks[f.began] = r.successes
+		default:
+			r.streaks[f.began] = r.failures
+		}
+	}()
 	if f.reason == "" {
 		r.failures, r.successes, r.wasUp, r.counted = 0, r.successes+1, true, now
 		r.calm, r.longest = r.calm+1, max(r.longest, f.ended-f.began)

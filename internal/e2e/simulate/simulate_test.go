@@ -91,7 +91,9 @@ func runAll(t *testing.T, seeds []uint64) map[string]int {
 				t.Parallel()
 				for seed := range next {
 					p := draw(seed)
+					limit := time.AfterFunc(10*time.Minute, func() { panic("it does not end: " + p.String()) })
 					w := run(t, &p)
+					limit.Stop()
 					mu.Lock()
 					for what, times := range w.audit.seen {
 						seen[what] += times

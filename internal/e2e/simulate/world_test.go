@@ -110,7 +110,7 @@ func (w *world) serve(ctx context.Context, m int, until time.Duration) {
 	var sites []*monitor.Site
 	for target := range w.sites {
 		site := w.site(target)
-		p.records = append(p.records, new(record))
+		p.records = append(p.records, &record{streaks: make(map[time.Duration]int)})
 		site.Probe = p.probe(ctx, target)
 		sites = append(sites, site)
 	}
