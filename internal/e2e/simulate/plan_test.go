@@ -216,6 +216,9 @@ func (f fault) String() string {
 	case cut:
 		return fmt.Sprintf("%s to %s: cut", by, at)
 	case overridden:
+		if f.cleared == 0 {
+			return fmt.Sprintf("%s: %s is pinned: %v", by, at, f.verdict)
+		}
 		return fmt.Sprintf("%s: %s is pinned: %v, cleared after %v", by, at, f.verdict, f.cleared)
 	case unreached:
 		return fmt.Sprintf("the cluster of %s reaches no monitor", at)
