@@ -20,6 +20,7 @@ type record struct {
 	wasUp               bool          // whether any probe has succeeded
 	canBeDown           bool          // enough failures in a row, and no successes since
 	turned, cleared     time.Duration // when it became true, and false
+	succeeded           time.Duration // when a probe last did
 	counted             time.Duration // when the last result came that counts
 	unconfirmed         []time.Duration
 	streaks             map[time.Duration]int // that each probe must lead to, by its start
@@ -88,7 +89,7 @@ func (p *process) finish(f *flight, target int, a answer, stopping bool) {
 		switch {
 		case !f.cutOff:
 			r.fault = now
-		case f.needless:
+		case f.needless, r.succeeded > 0 && now-r.succeeded < w.confirm(): // which may wait for witnesses
 			w.audit.seen["probes: cut off"]++
 		case !stopping:
 			p.violate("probes", target, "is probed, and the probe cut off without a reason")
@@ -144,6 +145,7 @@ func (p *process) count(r *record, f *flight, now time.Duration) {
 		for _, other := range r.flights {
 			other.needless = true
 		}
+		r.succeeded = now
 		return
 	}
 	r.failures, r.successes, r.calm, r.longest = r.failures+1, 0, 0, 0
