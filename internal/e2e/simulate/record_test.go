@@ -95,6 +95,10 @@ func (p *process) finish(f *flight, target int, a answer, stopping bool) {
 			p.violate("probes", target, "is probed, and the probe cut off without a reason")
 		}
 	}
+	if a.reason != "" && a.err == nil && w.witnesses > 0 {
+		isOld := func(t time.Duration) bool { return t < now-w.confirm() }
+		r.unconfirmed = slices.DeleteFunc(append(r.unconfirmed, now), isOld)
+	}
 	for len(r.flights) > 0 && r.flights[0].done {
 		first := r.flights[0]
 		r.flights = r.flights[1:]
@@ -153,11 +157,8 @@ func (p *process) count(r *record, f *flight, now time.Duration) {
 		r.canBeDown, r.turned = true, now
 	}
 	if w.witnesses == 0 {
-		r.counted = now
-		return
+		r.counted = max(r.counted, f.ended)
 	}
-	isOld := func(t time.Duration) bool { return t < now-w.confirm() }
-	r.unconfirmed = slices.DeleteFunc(append(r.unconfirmed, now), isOld)
 }
 
 // shaken is whether the process was stopped since then.

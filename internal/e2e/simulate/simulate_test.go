@@ -67,19 +67,19 @@ func TestSimulate(t *testing.T) {
 		seeds = append(seeds, first+uint64(i))
 	}
 	began := time.Now()
-	seen := runAll(t, seeds)
+	runs, seen := runAll(t, seeds)
 	took := time.Since(began).Round(100 * time.Millisecond)
-	fmt.Printf("simulated %d days, seeds %d to %d and %d recorded ones, in %v\n",
-		len(seeds), first, first+uint64(days)-1, len(seeds)-days, took)
+	fmt.Printf("simulated %d days in %v: %d recorded seeds, and those from %d on\n",
+		runs, took, len(seeds)-days, first)
 	if !t.Failed() {
 		checkCoverage(t, seen)
 	}
 }
 
-// runAll runs all seeds, two at a time, until one fails. It gives what was seen.
-func runAll(t *testing.T, seeds []uint64) map[string]int {
+// runAll runs all seeds, two at a time, until one fails. It gives how many ran, and what was seen.
+func runAll(t *testing.T, seeds []uint64) (runs int, seen map[string]int) {
 	var mu sync.Mutex
-	seen := make(map[string]int)
+	seen = make(map[string]int)
 	next := make(chan uint64, len(seeds))
 	for _, seed := range seeds {
 		next <- seed
@@ -95,6 +95,7 @@ func runAll(t *testing.T, seeds []uint64) map[string]int {
 					w := run(t, &p)
 					limit.Stop()
 					mu.Lock()
+					runs++
 					for what, times := range w.audit.seen {
 						seen[what] += times
 					}
@@ -109,7 +110,7 @@ func runAll(t *testing.T, seeds []uint64) map[string]int {
 			})
 		}
 	})
-	return seen
+	return runs, seen
 }
 
 // report says how a run has failed, and which of its faults are to blame.
