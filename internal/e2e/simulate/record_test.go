@@ -95,7 +95,7 @@ func (p *process) finish(f *flight, target int, a answer, stopping bool) {
 			p.violate("probes", target, "is probed, and the probe cut off without a reason")
 		}
 	}
-	if a.reason != "" && a.err == nil && w.witnesses > 0 {
+	if !f.cutOff && a.reason != "" && a.err == nil && w.witnesses > 0 {
 		isOld := func(t time.Duration) bool { return t < now-w.confirm() }
 		r.unconfirmed = slices.DeleteFunc(append(r.unconfirmed, now), isOld)
 	}
