@@ -137,7 +137,8 @@ func (p *process) count(r *record, f *flight, now time.Duration) {
 		}
 	}()
 	if f.reason == "" {
-		r.failures, r.successes, r.wasUp, r.counted = 0, r.successes+1, true, now
+		r.failures, r.successes, r.wasUp = 0, r.successes+1, true
+		r.counted = max(r.counted, f.ended)
 		r.calm, r.longest = r.calm+1, max(r.longest, f.ended-f.began)
 		if f.ended-f.began > w.retry {
 			r.calm, r.longest = 0, 0
