@@ -52,9 +52,8 @@ var badSeeds string
 func TestSimulate(t *testing.T) {
 	if one := os.Getenv("SEED"); one != "" {
 		p := draw(number(t, one))
-		t.Logf("%v", &p)
 		w := run(t, &p)
-		t.Log(w.audit.String())
+		fmt.Printf("%v\n%v", &p, &w.audit)
 		report(t, w)
 		return
 	}
