@@ -91,7 +91,7 @@ func (p *process) finish(f *flight, target int, a answer, stopping bool) {
 			r.fault = now
 		case f.needless, r.succeeded > 0 && now-r.succeeded < w.confirm(): // which may wait for witnesses
 			w.audit.seen["probes: cut off"]++
-		case !stopping:
+		case !stopping && !p.shaken(now-2*time.Second):
 			p.violate("probes", target, "is probed, and the probe cut off without a reason")
 		}
 	}
