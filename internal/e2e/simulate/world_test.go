@@ -198,8 +198,8 @@ func (w *world) ask(ctx context.Context, m, site int, limit time.Duration) (int,
 	if p.stall(ctx, w.sites+site); ctx.Err() != nil || w.current[m].Load() != p {
 		return 0, errGone
 	}
-	p.monitor.Polled(siteName(site), "KEDA")
 	value, err := p.monitor.Value(ctx, siteName(site))
+	p.monitor.Polled(siteName(site), "KEDA", value)
 	if w.current[m].Load() != p || ctx.Err() != nil {
 		return 0, errGone
 	}
