@@ -40,7 +40,7 @@ func TestEvents(t *testing.T) {
 			scenario{sites: []script{nil,
 				{{1 * s, refuses}, {8 * s, broken}, {17 * s, refuses}, {22 * s, up}}}, witnesses: noWitness},
 			"05.000 offline; 10.000 site-b fault; 11.000 site-b aged; " +
-				"25.000 online after 20s; 25.000 site-b known"},
+				"25.000 online after 20s; 25.000 site-b fault ended; 25.000 site-b known"},
 		{"offline, from the first unconfirmed site to the last", scenario{
 			sites:     []script{nil, {{1 * s, refuses}, {12 * s, up}}, {{1 * s, refuses}, {17 * s, up}}},
 			intervals: map[int]time.Duration{2: 5500 * time.Millisecond}, witnesses: noWitness},

@@ -99,10 +99,9 @@ func (l *siteLoop) run(ctx context.Context) {
 		if l.pinned.Verdict != Unknown && !l.pinned.holds(now) {
 			l.override(Override{})
 		}
+		l.expireIfDue(now)
 		if start := l.nextStart(); !start.IsZero() && !now.Before(start) {
 			l.startProbe(ctx)
-		} else if l.expires() && !now.Before(l.expiry()) {
-			l.expire(now)
 		}
 	}
 }
@@ -147,7 +146,11 @@ func (l *siteLoop) expires() bool {
 // expiry is the first moment at which the verdict does not count any more.
 func (l *siteLoop) expiry() time.Time { return l.state.Counted.Add(l.shared.lifetime(l.Site) + 1) }
 
-func (l *siteLoop) expire(now time.Time) {
+// expireIfDue marks a verdict that has become too old, before anything else is made of it.
+func (l *siteLoop) expireIfDue(now time.Time) {
+	if !l.expires() || now.Before(l.expiry()) {
+		return
+	}
 	before := l.state
 	l.state.Expired = now
 	l.shared.observe(SiteEvent{Snapshot: l.publish(), Before: before, Changes: []Change{VerdictAged}})
@@ -190,6 +193,7 @@ func (l *siteLoop) finishProbe(a *attempt) {
 	}
 	a.ended = true
 	a.outcome.Ended = time.Now()
+	l.expireIfDue(a.outcome.Ended)
 	if late := a.outcome.Ended.Sub(a.due); late > 0 && a.outcome.Discarded == nil {
 		a.outcome.Discarded = &LateError{late}
 	}

@@ -49,6 +49,7 @@ type State struct {
 	Counted   time.Time    // when the last counted result came
 	Expired   time.Time    // when the verdict became too old to count; zero while it counts
 	Discarded error        // why the last probe does not count; nil if it does
+	Faulty    bool         // no probe has counted since a fault of the monitor's own
 }
 
 // Change is something that an outcome, or the passing of time, changed.
@@ -67,8 +68,9 @@ const (
 //
 // The first success decides at once. The first failure does not, unless the threshold is 1: a
 // monitor that starts before its own network must not call a site down. From then on as many
-// results in a row as the threshold says turn the verdict. An outcome that does not count changes
-// neither verdict nor streak.
+// results in a row as the threshold says turn the verdict. A verdict that has become too old counts
+// again when a result agrees with it, or when it turns, and not by a result against it. An outcome
+// that does not count changes neither verdict nor streak.
 func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Change) {
 	next := s
 	if !o.Result.Began.IsZero() {
@@ -76,26 +78,30 @@ func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Chang
 	}
 	next.Discarded = o.Discarded
 	if o.Discarded != nil {
-		if isFault(o.Discarded) && !isFault(s.Discarded) {
+		if isFault(o.Discarded) && !s.Faulty {
+			next.Faulty = true
 			return next, []Change{FaultBegan}
 		}
 		return next, nil
 	}
+	next.Faulty = false
 	if !o.Result.Up && s.Verdict != Down && s.Streak == 0 {
 		next.Doubted = o.Result.Began
 	}
 	next.count(o.Result.Up, limits)
-	next.Counted, next.Expired = o.Ended, time.Time{}
+	if s.Expired.IsZero() || next.Streak == 0 {
+		next.Counted, next.Expired = o.Ended, time.Time{}
+	}
 	if o.Result.Up {
 		next.LastUp = o.Ended
 	} else {
 		next.LastDown = o.Ended
 	}
 	var changes []Change
-	if isFault(s.Discarded) {
+	if s.Faulty {
 		changes = append(changes, FaultEnded)
 	}
-	if !s.Expired.IsZero() {
+	if !s.Expired.IsZero() && next.Expired.IsZero() {
 		changes = append(changes, VerdictKnown)
 	}
 	if next.Verdict != s.Verdict {

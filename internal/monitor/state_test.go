@@ -87,19 +87,38 @@ func TestChanges(t *testing.T) {
 				s.Verdict, s.Since, s.TurnedBy = monitor.Down, at(9), 2
 				s.LastDown, s.Counted, s.Last.Up = at(8), at(8), false
 			}), []monitor.Change{monitor.Turned}},
-		{"a fault", isUp, discarded(fault), with(func(s *monitor.State) { s.Discarded = fault }),
+		{"a fault", isUp, discarded(fault),
+			with(func(s *monitor.State) { s.Discarded, s.Faulty = fault, true }),
 			[]monitor.Change{monitor.FaultBegan}},
-		{"another", with(func(s *monitor.State) { s.Discarded = fault }), discarded(errBroken),
-			with(func(s *monitor.State) { s.Discarded = errBroken }), nil},
+		{"another", with(func(s *monitor.State) { s.Discarded, s.Faulty = fault, true }),
+			discarded(errBroken),
+			with(func(s *monitor.State) { s.Discarded, s.Faulty = errBroken, true }), nil},
+		{"another, after offline", with(func(s *monitor.State) { s.Discarded, s.Faulty = offline, true }),
+			discarded(fault), with(func(s *monitor.State) { s.Discarded, s.Faulty = fault, true }), nil},
+		{"a success after a fault and offline",
+			with(func(s *monitor.State) { s.Discarded, s.Faulty = offline, true }), outcome(true),
+			with(func(s *monitor.State) { s.LastUp, s.Counted = at(8), at(8) }),
+			[]monitor.Change{monitor.FaultEnded}},
 		{"offline is no fault", with(func(s *monitor.State) { s.Streak = 1 }), discarded(offline),
 			with(func(s *monitor.State) { s.Streak, s.Discarded = 1, offline }), nil},
 		{"a fault while offline", with(func(s *monitor.State) { s.Discarded = offline }),
-			discarded(fault), with(func(s *monitor.State) { s.Discarded = fault }),
+			discarded(fault), with(func(s *monitor.State) { s.Discarded, s.Faulty = fault, true }),
 			[]monitor.Change{monitor.FaultBegan}},
-		{"all is healthy again", with(func(s *monitor.State) { s.Discarded, s.Expired = fault, at(7) }),
-			outcome(true),
+		{"all is healthy again", with(func(s *monitor.State) {
+			s.Discarded, s.Faulty, s.Expired = fault, true, at(7)
+		}), outcome(true),
 			with(func(s *monitor.State) { s.LastUp, s.Counted = at(8), at(8) }),
 			[]monitor.Change{monitor.FaultEnded, monitor.VerdictKnown}},
+		{"a failure does not revive an old verdict of up",
+			with(func(s *monitor.State) { s.Expired = at(7) }), outcome(false),
+			with(func(s *monitor.State) {
+				s.Expired, s.Streak, s.LastDown, s.Doubted, s.Last.Up = at(7), 1, at(8), midnight, false
+			}), nil},
+		{"it turns one", with(func(s *monitor.State) { s.Expired, s.Streak = at(7), 1 }), outcome(false),
+			with(func(s *monitor.State) {
+				s.Verdict, s.Since, s.TurnedBy = monitor.Down, at(9), 2
+				s.LastDown, s.Counted, s.Last.Up = at(8), at(8), false
+			}), []monitor.Change{monitor.VerdictKnown, monitor.Turned}},
 		{"the first", monitor.State{}, outcome(true),
 			monitor.State{Verdict: monitor.Up, Since: at(9), TurnedBy: 1, LastUp: at(8), Counted: at(8),
 				Last: outcome(true).Result}, []monitor.Change{monitor.Turned}},
