@@ -4,7 +4,6 @@ package simulate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"failover-monitor/internal/monitor"
@@ -21,9 +20,6 @@ func (p *process) observe(ctx context.Context, e monitor.Event) {
 		}
 		w.audit.mu.Lock()
 		defer w.audit.mu.Unlock()
-		if e.Outcome != nil && errors.As(e.Outcome.Discarded, new(*monitor.OfflineError)) {
-			p.records[target].fails = false // a probe was made, so the fault has ended without an event
-		}
 		p.checkStreak(target, e)
 		for _, c := range e.Changes {
 			p.changed(p.records[target], e, c)
