@@ -197,10 +197,12 @@ func (l *siteLoop) finishProbe(a *attempt) {
 	if late := a.outcome.Ended.Sub(a.due); late > 0 && a.outcome.Discarded == nil {
 		a.outcome.Discarded = &LateError{late}
 	}
+	if !l.attempts[0].ended {
+		l.publish() // the loop has acted; the outcome waits for an older one
+	}
 	for len(l.attempts) > 0 && l.attempts[0].ended {
 		l.count(l.attempts[0])
 	}
-	l.publish()
 }
 
 // count counts the oldest attempt and wakes whoever waits for it. A success cuts off the younger
