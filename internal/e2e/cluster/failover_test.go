@@ -96,7 +96,7 @@ func TestByHand(t *testing.T) {
 		if !strings.Contains(string(runbook), "\n    "+command+"\n") {
 			t.Errorf("the runbook does not say %s", command)
 		}
-		must(t, control.try(strings.Fields(command)[1:]...))
+		must(t, control.try(strings.Fields(strings.ReplaceAll(command, "'", ""))[1:]...))
 	}
 	w := newFixture(t, "site-a")
 	a := apply(t, "site-a.yaml", replacements{hosts: map[string]string{monitorHost: w.Address}})
@@ -105,9 +105,9 @@ func TestByHand(t *testing.T) {
 	a.holds(4)
 	w.Run(t)
 	a.reaches(2)
-	typed("kubectl annotate scaledobject my-app autoscaling.keda.sh/paused-replicas=4")
+	typed(`kubectl patch scaledobject my-app --type merge -p '{"spec":{"minReplicaCount":4}}'`)
 	a.reaches(4)
 	a.holds(4)
-	typed("kubectl annotate scaledobject my-app autoscaling.keda.sh/paused-replicas-")
+	typed(`kubectl patch scaledobject my-app --type merge -p '{"spec":{"minReplicaCount":2}}'`)
 	a.reaches(2)
 }
