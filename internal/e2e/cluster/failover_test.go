@@ -105,9 +105,11 @@ func TestByHand(t *testing.T) {
 	a.holds(4)
 	w.Run(t)
 	a.reaches(2)
+	w.Kill()
 	typed(`kubectl patch scaledobject my-app --type merge -p '{"spec":{"minReplicaCount":4}}'`)
 	a.reaches(4)
 	a.holds(4)
+	w.Run()
 	typed(`kubectl patch scaledobject my-app --type merge -p '{"spec":{"minReplicaCount":2}}'`)
 	a.reaches(2)
 }

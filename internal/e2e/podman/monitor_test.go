@@ -161,6 +161,32 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestTokenSecret has podman keep a copy that nobody but the container's user can read.
+func TestTokenSecret(t *testing.T) {
+	tokens := make(chan string, 100)
+	behave := func(conn net.Conn) {
+		request := make([]byte, 4096)
+		n, _ := conn.Read(request)
+		tokens <- regexp.MustCompile(`(?m)^Authorization: (.*)\r$`).FindString(string(request[:n]))
+		fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	}
+	a := site(t, behave)
+	create := strings.Replace(flags(t, "podman secret create "),
+		" FILE", " "+write(t, "token", "Bearer x\n"), 1)
+	create, secret, found := strings.Cut(create, " --secret")
+	if !found {
+		t.Fatalf("deploy/README.md has no --secret below %s", create)
+	}
+	must(t, create)
+	t.Cleanup(func() { must(t, "podman secret rm failover-monitor-token") })
+	settings := urls("http://"+a.Address(), "http://"+a.Address()) + "EXTRA_HEADER_KEY=Authorization\n"
+	name := run(t, settings, "--secret"+secret)
+	wait(t, name, "/metric/site-a", `{"value":0}`)
+	if got := strings.TrimSpace(<-tokens); got != "Authorization: Bearer x" {
+		t.Errorf("the site got %q", got)
+	}
+}
+
 // TestPrivateCA is mounted as deploy/README.md says.
 func TestPrivateCA(t *testing.T) {
 	ca := rig.NewCA("Our own CA")
@@ -169,8 +195,12 @@ func TestPrivateCA(t *testing.T) {
 		fakesite.Answer(http.StatusOK))
 	envFile := urls("https://"+site(t, secure).Address(), "https://"+site(t, secure).Address())
 
-	with, mount := envFile+"CA_BUNDLE=/etc/failover-monitor/ca.pem\n", "-v "+write(t, "my-ca.pem",
-		string(ca.PEM))+":/etc/failover-monitor/ca.pem:ro"
+	with := envFile + "CA_BUNDLE=/etc/failover-monitor/ca.pem\n"
+	folder := filepath.Dir(write(t, "ca.pem", string(ca.PEM)))
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mount := strings.Replace(flags(t, `-v "$PWD/files:`), "$PWD/files", folder, 1)
 	name := run(t, with, mount)
 	for _, command := range []string{"podman exec " + name + " /failover-monitor check",
 		"podman run --rm --network monitors --env-file " + write(t, "with", with) + " " + mount + " " +

@@ -4,7 +4,6 @@ package podman
 
 import (
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,17 +11,12 @@ import (
 )
 
 // TestOverride pins a verdict by "podman exec" in the hardened container, and has it outlive the
-// container where a folder keeps it.
+// container where a volume keeps it.
 func TestOverride(t *testing.T) {
 	up := fakesite.Answer(http.StatusOK)
 	settings := urls("http://"+site(t, up).Address(), "http://"+site(t, up).Address())
-	state := t.TempDir()
-	if err := os.Chown(state, 65532, 65532); err != nil {
-		t.Fatal(err)
-	}
-	kept := settings + "STATE_DIRECTORY=/var/lib/failover-monitor\n"
-	mount := "-v " + state + ":/var/lib/failover-monitor"
-	name := run(t, kept, mount)
+	mount := flags(t, "-v failover-monitor-state:")
+	name := run(t, settings, mount)
 	wait(t, name, "/metric/site-a", `{"value":0}`)
 	command := "podman exec " + name + " /failover-monitor override"
 	if got := must(t, command+" site-b down 1h drill"); !strings.HasPrefix(got,
@@ -33,7 +27,7 @@ func TestOverride(t *testing.T) {
 	wait(t, name, "/metric/site-a", `{"value":1}`)
 	must(t, "podman rm --force --time 5 "+name)
 
-	name = run(t, kept, mount)
+	name = run(t, settings, mount)
 	wait(t, name, "/metric/site-a", `{"value":1}`)
 	must(t, command+" site-b clear")
 	wait(t, name, "/metric/site-a", `{"value":0}`)

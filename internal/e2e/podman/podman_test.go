@@ -118,6 +118,17 @@ func run(t *testing.T, envFile, flags string) (name string) {
 	return name
 }
 
+// flags are further ones for podman run that deploy/README.md has, from the first of them on.
+func flags(t *testing.T, first string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(read(t, "deploy/README.md"), "\n    "+first)
+	if !found {
+		t.Fatalf("deploy/README.md has no %s", first)
+	}
+	rest, _, _ = strings.Cut(rest, "\n\n")
+	return strings.Join(strings.Fields(strings.ReplaceAll(first+rest, "\\\n", " ")), " ")
+}
+
 // ask polls a monitor as KEDA does, at the port that podman publishes.
 func ask(t *testing.T, name, path string) (status int, body string) {
 	t.Helper()
