@@ -58,6 +58,12 @@ env_file() {
 value() { inside curl -s --max-time 5 "127.0.0.1:${2:-8000}/metric/$1"; }
 has_value() { [ "$(value "$1" "${3:-8000}")" = "{\"value\":$2}" ]; }
 
+# commands are those of a section of a document: commands FILE HEADING
+commands() {
+  # shellcheck disable=SC2154
+  awk -v heading="$2" '/^#/ { here = $0 == heading } here && sub(/^    (   )?/, "")' "$root/$1"
+}
+
 # install_packages installs the Debian packages whose command is missing: command:package …
 install_packages() {
   local missing=()
