@@ -109,7 +109,7 @@ func TestByHand(t *testing.T) {
 	typed(`kubectl patch scaledobject my-app --type merge -p '{"spec":{"minReplicaCount":4}}'`)
 	a.reaches(4)
 	a.holds(4)
-	w.Run()
+	w.Run(t)
 	typed(`kubectl patch scaledobject my-app --type merge -p '{"spec":{"minReplicaCount":2}}'`)
 	a.reaches(2)
 }
