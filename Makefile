@@ -120,7 +120,7 @@ e2e-podman: ## build the image with podman and test it in containers; as root
 e2e-systemd: ## run the units under a real systemd; as root, a minute
 	internal/e2e/systemd/run
 
-e2e-quadlet: ## run the Quadlet with podman under a real systemd; as root, three minutes, the first time more
+e2e-quadlet: ## run the Quadlet with podman under a real systemd; as root, five minutes, the first time more
 	internal/e2e/systemd/quadlet
 
 e2e-kubernetes: build ## check what kubectl apply -k deploy/kubernetes sends
