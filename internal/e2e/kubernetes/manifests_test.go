@@ -4,6 +4,7 @@
 package kubernetes
 
 import (
+	"maps"
 	"testing"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
@@ -33,11 +34,16 @@ type manifests struct {
 	ServiceMonitor      monitoring.ServiceMonitor
 }
 
-// build gives the objects, decoded strictly: a misspelt field is an error.
 func build(t *testing.T) manifests {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(),
-		"testdata/with-service-monitor")
+	return buildFrom(t, "testdata/with-service-monitor", nil)
+}
+
+// buildFrom gives the objects, decoded strictly: a misspelt field is an error. Those of further kinds
+// go where also says.
+func buildFrom(t *testing.T, folder string, also map[string]any) manifests {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +54,7 @@ func build(t *testing.T) manifests {
 		"PodDisruptionBudget": &m.PodDisruptionBudget, "NetworkPolicy": &m.NetworkPolicy,
 		"ServiceMonitor": &m.ServiceMonitor,
 	}
+	maps.Copy(kinds, also)
 	for _, resource := range built.Resources() {
 		if into := kinds[resource.GetKind()]; into == nil {
 			t.Errorf("there is another %s", resource.GetKind())
@@ -77,7 +84,11 @@ func TestManifestsDecode(t *testing.T) {
 }
 
 func TestPodsAreRestricted(t *testing.T) {
-	pod := build(t).Deployment.Spec.Template
+	wantRestricted(t, build(t).Deployment.Spec.Template)
+}
+
+func wantRestricted(t *testing.T, pod core.PodTemplateSpec) {
+	t.Helper()
 	evaluator, err := security.NewEvaluator(security.DefaultChecks(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +107,11 @@ func TestPodsAreRestricted(t *testing.T) {
 
 // TestNamesAgree since a selector that matches nothing is no error to Kubernetes.
 func TestNamesAgree(t *testing.T) {
-	m := build(t)
+	wantNamesAgree(t, build(t))
+}
+
+func wantNamesAgree(t *testing.T, m manifests) {
+	t.Helper()
 	pod := m.Deployment.Spec.Template
 	for what, selector := range map[string]*meta.LabelSelector{
 		"Deployment":          m.Deployment.Spec.Selector,
