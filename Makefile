@@ -27,7 +27,7 @@ export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help build run demo image clean test lint reproducible fuzz bench bench-scale soak simulate simulate-table
-.PHONY: e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubernetes e2e-podman e2e-predecessor e2e-prometheus e2e-quadlet e2e-systemd prometheus
+.PHONY: e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubelet e2e-kubernetes e2e-podman e2e-predecessor e2e-prometheus e2e-quadlet e2e-systemd prometheus
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -125,6 +125,9 @@ e2e-quadlet: ## run the Quadlet with podman under a real systemd; as root, five 
 
 e2e-kubernetes: build ## check what kubectl apply -k deploy/kubernetes sends
 	cd internal/e2e/kubernetes && go vet ./... && go test -count=1 ./...
+
+e2e-kubelet: ## run deploy/kubernetes in pods of a real kubelet; as root, three minutes, the first time more
+	internal/e2e/kubelet/run
 
 e2e-keda: prometheus ## ask the monitor through KEDA's own code, with every file in deploy/keda; KEDA=2.16.1 or all (cold: 10 minutes each)
 	internal/e2e/keda/run
