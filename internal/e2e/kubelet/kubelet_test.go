@@ -65,28 +65,32 @@ func newSite(t *testing.T) *site {
 	}
 	s := &site{url: "http://" + listener.Addr().String()}
 	s.token.Store("")
-	handler := func(_ http.ResponseWriter, r *http.Request) { s.token.Store(r.Header.Get("Authorization")) }
-	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(handler)}}
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s.token.Store(r.Header.Get("Authorization"))
+	})
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: handler}}
 	server.Start()
 	t.Cleanup(server.Close)
 	return s
 }
 
-// overlay is the kustomization of a user who has set what there is to set. The patches name the node,
-// since there is no scheduler, and shorten what a test cannot wait for: the 12 minutes of liveness.
+// overlay is the kustomization of a user who has set what there is to set. The patches name the
+// node, since there is no scheduler, and shorten what a test cannot wait for: the 12 minutes of
+// liveness.
 const overlay = `
 resources: [%s]
 namespace: failover-monitor
-images: [{name: registry.example.com/failover-monitor, newName: localhost/failover-monitor, newTag: e2e}]
+images:
+  - {name: registry.example.com/failover-monitor, newName: localhost/failover-monitor, newTag: e2e}
 configMapGenerator:
   - {name: failover-monitor, behavior: merge, literals: [%s]}
 patches:
   - target: {kind: Deployment}
     patch: |-
       - {op: add, path: /spec/template/spec/nodeName, value: e2e}
-      - {op: replace, path: /spec/template/spec/containers/0/livenessProbe/periodSeconds, value: 2}
-      - {op: replace, path: /spec/template/spec/containers/0/livenessProbe/timeoutSeconds, value: 1}
-      - {op: replace, path: /spec/template/spec/containers/0/livenessProbe/failureThreshold, value: 3}
+      - op: replace
+        path: /spec/template/spec/containers/0/livenessProbe
+        value: {httpGet: {path: /healthz, port: http}, periodSeconds: 2, failureThreshold: 3}
 `
 
 // apply is kubectl apply -k, with these settings.
@@ -101,18 +105,19 @@ func apply(t *testing.T, settings ...string) {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf(overlay, base, strings.Join(settings, ", "))
-	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+	file := filepath.Join(folder, "kustomization.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	kubectl(t, "apply", "-k", folder)
 }
 
-// pods gives name and address of each pod that is ready.
+// readyPods gives name and address of each pod that is ready.
 func readyPods(t *testing.T) map[string]string {
 	t.Helper()
 	pods := map[string]string{}
-	out := kubectl(t, "get", "pods", "-o",
-		`jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}`)
+	out := kubectl(t, "get", "pods", "-o", `jsonpath={range .items[*]}{.metadata.name} `+
+		`{.status.podIP} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}`)
 	for line := range strings.Lines(out) {
 		if fields := strings.Fields(line); len(fields) == 3 && fields[2] == "True" {
 			pods[fields[0]] = fields[1]
@@ -132,7 +137,8 @@ func ask(address, path string) (answer string, err error) {
 	return resp.Status + " " + string(body), err
 }
 
-func eventually(t *testing.T, limit time.Duration, what string, is func() bool) (after time.Duration) {
+// eventually waits until it is so, and gives how long that took.
+func eventually(t *testing.T, limit time.Duration, what string, is func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
 	for !is() {
@@ -143,6 +149,16 @@ func eventually(t *testing.T, limit time.Duration, what string, is func() bool) 
 		time.Sleep(100 * time.Millisecond)
 	}
 	return time.Since(began)
+}
+
+func wantAnswers(t *testing.T, pods map[string]string) {
+	t.Helper()
+	for name, address := range pods {
+		answer, err := ask(address, "/metric/site-a")
+		if err != nil || answer != "200 OK {\"value\":0}\n" {
+			t.Errorf("%s: %q %v", name, answer, err)
+		}
+	}
 }
 
 // TestPods is one story, since a rollout takes its time.
@@ -158,25 +174,18 @@ func TestPods(t *testing.T) {
 	if len(good) != 2 {
 		t.Fatalf("ready: %v", good)
 	}
-	for name, address := range good {
-		if answer, err := ask(address, "/metric/site-a"); err != nil || answer != "200 OK {\"value\":0}\n" {
-			t.Errorf("%s: %q %v", name, answer, err)
-		}
-	}
+	wantAnswers(t, good)
 	if token := a.token.Load(); token != "Bearer first" {
 		t.Errorf("the site is sent %q", token)
 	}
 
 	t.Run("a bad setting keeps the old pods", func(t *testing.T) {
 		apply(t, append(slices.Clone(settings), "FAILURE_THRESHOLD=none")...)
-		if out, err := tryKubectl("rollout", "status", "deployment/failover-monitor", "--timeout=30s"); err == nil {
+		out, err := tryKubectl("rollout", "status", "deployment/failover-monitor", "--timeout=30s")
+		if err == nil {
 			t.Errorf("the rollout went through: %s", out)
 		}
-		for name, address := range good {
-			if answer, err := ask(address, "/metric/site-a"); err != nil || answer != "200 OK {\"value\":0}\n" {
-				t.Errorf("%s: %q %v", name, answer, err)
-			}
-		}
+		wantAnswers(t, good)
 		if ready := readyPods(t); len(ready) != 2 {
 			t.Errorf("ready: %v", ready)
 		}
@@ -185,8 +194,10 @@ func TestPods(t *testing.T) {
 	})
 
 	t.Run("a token that changes in its Secret", func(t *testing.T) {
-		kubectl(t, "patch", "secret", "failover-monitor", "--patch", `{"stringData": {"token": "Bearer second"}}`)
-		after := eventually(t, 2*time.Minute, "the new token", func() bool { return a.token.Load() == "Bearer second" })
+		kubectl(t, "patch", "secret", "failover-monitor",
+			"--patch", `{"stringData": {"token": "Bearer second"}}`)
+		after := eventually(t, 2*time.Minute, "the new token",
+			func() bool { return a.token.Load() == "Bearer second" })
 		t.Logf("the site was sent the new token after %v", after.Round(time.Second))
 	})
 
@@ -197,7 +208,8 @@ func TestPods(t *testing.T) {
 			t.Fatal(err)
 		}
 		after := eventually(t, time.Minute, "restarted", func() bool {
-			return kubectl(t, "get", "pod", name, "-o", "jsonpath={.status.containerStatuses[0].restartCount}") == "1"
+			return kubectl(t, "get", "pod", name,
+				"-o", "jsonpath={.status.containerStatuses[0].restartCount}") == "1"
 		})
 		t.Logf("a process that stands still was restarted after %v", after.Round(time.Second))
 		eventually(t, time.Minute, "ready again", func() bool { return readyPods(t)[name] != "" })

@@ -23,11 +23,11 @@ import (
 // modules are not in go.mod, since no code of them is used.
 var crds = map[string][2]string{
 	"Route":                    {openshiftAPI, "route/v1/zz_generated.crd-manifests/routes.crd.yaml"},
-	"Policy":                   {propagator, "deploy/crds/policy.open-cluster-management.io_policies.yaml"},
-	"PlacementBinding":         {propagator, "deploy/crds/policy.open-cluster-management.io_placementbindings.yaml"},
-	"ConfigurationPolicy":      {configPolicy, "deploy/crds/policy.open-cluster-management.io_configurationpolicies.yaml"},
-	"Placement":                {clusterAPI, "cluster/v1beta1/0000_02_clusters.open-cluster-management.io_placements.crd.yaml"},
-	"ManagedClusterSetBinding": {clusterAPI, "cluster/v1beta2/0000_01_clusters.open-cluster-management.io_managedclustersetbindings.crd.yaml"},
+	"Policy":                   {propagator, policies + "policies.yaml"},
+	"PlacementBinding":         {propagator, policies + "placementbindings.yaml"},
+	"ConfigurationPolicy":      {configPolicy, policies + "configurationpolicies.yaml"},
+	"Placement":                {clusterAPI, placements},
+	"ManagedClusterSetBinding": {clusterAPI, setBindings},
 }
 
 const (
@@ -35,6 +35,11 @@ const (
 	propagator   = "open-cluster-management.io/governance-policy-propagator@v0.16.0"
 	configPolicy = "open-cluster-management.io/config-policy-controller@v0.16.0"
 	clusterAPI   = "open-cluster-management.io/api@v1.0.0"
+
+	policies    = "deploy/crds/policy.open-cluster-management.io_"
+	clusters    = "clusters.open-cluster-management.io_"
+	placements  = "cluster/v1beta1/0000_02_" + clusters + "placements.crd.yaml"
+	setBindings = "cluster/v1beta2/0000_01_" + clusters + "managedclustersetbindings.crd.yaml"
 )
 
 // schemaMistakes gives what the API server finds in an object by its CRD: fields that it does not
@@ -62,7 +67,8 @@ func schemaMistakes(t *testing.T, object map[string]any) (mistakes []string) {
 	}
 	wrong := validation.ValidateCustomResource(nil, object, validator)
 	if rules := cel.NewValidator(structural, true, celconfig.PerCallLimit); rules != nil {
-		broken, _ := rules.Validate(t.Context(), field.NewPath(kind), structural, object, nil, celconfig.RuntimeCELCostBudget)
+		broken, _ := rules.Validate(t.Context(), field.NewPath(kind), structural, object, nil,
+			celconfig.RuntimeCELCostBudget)
 		wrong = append(wrong, broken...)
 	}
 	for _, err := range wrong {
@@ -85,7 +91,9 @@ func schemaOf(t *testing.T, file, apiVersion string) *apiextensions.JSONSchemaPr
 	for _, version := range definition.Spec.Versions {
 		if definition.Spec.Group+"/"+version.Name == apiVersion {
 			var properties apiextensions.JSONSchemaProps
-			if err := crd.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(version.Schema.OpenAPIV3Schema, &properties, nil); err != nil {
+			err := crd.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
+				version.Schema.OpenAPIV3Schema, &properties, nil)
+			if err != nil {
 				t.Fatal(err)
 			}
 			return &properties

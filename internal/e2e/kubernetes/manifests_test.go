@@ -39,11 +39,12 @@ func build(t *testing.T) manifests {
 	return buildFrom(t, "testdata/with-service-monitor", nil)
 }
 
-// buildFrom gives the objects, decoded strictly: a misspelt field is an error. Those of further kinds
-// go where also says.
+// buildFrom gives the objects, decoded strictly: a misspelt field is an error. Those of further
+// kinds go where also says.
 func buildFrom(t *testing.T, folder string, also map[string]any) manifests {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	kustomizer := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
+	built, err := kustomizer.Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}

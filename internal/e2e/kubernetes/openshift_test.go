@@ -28,8 +28,9 @@ func buildOpenShift(t *testing.T, folder string) (manifests, route.Route) {
 func TestRoute(t *testing.T) {
 	m, r := buildOpenShift(t, openshift)
 	wantSchema(t, readObjects(t, openshift+"/route.yaml")[0])
-	if r.Spec.To.Kind != "Service" || r.Spec.To.Name != m.Service.Name || r.Namespace != m.Namespace.Name {
-		t.Errorf("the Route in %s leads to %s %s", r.Namespace, r.Spec.To.Kind, r.Spec.To.Name)
+	to := r.Spec.To
+	if to.Kind != "Service" || to.Name != m.Service.Name || r.Namespace != m.Namespace.Name {
+		t.Errorf("the Route in %s leads to %s %s", r.Namespace, to.Kind, to.Name)
 	}
 	if r.Spec.Port.TargetPort.StrVal != m.Service.Spec.Ports[0].Name {
 		t.Errorf("the Route asks port %v", r.Spec.Port.TargetPort)
@@ -42,14 +43,15 @@ func TestRoute(t *testing.T) {
 // TestServiceOfTheRoute since Kubernetes refuses an externalTrafficPolicy on a ClusterIP.
 func TestServiceOfTheRoute(t *testing.T) {
 	m, _ := buildOpenShift(t, openshift)
-	if spec := m.Service.Spec; spec.Type != core.ServiceTypeClusterIP || spec.ExternalTrafficPolicy != "" {
+	spec := m.Service.Spec
+	if spec.Type != core.ServiceTypeClusterIP || spec.ExternalTrafficPolicy != "" {
 		t.Errorf("type %q, externalTrafficPolicy %q", spec.Type, spec.ExternalTrafficPolicy)
 	}
 	wantNamesAgree(t, m)
 }
 
-// TestNetworkPolicyOfOpenShift lets in the two that ask, under the labels that OpenShift gives their
-// namespaces, and nobody else.
+// TestNetworkPolicyOfOpenShift lets in the two that ask, under the labels that OpenShift gives
+// their namespaces, and nobody else.
 func TestNetworkPolicyOfOpenShift(t *testing.T) {
 	m, _ := buildOpenShift(t, openshift)
 	if len(m.NetworkPolicy.Spec.Ingress) != 1 {
@@ -60,11 +62,15 @@ func TestNetworkPolicyOfOpenShift(t *testing.T) {
 		want   bool
 	}{
 		"router": {labels.Set{"kubernetes.io/metadata.name": "openshift-ingress",
-			"policy-group.network.openshift.io/ingress": "", "network.openshift.io/policy-group": "ingress"}, true},
+			"policy-group.network.openshift.io/ingress": "",
+			"network.openshift.io/policy-group":         "ingress"}, true},
 		"router on the host network": {labels.Set{"kubernetes.io/metadata.name": "openshift-host-network",
-			"policy-group.network.openshift.io/ingress": "", "policy-group.network.openshift.io/host-network": ""}, true},
-		"user workload monitoring": {labels.Set{"kubernetes.io/metadata.name": "openshift-user-workload-monitoring",
-			"network.openshift.io/policy-group": "monitoring", "openshift.io/cluster-monitoring": "true"}, true},
+			"policy-group.network.openshift.io/ingress":      "",
+			"policy-group.network.openshift.io/host-network": ""}, true},
+		"user workload monitoring": {labels.Set{
+			"kubernetes.io/metadata.name":       "openshift-user-workload-monitoring",
+			"network.openshift.io/policy-group": "monitoring",
+			"openshift.io/cluster-monitoring":   "true"}, true},
 		"another": {labels.Set{"kubernetes.io/metadata.name": "default"}, false},
 	} {
 		var got bool
@@ -85,8 +91,8 @@ func TestNetworkPolicyOfOpenShift(t *testing.T) {
 	}
 }
 
-// TestOpenShift4_14 decodes the pods by the types of Kubernetes 1.27: a field that is newer would be
-// dropped there, and a preStop hook without its sleep is refused.
+// TestOpenShift4_14 decodes the pods by the types of Kubernetes 1.27: a field that is newer would
+// be dropped there, and a preStop hook without its sleep is refused.
 func TestOpenShift4_14(t *testing.T) {
 	m, _ := buildOpenShift(t, beforeOpenShift417)
 	if unknown := unknownToKubernetes127(t, m.Deployment.Spec.Template.Spec); len(unknown) > 0 {
@@ -94,7 +100,8 @@ func TestOpenShift4_14(t *testing.T) {
 	}
 	m, _ = buildOpenShift(t, openshift)
 	unknown := unknownToKubernetes127(t, m.Deployment.Spec.Template.Spec)
-	if want := []string{`unknown field "containers[0].lifecycle.preStop.sleep"`}; !slices.Equal(unknown, want) {
+	want := []string{`unknown field "containers[0].lifecycle.preStop.sleep"`}
+	if !slices.Equal(unknown, want) {
 		t.Errorf("without it: Kubernetes 1.27 does not know %q, want %q", unknown, want)
 	}
 }

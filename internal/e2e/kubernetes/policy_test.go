@@ -59,7 +59,8 @@ func TestPolicy(t *testing.T) {
 			policies++
 			configuration := at(t, o, "spec", "policy-templates", "objectDefinition").(object)
 			template := at(t, configuration, "spec", "object-templates").([]any)[0].(object)
-			if template["complianceType"] != "mustonlyhave" || template["metadataComplianceType"] != "musthave" {
+			if template["complianceType"] != "mustonlyhave" ||
+				template["metadataComplianceType"] != "musthave" {
 				t.Errorf("%s: %v", name, template)
 			}
 			site := strings.TrimPrefix(name, "failover-")
@@ -77,8 +78,8 @@ func TestPolicy(t *testing.T) {
 		}
 		wantSchema(t, o)
 	}
-	want := map[string]string{"failover-site-a": "failover-site-a", "failover-site-b": "failover-site-b"}
-	if policies != 2 || !maps.Equal(bound, want) || !placed["failover-site-a"] || !placed["failover-site-b"] {
+	const a, b = "failover-site-a", "failover-site-b"
+	if policies != 2 || !maps.Equal(bound, map[string]string{a: a, b: b}) || !placed[a] || !placed[b] {
 		t.Errorf("%d policies, placements %v, bound by %v", policies, placed, bound)
 	}
 }

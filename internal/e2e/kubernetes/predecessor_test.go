@@ -58,8 +58,8 @@ func TestPredecessorsManifest(t *testing.T) {
 	shown := exec.Command(binary, "config")
 	shown.Env = cmd.Env
 	out, err := shown.CombinedOutput()
-	if want := fmt.Sprintf("\nLISTEN_ADDR=0.0.0.0:%d\n", container.Ports[0].ContainerPort); err != nil ||
-		!strings.Contains(string(out), want) {
+	want := fmt.Sprintf("\nLISTEN_ADDR=0.0.0.0:%d\n", container.Ports[0].ContainerPort)
+	if err != nil || !strings.Contains(string(out), want) {
 		t.Errorf("%v: the pod does not listen on its port: %s", err, out)
 	}
 	cmd.Env = append(cmd.Env, "LISTEN_ADDR="+address)

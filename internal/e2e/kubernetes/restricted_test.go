@@ -17,13 +17,14 @@ import (
 var restrictedV2 = security.SecurityContextConstraints{
 	AllowedCapabilities: []core.Capability{"NET_BIND_SERVICE"},
 	SeccompProfiles:     []string{"runtime/default"},
-	Volumes: []security.FSType{security.FSTypeConfigMap, security.FSTypeDownwardAPI, security.FSTypeEmptyDir,
-		security.FSTypePersistentVolumeClaim, security.FSProjected, security.FSTypeSecret},
+	Volumes: []security.FSType{security.FSTypeConfigMap, security.FSTypeDownwardAPI,
+		security.FSTypeEmptyDir, security.FSTypePersistentVolumeClaim, security.FSProjected,
+		security.FSTypeSecret},
 }
 
 // breaches gives the rules of restricted-v2 that a pod breaks. The users, groups and SELinux labels
-// that it allows differ from one namespace to the next, so a manifest must leave them out: OpenShift
-// fills in what is left out.
+// that it allows differ from one namespace to the next, so a manifest must leave them out:
+// OpenShift fills in what is left out.
 func breaches(pod core.PodSpec) (broken []string) {
 	rule := func(name string, breaks bool) {
 		if breaks {
@@ -68,18 +69,22 @@ func allowsSeccomp(profile *core.SeccompProfile) bool {
 	if profile == nil {
 		return true
 	}
-	name := strings.ToLower(strings.Replace(string(profile.Type), "RuntimeDefault", "runtime/default", 1))
-	return slices.Contains(restrictedV2.SeccompProfiles, name)
+	name := strings.Replace(string(profile.Type), "RuntimeDefault", "runtime/default", 1)
+	return slices.Contains(restrictedV2.SeccompProfiles, strings.ToLower(name))
 }
 
 // allowsVolume is for the sources that a manifest of this project may have: any other is refused.
 func allowsVolume(source core.VolumeSource) bool {
 	types := map[security.FSType]bool{
-		security.FSTypeConfigMap: source.ConfigMap != nil, security.FSTypeDownwardAPI: source.DownwardAPI != nil,
-		security.FSTypeEmptyDir: source.EmptyDir != nil, security.FSProjected: source.Projected != nil,
-		security.FSTypePersistentVolumeClaim: source.PersistentVolumeClaim != nil, security.FSTypeSecret: source.Secret != nil,
+		security.FSTypeConfigMap:             source.ConfigMap != nil,
+		security.FSTypeDownwardAPI:           source.DownwardAPI != nil,
+		security.FSTypeEmptyDir:              source.EmptyDir != nil,
+		security.FSProjected:                 source.Projected != nil,
+		security.FSTypePersistentVolumeClaim: source.PersistentVolumeClaim != nil,
+		security.FSTypeSecret:                source.Secret != nil,
 	}
-	return slices.ContainsFunc(restrictedV2.Volumes, func(allowed security.FSType) bool { return types[allowed] })
+	return slices.ContainsFunc(restrictedV2.Volumes,
+		func(allowed security.FSType) bool { return types[allowed] })
 }
 
 func TestRestrictedV2(t *testing.T) {
@@ -95,19 +100,25 @@ func TestRestrictedV2(t *testing.T) {
 // TestRestrictedV2Refuses since rules that nothing can break test nothing.
 func TestRestrictedV2Refuses(t *testing.T) {
 	user, yes := int64(65532), true
+	host := core.VolumeSource{HostPath: &core.HostPathVolumeSource{Path: "/"}}
+	context := func(pod *core.PodSpec) *core.SecurityContext {
+		return pod.Containers[0].SecurityContext
+	}
 	for name, change := range map[string]func(pod *core.PodSpec){
-		"host namespace": func(pod *core.PodSpec) { pod.HostNetwork = true },
-		"volume files": func(pod *core.PodSpec) {
-			pod.Volumes[0].VolumeSource = core.VolumeSource{HostPath: &core.HostPathVolumeSource{Path: "/"}}
+		"host namespace":       func(pod *core.PodSpec) { pod.HostNetwork = true },
+		"volume files":         func(pod *core.PodSpec) { pod.Volumes[0].VolumeSource = host },
+		"runAsUser of the pod": func(pod *core.PodSpec) { pod.SecurityContext.RunAsUser = &user },
+		"fsGroup":              func(pod *core.PodSpec) { pod.SecurityContext.FSGroup = &user },
+		"seccompProfile of the pod": func(pod *core.PodSpec) {
+			pod.SecurityContext.SeccompProfile.Type = core.SeccompProfileTypeUnconfined
 		},
-		"runAsUser of the pod":      func(pod *core.PodSpec) { pod.SecurityContext.RunAsUser = &user },
-		"fsGroup":                   func(pod *core.PodSpec) { pod.SecurityContext.FSGroup = &user },
-		"seccompProfile of the pod": func(pod *core.PodSpec) { pod.SecurityContext.SeccompProfile.Type = core.SeccompProfileTypeUnconfined },
-		"hostPort":                  func(pod *core.PodSpec) { pod.Containers[0].Ports[0].HostPort = 8000 },
-		"runAsUser":                 func(pod *core.PodSpec) { pod.Containers[0].SecurityContext.RunAsUser = &user },
-		"allowPrivilegeEscalation":  func(pod *core.PodSpec) { pod.Containers[0].SecurityContext.AllowPrivilegeEscalation = &yes },
+		"hostPort":  func(pod *core.PodSpec) { pod.Containers[0].Ports[0].HostPort = 8000 },
+		"runAsUser": func(pod *core.PodSpec) { context(pod).RunAsUser = &user },
+		"allowPrivilegeEscalation": func(pod *core.PodSpec) {
+			context(pod).AllowPrivilegeEscalation = &yes
+		},
 		"capability NET_ADMIN": func(pod *core.PodSpec) {
-			pod.Containers[0].SecurityContext.Capabilities.Add = []core.Capability{"NET_ADMIN"}
+			context(pod).Capabilities.Add = []core.Capability{"NET_ADMIN"}
 		},
 	} {
 		m, _ := buildOpenShift(t, openshift)

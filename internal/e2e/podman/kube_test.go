@@ -22,19 +22,19 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// The pods of deploy/kubernetes, as podman kube play makes them of what kustomize prints: the image,
-// the ConfigMap, the Secret and the security context are real. Podman 4.3 leaves out all that is a
-// cluster's: Namespace, Service, NetworkPolicy, PodDisruptionBudget, the spread over nodes, the
-// rollout, preStop, and the startup and readiness probes, which the tests ask in its place. Of the
-// liveness probe it makes a command with curl, which the image does not have: podman kube play is no
-// way to run the monitor for good.
+// The pods of deploy/kubernetes, as podman kube play makes them of what kustomize prints: the
+// image, the ConfigMap, the Secret and the security context are real. Podman 4.3 leaves out all
+// that is a cluster's: Namespace, Service, NetworkPolicy, PodDisruptionBudget, the spread over
+// nodes, the rollout, preStop, and the startup and readiness probes, which the tests ask in its
+// place. Of the liveness probe it makes a command with curl, which the image does not have: podman
+// kube play is no way to run the monitor for good.
 
 // pod is the container that podman makes.
 const pod = "failover-monitor-pod-0-failover-monitor"
 
-// overlay is the kustomization of a user who has set what there is to set. The patches are podman's:
-// it publishes each containerPort at the host's port of the same number, makes all replicas on this one
-// machine, and leaves out an optional volume whether its Secret is there or not.
+// overlay is the kustomization of a user who has set what there is to set. The patches are for
+// podman: it publishes each containerPort at the host's port of the same number, makes all replicas
+// on this one machine, and leaves out an optional volume whether its Secret is there or not.
 const overlay = `
 resources: [%s]
 namespace: failover-monitor
@@ -43,7 +43,9 @@ images: [{name: registry.example.com/failover-monitor, newName: localhost/failov
 configMapGenerator:
   - {name: failover-monitor, behavior: merge, literals: [%s]}
 secretGenerator:
-  - {name: failover-monitor, literals: ["token=Bearer geheim"], options: {disableNameSuffixHash: true}}
+  - name: failover-monitor
+    literals: ["token=Bearer geheim"]
+    options: {disableNameSuffixHash: true}
 patches:
   - target: {kind: Deployment}
     patch: |-
@@ -66,10 +68,11 @@ func play(t *testing.T, withSecret bool, settings ...string) probes {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf(overlay, base, strings.Join(settings, ", "), freePort(t), !withSecret)
-	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+	file := filepath.Join(folder, "kustomization.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(folder, "manifests.yaml")
+	file = filepath.Join(folder, "manifests.yaml")
 	manifests := must(t, "kustomize build "+folder)
 	if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
 		t.Fatal(err)
@@ -136,7 +139,8 @@ func wantStatus(t *testing.T, path string, want int) {
 	t.Helper()
 	var status int
 	var body string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	deadline := time.Now().Add(20 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if status, body = ask(t, pod, path); status == want {
 			return
 		}
@@ -146,7 +150,8 @@ func wantStatus(t *testing.T, path string, want int) {
 
 func TestPodBecomesReady(t *testing.T) {
 	a, b := site(t, fakesite.Answer(http.StatusOK)), site(t, fakesite.Answer(http.StatusOK))
-	p := play(t, false, "SITE_A_HEALTH_URL=http://"+a.Address(), "SITE_B_HEALTH_URL=http://"+b.Address())
+	p := play(t, false, "SITE_A_HEALTH_URL=http://"+a.Address(),
+		"SITE_B_HEALTH_URL=http://"+b.Address())
 	wantReady(t, p)
 	wait(t, pod, "/metric/site-a", `{"value":0}`)
 	b.Refuse()
@@ -155,12 +160,14 @@ func TestPodBecomesReady(t *testing.T) {
 
 	process := "/proc/" + inspect(t, pod, "{{.State.Pid}}") + "/"
 	status := must(t, "cat "+process+"status")
-	for _, want := range []string{"Uid:\t65532\t65532\t65532\t65532", "NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0+", "CapBnd:\t0+"} {
+	for _, want := range []string{"Uid:\t65532\t65532\t65532\t65532", "NoNewPrivs:\t1",
+		"Seccomp:\t2", "CapEff:\t0+", "CapBnd:\t0+"} {
 		if !regexp.MustCompile("(?m)^" + want + "$").MatchString(status) {
 			t.Errorf("want %q in\n%s", want, status)
 		}
 	}
-	if root := must(t, "grep ' / ' "+process+"mounts"); !regexp.MustCompile(`(?m)^\S+ / \S+ ro,`).MatchString(root) {
+	root := must(t, "grep ' / ' "+process+"mounts")
+	if !regexp.MustCompile(`(?m)^\S+ / \S+ ro,`).MatchString(root) {
 		t.Errorf("the root file system can be written: %s", root)
 	}
 	if memory := inspect(t, pod, "{{.HostConfig.Memory}}"); memory != "67108864" {
@@ -194,7 +201,8 @@ func TestPodSendsItsToken(t *testing.T) {
 
 // TestPodWithoutItsToken is alive and not ready: a rollout would stop here.
 func TestPodWithoutItsToken(t *testing.T) {
-	p := play(t, false, "SITE_A_HEALTH_URL=http://"+gateway+":1", "SITE_B_HEALTH_URL=http://"+gateway+":1",
+	url := "http://" + gateway + ":1"
+	p := play(t, false, "SITE_A_HEALTH_URL="+url, "SITE_B_HEALTH_URL="+url,
 		"EXTRA_HEADER_KEY=Authorization", "EXTRA_HEADER_VAL_FILE=/etc/failover-monitor/token")
 	wantStatus(t, p.startup, http.StatusServiceUnavailable)
 }
@@ -203,7 +211,8 @@ func TestPodWithoutItsToken(t *testing.T) {
 // has edited.
 func TestPodWithBadSettings(t *testing.T) {
 	p := play(t, false)
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	deadline := time.Now().Add(5 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		if status, body := ask(t, pod, p.startup); status != 0 {
 			t.Fatalf("%s: %d %q", p.startup, status, body)
 		}
