@@ -199,6 +199,11 @@ func TestPods(t *testing.T) {
 		after := eventually(t, 2*time.Minute, "the new token",
 			func() bool { return a.token.Load() == "Bearer second" })
 		t.Logf("the site was sent the new token after %v", after.Round(time.Second))
+		for name := range good { // a container that restarts has it anyway
+			if count := restarts(t, name); count != "0" {
+				t.Errorf("%s restarted %s times", name, count)
+			}
+		}
 	})
 
 	t.Run("liveness", func(t *testing.T) {
@@ -207,10 +212,8 @@ func TestPods(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		after := eventually(t, time.Minute, "restarted", func() bool {
-			return kubectl(t, "get", "pod", name,
-				"-o", "jsonpath={.status.containerStatuses[0].restartCount}") == "1"
-		})
+		after := eventually(t, time.Minute, "restarted",
+			func() bool { return restarts(t, name) == "1" })
 		t.Logf("a process that stands still was restarted after %v", after.Round(time.Second))
 		eventually(t, time.Minute, "ready again", func() bool { return readyPods(t)[name] != "" })
 	})
@@ -230,6 +233,12 @@ func TestPods(t *testing.T) {
 		}
 		t.Logf("a pod that is deleted answered for %v more", last.Round(100*time.Millisecond))
 	})
+}
+
+func restarts(t *testing.T, pod string) string {
+	t.Helper()
+	return kubectl(t, "get", "pod", pod,
+		"-o", "jsonpath={.status.containerStatuses[0].restartCount}")
 }
 
 // processOf gives the process of a pod's container, which has the pod's name as its host's.
