@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"failover-monitor/internal/config"
 	"failover-monitor/internal/monitor"
@@ -24,8 +25,12 @@ import (
 // address where the monitor listens for KEDA.
 const localPrefix = "@failover-monitor/"
 
-// localTimeout is less than the 3 s that KEDA waits: a monitor that takes longer is no use to it.
-const localTimeout = 2 * time.Second
+// How long the commands wait: healthcheck less than the 3 s that KEDA does, since a monitor that
+// takes longer is no use to it; override until a slow disk has kept it.
+const (
+	healthcheckTimeout = 2 * time.Second
+	overrideTimeout    = 10 * time.Second
+)
 
 // serveLocal answers these commands. That it cannot is no reason not to answer KEDA.
 func serveLocal(address string, m *monitor.Monitor, state *stateKeeper,
@@ -47,7 +52,11 @@ func askLocal(ctx context.Context, s config.Serving, method, path string,
 	if err != nil {
 		return 0, "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, localTimeout)
+	timeout := overrideTimeout
+	if path == "/healthz" {
+		timeout = healthcheckTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://monitor"+path,
 		strings.NewReader(form.Encode()))
@@ -70,7 +79,18 @@ func askLocal(ctx context.Context, s config.Serving, method, path string,
 	if err != nil {
 		return 0, "", fmt.Errorf("ask the monitor at %s: %w", address, err)
 	}
-	return resp.StatusCode, string(body), nil
+	return resp.StatusCode, printable(string(body)), nil
+}
+
+// printable leaves out what a terminal would act on: any user of the machine may have taken the name
+// of the socket first.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // runningAt is the address of the monitor on this machine that runs with such a LISTEN_ADDR, or

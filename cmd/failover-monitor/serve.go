@@ -79,15 +79,16 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 		logEvent(e)
 		state.observe(e)
 	})
-	state.restoreFailovers(m)
-	defer state.start(m)() // stops after all that has events
+	state.restore(m)
+	stopSaving := state.start(m)
+	defer stopSaving() // after all that has events
 	m.Start(loops)
-	state.restoreOverrides(loops, m)
 	srv := server.New(m, metrics, s.guard, log)
 	srv.Announce(product())
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
-	defer serveLocal(listener.Addr().String(), m, state, log).Close()
+	local := serveLocal(listener.Addr().String(), m, state, log)
+	defer local.Close()
 	log.Info("listening", "address", listener.Addr().String())
 	stopping := notifySystemd(m, s.Supervisor, log)
 

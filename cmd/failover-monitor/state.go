@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,30 +79,30 @@ func (k *stateKeeper) saveOverrides(overrides map[string]monitor.Override) error
 	return statefile.SaveOverrides(k.dir, overrides)
 }
 
-// restoreFailovers takes the failovers from before a restart, before the monitor starts.
-func (k *stateKeeper) restoreFailovers(m *monitor.Monitor) {
+// restore takes what was known before a restart, before the monitor starts.
+func (k *stateKeeper) restore(m *monitor.Monitor) {
 	if k.dir == "" {
 		return
 	}
-	failovers, err := statefile.LoadFailovers(k.dir, time.Now())
-	if err != nil {
-		k.log.Warn("failovers from before the start are forgotten", "error", err)
-	}
-	m.Restore(failovers)
-}
-
-// restoreOverrides pins again what was pinned before a restart, once the monitor runs.
-func (k *stateKeeper) restoreOverrides(ctx context.Context, m *monitor.Monitor) {
-	if k.dir == "" {
-		return
+	if err := statefile.Check(k.dir); err != nil {
+		k.log.Warn("STATE_DIRECTORY cannot be written: a restart ends overrides", "error", err)
 	}
 	overrides, err := statefile.LoadOverrides(k.dir, time.Now())
 	if err != nil {
 		k.log.Warn("overrides from before the start are lost", "error", err)
 	}
+	failovers, err := statefile.LoadFailovers(k.dir)
+	if err != nil {
+		k.log.Warn("failovers from before the start are forgotten", "error", err)
+	}
+	m.Restore(overrides, failovers)
+	sites := m.Names()
 	for name, o := range overrides {
-		if err := m.SetOverride(ctx, name, o); err != nil {
-			k.log.Warn("an override from before the start is lost", "site", name, "error", err)
+		if !slices.Contains(sites, name) {
+			k.log.Warn("an override from before the start is lost: no such site", "site", name)
+			continue
 		}
+		k.log.Info("override goes on", "site", name, "verdict", o.Verdict, "until", o.Ends.UTC(),
+			"by", o.By, "why", o.Reason)
 	}
 }

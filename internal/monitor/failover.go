@@ -51,11 +51,17 @@ func newFailovers(site *Site, peers int, observe func(Event)) *failovers {
 	return &failovers{site: site, peers: peers, observe: observe}
 }
 
-// restore takes the failovers from before a restart.
-func (f *failovers) restore(list []Failover) {
+// restore takes the failovers from before a restart. Peers that are gone were told in vain.
+func (f *failovers) restore(list []Failover, exists func(peer string) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.set(slices.Clone(list))
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Told = slices.DeleteFunc(slices.Clone(list[i].Told), func(t Told) bool {
+			return t.Peer == f.site.Name || !exists(t.Peer)
+		})
+	}
+	f.set(list)
 }
 
 // set keeps the newest of a list. The caller holds mu.
@@ -90,32 +96,34 @@ func (f *failovers) since() time.Time {
 	return time.Time{}
 }
 
-// follow begins or ends a failover when the verdict that counts has changed. While there is no
-// verdict an outage goes on.
-func (f *failovers) follow(s *Snapshot, now time.Time) {
-	verdict := s.Current(now)
+// follow begins or ends a failover when the verdict that counts has changed, before anyone can read
+// the snapshot, and gives the events. While there is no verdict an outage goes on.
+func (f *failovers) follow(s *Snapshot, now time.Time) (events []Event) {
+	verdict, pinned := s.Current(now), s.Override(now).Verdict != Unknown
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	open := f.open()
-	var event FailoverEvent
-	switch {
-	case verdict == Down && !open.Open():
-		event.Failover = Failover{Down: now, Drill: s.Verdict != Down}
-		if !event.Failover.Drill {
-			event.Failover.Failed = s.Doubted
-		}
-		event.Change = FailoverBegan
-		f.set(append(slices.Clip(f.list), event.Failover))
-	case verdict == Up && open.Open():
+	if open.Open() && (verdict == Up || verdict == Down && open.Drill && !pinned) {
 		open.Ended = now
-		event.Failover, event.Change = open, FailoverEnded
 		f.set(append(slices.Clone(f.list[:len(f.list)-1]), open))
-	default:
-		f.mu.Unlock()
-		return
+		events = append(events, f.event(open, FailoverEnded))
 	}
-	f.mu.Unlock()
-	event.Site, event.Untold = f.site, f.peers-len(event.Failover.Told)
-	f.observe(event)
+	if verdict == Down && !f.open().Open() {
+		begun := Failover{Down: now, Drill: pinned}
+		// A verdict that is older was hidden by an override: then the site was not down since.
+		if !pinned && s.State.Since.Equal(now) {
+			begun.Failed = s.Doubted
+		}
+		f.set(append(slices.Clip(f.list), begun))
+		events = append(events, f.event(begun, FailoverBegan))
+	}
+	return events
+}
+
+func (f *failovers) event(failover Failover, change FailoverChange) FailoverEvent {
+	return FailoverEvent{
+		Site: f.site, Failover: failover, Change: change, Untold: f.peers - len(failover.Told),
+	}
 }
 
 // tell notes that a peer's poll got a value in which the outage counts, unless it has before.
@@ -129,7 +137,5 @@ func (f *failovers) tell(peer string, at time.Time) {
 	open.Told = append(slices.Clip(open.Told), Told{peer, at})
 	f.set(append(slices.Clone(f.list[:len(f.list)-1]), open))
 	f.mu.Unlock()
-	f.observe(FailoverEvent{
-		Site: f.site, Failover: open, Change: FailoverTold, Untold: f.peers - len(open.Told),
-	})
+	f.observe(f.event(open, FailoverTold))
 }

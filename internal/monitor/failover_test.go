@@ -76,6 +76,25 @@ func TestFailovers(t *testing.T) {
 			orders: map[time.Duration]monitor.Override{
 				10 * s: {Verdict: monitor.Down, Ends: midnight.Add(30 * s), By: "uid 0"}},
 			want: []string{"failed - down 10 site-a 18 ended 30 drill"}, since: "0"},
+		{name: "a drill in which the site dies", until: 39 * s,
+			sites: []script{nil, {{11 * s, refuses}}, nil},
+			orders: map[time.Duration]monitor.Override{
+				10 * s: {Verdict: monitor.Down, Ends: midnight.Add(21 * s), By: "uid 0"}},
+			want:  []string{"failed - down 10 site-a 18 ended 21 drill", "failed - down 21 site-a 28 ended -"},
+			since: "15"},
+		{name: "pinned up while it died: down when the pin ends", until: 39 * s,
+			sites: []script{nil, {{4 * s, refuses}}, nil},
+			orders: map[time.Duration]monitor.Override{
+				2 * s: {Verdict: monitor.Up, Ends: midnight.Add(21 * s), By: "uid 0"}},
+			want: []string{"failed - down 21 site-a 28 ended -"}, since: "5"},
+		{name: "pinned down by a setting", until: 19 * s, sites: []script{nil, nil, nil},
+			override: map[int]monitor.Verdict{1: monitor.Down},
+			want:     []string{"failed - down 0 site-a 8 ended - drill"}, since: "0"},
+		{name: "peers of before a restart that are gone", until: 19 * s,
+			sites: []script{nil, {{0, refuses}}, nil},
+			restored: []monitor.Failover{{Down: midnight.Add(-7 * s),
+				Told: []monitor.Told{{Peer: "site-x", At: midnight}, {Peer: "site-y", At: midnight}}}},
+			want: []string{"failed - down -7 site-a 8 ended -"}, since: "-7"},
 		{name: "pinned up in an outage: nobody is told", until: 39 * s,
 			sites: []script{nil, {{4 * s, refuses}}, nil}, override: map[int]monitor.Verdict{1: monitor.Up},
 			since: "5"},
@@ -93,7 +112,7 @@ func TestFailovers(t *testing.T) {
 				sc := scenario{sites: c.sites, limits: c.limits, override: c.override}
 				ctx, cancel := context.WithCancel(t.Context())
 				m := monitor.New(sc.list(), noEvents)
-				m.Restore(map[string][]monitor.Failover{"site-b": c.restored, "site-x": c.restored})
+				m.Restore(nil, map[string][]monitor.Failover{"site-b": c.restored, "site-x": c.restored})
 				m.Start(ctx)
 				for second := range int(c.until / s) {
 					sleepUntil(time.Duration(second) * s)
@@ -150,6 +169,71 @@ func TestFailoversKept(t *testing.T) {
 				t.Errorf("%d failovers, the first at %v", len(list), first)
 			}
 		})
+	})
+}
+
+// TestNobodyIsToldByAnError: while all sites are down, and that is an error, a poll is told nothing.
+func TestNobodyIsToldByAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sites := scenario{sites: []script{dies(0, refuses), dies(0, refuses)}}.list()
+		o := noEvents
+		o.ErrorWhenAllDown = true
+		runMonitor(t, sites, o, func(m *monitor.Monitor) {
+			time.Sleep(time.Second)
+			value, err := m.Value(t.Context(), "site-a")
+			if value != 0 || err == nil {
+				t.Errorf("got %d, %v, want 0 and an error", value, err)
+			}
+		})
+	})
+}
+
+// TestPollThatLearnsOfAnOutage is told of it: on demand, and before the first result.
+func TestPollThatLearnsOfAnOutage(t *testing.T) {
+	t.Parallel()
+	for _, onDemand := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newFake()
+			b.takes, b.down = time.Second, true
+			sites := []*monitor.Site{newSite('a', newFake().probe), newSite('b', b.probe)}
+			if onDemand {
+				sites[0].Interval, sites[1].Interval = 0, 0
+			}
+			runMonitor(t, sites, noEvents, func(m *monitor.Monitor) {
+				value, _ := m.Value(t.Context(), "site-a")
+				m.Polled("site-a", "KEDA", value)
+				got := describeFailovers(m.Overview().Failovers[1])
+				if want := []string{"failed 0 down 1 site-a 1 ended -"}; !slices.Equal(got, want) {
+					t.Errorf("on demand %v: got %q, want %q", onDemand, got, want)
+				}
+			})
+		})
+	}
+}
+
+// TestRestoredOverride holds from the first moment on, and ends in its time.
+func TestRestoredOverride(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sites := scenario{sites: []script{nil, dies(0, refuses)}}.list()
+		m := monitor.New(sites, noEvents)
+		m.Restore(map[string]monitor.Override{"site-b": pin(monitor.Up, 10*time.Second)}, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		m.Start(ctx)
+		for at, want := range []string{0: "0", 9: "0", 10: "1"} {
+			if want != "" {
+				sleepUntil(time.Duration(at) * time.Second)
+				synctest.Wait()
+				wantAnswer(t, m, "site-a", want)
+			}
+		}
+		got := describeFailovers(m.Overview().Failovers[1])
+		if want := []string{"failed - down 10 ended -"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		cancel()
+		m.Wait()
 	})
 }
 

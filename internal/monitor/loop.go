@@ -15,7 +15,7 @@ import (
 // at 3 s, 4 s and 5 s, and then the site is down. One after the other they would take 9 s.
 //
 //   - A probe that has not ended when the retry interval is over gets a second one beside it, then
-//     a third, until as many are under way as failures are missing to the threshold.
+//     a third, as many as failures are missing to the threshold when the first one starts.
 //   - Results count in the order in which their probes started, as if the probes had not
 //     overlapped. A result that comes early waits for the older ones.
 //   - A success answers the question. Younger probes are cut off, and count for nothing.
@@ -64,13 +64,14 @@ func newSiteLoop(site *Site, s *shared) *siteLoop {
 // prepare publishes a first snapshot before anyone can poll: polls then wait for the first probe.
 func (l *siteLoop) prepare() {
 	l.polls.start()
+	now := time.Now()
 	if !l.OnDemand() {
-		now := time.Now()
 		l.origin = now.Add(l.Phase - l.Interval)
 		l.next = now.Add(l.Delay)
 		l.done = make(chan struct{})
 	}
-	l.publish()
+	_, failover := l.publishVerdict(now)
+	l.observe(failover)
 }
 
 // run probes until ctx ends. Probes that are under way then are cut off and discarded.
@@ -233,13 +234,19 @@ func (l *siteLoop) count(a *attempt) {
 	if len(l.attempts) > 0 {
 		l.done = make(chan struct{})
 	}
-	snapshot := l.publish()
+	snapshot, failover := l.publishVerdict(now)
 	close(done)
 	if network != nil {
 		l.shared.observe(*network)
 	}
 	l.shared.observe(SiteEvent{Snapshot: snapshot, Before: before, Outcome: o, Changes: changes})
-	l.failovers.follow(snapshot, now)
+	l.observe(failover)
+}
+
+func (l *siteLoop) observe(events []Event) {
+	for _, e := range events {
+		l.shared.observe(e)
+	}
 }
 
 // cutOff ends all probes that are under way, uncounted.
@@ -265,7 +272,7 @@ func (l *siteLoop) stop() {
 	if l.OnDemand() {
 		// The last result is no answer to a poll that asked for a new probe.
 		l.state.Counted = time.Time{}
-		l.state.Verdict = Unknown
+		l.state.Verdict, l.state.Streak = Unknown, 0
 	}
 	l.cutOff()
 	l.next = time.Time{}
@@ -280,6 +287,21 @@ func (l *siteLoop) stop() {
 
 // publish makes a snapshot of what is known now, for all readers.
 func (l *siteLoop) publish() *Snapshot {
+	s := l.snapshot()
+	l.shared.publish(s)
+	return s
+}
+
+// publishVerdict is publish where the verdict that counts may have changed. It gives the events of
+// a failover that this begins or ends: a poll that gets the new verdict finds the failover.
+func (l *siteLoop) publishVerdict(now time.Time) (*Snapshot, []Event) {
+	s := l.snapshot()
+	events := l.failovers.follow(s, now)
+	l.shared.publish(s)
+	return s, events
+}
+
+func (l *siteLoop) snapshot() *Snapshot {
 	s := &Snapshot{
 		Site: l.Site, State: l.state, Pinned: l.pinned, Lifetime: l.shared.lifetime(l.Site),
 		History: l.history,
@@ -288,7 +310,6 @@ func (l *siteLoop) publish() *Snapshot {
 	if !s.Probing {
 		s.NextProbe = l.next
 	}
-	l.shared.publish(s)
 	return s
 }
 

@@ -31,11 +31,11 @@ type Options struct {
 	// Witnesses confirm failures: if there are any, a failure counts only when one of them answers.
 	Witnesses []Witness
 	// ErrorWhenAllDown gives an error in place of a value while every site is down, which would
-	// scale all of them up. A site whose own first probe has not finished gets one, too, while all
-	// others are down.
+	// scale all of them up. A site without a verdict of its own gets one, too, while all others are
+	// down.
 	ErrorWhenAllDown bool
 	// Observe, if set, gets every event, from several goroutines. It must not block: the site's
-	// loop waits for it.
+	// loop waits for it, or a poll.
 	Observe func(Event)
 }
 
@@ -110,7 +110,8 @@ func (m *Monitor) Names() []string {
 }
 
 // Value is how many sites other than the named one are down. The error is [ErrNoSite] for a name
-// that no site has, [ErrAllDown], or a [NoVerdictError] about one of the others.
+// that no site has, [ErrAllDown], or a [NoVerdictError] about another site, or, with
+// [Options.ErrorWhenAllDown], about this one.
 //
 // It answers from memory. Where a verdict is missing it waits for the probe under way, but no
 // longer than the answer timeout. Sites with an interval of 0 are probed for this call, which waits
@@ -144,13 +145,13 @@ func (m *Monitor) Polled(name, by string, value int) {
 	}
 }
 
-// Restore takes the failovers of the sites from before a restart. Those of other sites are left
-// out. It comes before [Monitor.Start].
-func (m *Monitor) Restore(failovers map[string][]Failover) {
-	for name, list := range failovers {
-		if l, ok := m.byName[name]; ok {
-			l.failovers.restore(list)
-		}
+// Restore takes what was known before a restart. It comes before [Monitor.Start]. What is about
+// other sites is left out.
+func (m *Monitor) Restore(overrides map[string]Override, failovers map[string][]Failover) {
+	exists := func(site string) bool { return m.byName[site] != nil }
+	for name, l := range m.byName {
+		l.pinned = overrides[name]
+		l.failovers.restore(failovers[name], exists)
 	}
 }
 
@@ -169,7 +170,9 @@ func (m *Monitor) value(self *siteLoop) (int, error) {
 		}
 	}
 	if down == len(m.loops)-1 {
-		return down, m.suppressed(m.shared.snapshot(self.Name), now)
+		if err := m.suppressed(m.shared.snapshot(self.Name), now); err != nil {
+			return 0, err
+		}
 	}
 	return down, nil
 }
@@ -216,7 +219,7 @@ func (m *Monitor) await(ctx context.Context, self *siteLoop) bool {
 			return false
 		}
 	}
-	return true
+	return ctx.Err() == nil // or else a probe was not asked for
 }
 
 // join gives a channel that is closed when the probe under way ends. It is nil while the verdict is
@@ -227,6 +230,7 @@ func (m *Monitor) join(ctx context.Context, l *siteLoop) <-chan struct{} {
 	case l.OnDemand():
 		request := make(chan (<-chan struct{}), 1)
 		select {
+		case <-ctx.Done():
 		case l.probeRequests <- request:
 			done := <-request
 			// A poll does not wait for a pinned site, but has it probed all the same.

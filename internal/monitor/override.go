@@ -60,12 +60,12 @@ type overrideRequest struct {
 func (l *siteLoop) override(o Override) {
 	before := l.pinned
 	l.pinned = o
-	snapshot := l.publish()
+	snapshot, failover := l.publishVerdict(time.Now())
 	if before.Verdict != Unknown {
 		l.shared.observe(OverrideEvent{Snapshot: snapshot, Override: before, Ended: true, EndedBy: o.By})
 	}
 	if o.Verdict != Unknown {
 		l.shared.observe(OverrideEvent{Snapshot: snapshot, Override: o})
 	}
-	l.failovers.follow(snapshot, time.Now())
+	l.observe(failover)
 }

@@ -31,6 +31,7 @@ type polls struct {
 	interval time.Duration // see Poll
 	silent   bool          // the last poll is too long ago, as of the last check
 	timer    *time.Timer
+	stopped  bool
 }
 
 func newPolls(site *Site, observe func(Event)) *polls {
@@ -47,6 +48,7 @@ func (p *polls) start() {
 func (p *polls) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.stopped = true
 	p.timer.Stop()
 }
 
@@ -62,7 +64,7 @@ func (p *polls) record(by string, now time.Time) {
 		p.interval += (gap - p.interval) / 8
 	}
 	p.at, p.by = now, by
-	if p.silent {
+	if p.silent && !p.stopped {
 		p.timer.Reset(0)
 	}
 }
@@ -70,6 +72,10 @@ func (p *polls) record(by string, now time.Time) {
 // check reports when polls stop and when they resume, and plans the next check.
 func (p *polls) check() {
 	p.mu.Lock()
+	if p.stopped {
+		p.mu.Unlock()
+		return
+	}
 	before := p.silent
 	left := time.Until(p.at.Add(PollTimeout))
 	if p.silent = left <= 0; !p.silent {

@@ -33,7 +33,7 @@ type Snapshot struct {
 	Pinned    Override      // by [Monitor.SetOverride]; see [Snapshot.Override]
 	Lifetime  time.Duration // how long a verdict counts without a new result
 	History   []Past        // the last probes, the oldest first
-	Probing   bool          // a probe is under way
+	Probing   bool          // a probe is under way, or the first is about to start
 	NextProbe time.Time     // when the next one starts; zero while one is under way, and on demand
 
 	// due is when the next snapshot must be there; if it is not, the loop is stalled. Zero: no limit.

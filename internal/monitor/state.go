@@ -90,12 +90,12 @@ func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Chang
 	}
 	next.count(o.Result.Up, limits)
 	if s.Expired.IsZero() || next.Streak == 0 {
-		next.Counted, next.Expired = o.Ended, time.Time{}
+		next.Counted, next.Expired = later(s.Counted, o.Ended), time.Time{}
 	}
 	if o.Result.Up {
-		next.LastUp = o.Ended
+		next.LastUp = later(s.LastUp, o.Ended)
 	} else {
-		next.LastDown = o.Ended
+		next.LastDown = later(s.LastDown, o.Ended)
 	}
 	var changes []Change
 	if s.Faulty {
@@ -112,6 +112,14 @@ func (s State) Next(o Outcome, now time.Time, limits Thresholds) (State, []Chang
 		changes = append(changes, Turned)
 	}
 	return next, changes
+}
+
+// later is the later of two times: of overlapping probes a younger one may have ended first.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // count updates verdict and streak with one more result.

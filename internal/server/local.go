@@ -120,7 +120,7 @@ func newOverride(verdict, duration, reason string, now time.Time) (monitor.Overr
 	case o.Verdict == monitor.Unknown:
 		return o, fmt.Errorf("%q: want up or down", verdict)
 	case err != nil || lasts < time.Second || lasts > monitor.MaxOverride:
-		return o, fmt.Errorf("%q: want how long, such as 30m or 2h, and at most %.0fh",
+		return o, fmt.Errorf("%q: want how long, such as 30m or 2h, from 1s to %.0fh",
 			duration, monitor.MaxOverride.Hours())
 	case o.Reason == "":
 		return o, errors.New("want a reason behind the duration, for whoever reads of it later")
@@ -138,12 +138,15 @@ func newOverride(verdict, duration, reason string, now time.Time) (monitor.Overr
 func (l *Local) clear(w http.ResponseWriter, r *http.Request, by string) {
 	o := l.monitor.Overview()
 	for _, s := range o.Sites {
-		if override := s.Override(o.Time); s.Name == r.PathValue("site") && override.Ends.IsZero() {
-			why := "nothing to clear"
-			if override.Verdict != monitor.Unknown {
-				why = "that is a setting, and goes with a restart without it"
-			}
-			http.Error(w, explain(s, o.Time)+": "+why, http.StatusBadRequest)
+		override := s.Override(o.Time)
+		switch {
+		case s.Name != r.PathValue("site") || !override.Ends.IsZero():
+		case override.Verdict == monitor.Unknown:
+			fmt.Fprintln(w, "nothing to clear:", explain(s, o.Time))
+			return
+		default:
+			http.Error(w, "that is a setting, and goes with a restart without it: "+explain(s, o.Time),
+				http.StatusBadRequest)
 			return
 		}
 	}

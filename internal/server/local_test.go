@@ -94,7 +94,7 @@ func TestLocalRefuses(t *testing.T) {
 		{"POST", "/overrides/site-b", []string{"", "1h", "x"}, 400, `"": want up or down`},
 		{"POST", "/overrides/site-b", []string{"dwon", "1h", "x"}, 400, `"dwon": want up or down`},
 		{"POST", "/overrides/site-b", []string{"down", "", "x"}, 400,
-			`"": want how long, such as 30m or 2h, and at most 72h`},
+			`"": want how long, such as 30m or 2h, from 1s to 72h`},
 		{"POST", "/overrides/site-b", []string{"down", "2", "x"}, 400, `"2": want how long`},
 		{"POST", "/overrides/site-b", []string{"down", "1d", "x"}, 400, `"1d": want how long`},
 		{"POST", "/overrides/site-b", []string{"down", "72h1s", "x"}, 400, `"72h1s": want how long`},
@@ -110,10 +110,10 @@ func TestLocalRefuses(t *testing.T) {
 		{"POST", "/overrides/site-c", []string{"down", "1h", "x"}, 404,
 			`"site-c": no such site: there are site-a, site-b`},
 		{"DELETE", "/overrides/site-c", nil, 404, `"site-c": no such site`},
-		{"DELETE", "/overrides/site-b", nil, 400, "site-b is up since"},
+		{"DELETE", "/overrides/site-b", nil, 200, "nothing to clear: site-b is up since"},
 		{"DELETE", "/overrides/site-a", nil, 400,
-			"site-a is pinned up by its OVERRIDE; its probes say up: " +
-				"that is a setting, and goes with a restart without it"},
+			"that is a setting, and goes with a restart without it: " +
+				"site-a is pinned up by its OVERRIDE; its probes say up"},
 		{"PUT", "/overrides/site-b", nil, 405, "Method Not Allowed"},
 		{"GET", "/metric/site-a", nil, 404, "not found"},
 	} {

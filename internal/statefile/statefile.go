@@ -25,7 +25,7 @@ const (
 // sizeLimit is more than thousands of sites need. A longer file is not one of ours.
 const sizeLimit = 16 << 20
 
-// overridesFile is the content of a file.
+// overridesFile is the content of overrides.json.
 type overridesFile struct {
 	Overrides map[string]override `json:"overrides"` // by site
 }
@@ -38,7 +38,7 @@ type override struct {
 	By      string    `json:"by"`
 }
 
-// failoversFile is the content of the other.
+// failoversFile is the content of failovers.json.
 type failoversFile struct {
 	Failovers map[string][]failover `json:"failovers"` // by site, the oldest first
 }
@@ -88,7 +88,8 @@ func (o override) check(now time.Time) error {
 	case !known:
 		return fmt.Errorf("verdict %q: want up or down", o.Verdict)
 	case o.Began.IsZero() || !o.Ends.After(o.Began) || o.Ends.Sub(o.Began) > monitor.MaxOverride:
-		return fmt.Errorf("from %v to %v: want at most %v", o.Began, o.Ends, monitor.MaxOverride)
+		return fmt.Errorf("from %v to %v: want a begin, and an end at most %v later", o.Began, o.Ends,
+			monitor.MaxOverride)
 	case o.Ends.Sub(now) > monitor.MaxOverride:
 		return fmt.Errorf("until %v, which is more than %v from now", o.Ends, monitor.MaxOverride)
 	case o.Reason == "" || o.By == "":
@@ -98,19 +99,17 @@ func (o override) check(now time.Time) error {
 }
 
 // LoadFailovers reads the failovers of a state directory. There are none without a file. Its error
-// names the file, of which nothing is used then.
-func LoadFailovers(dir string, now time.Time) (map[string][]monitor.Failover, error) {
-	return load(filepath.Join(dir, failoversName),
-		func(content failoversFile) (map[string][]monitor.Failover, error) {
-			return content.parse(now)
-		})
+// names the file, of which nothing is used then. Times may be in the future: after a boot the clock
+// may be behind.
+func LoadFailovers(dir string) (map[string][]monitor.Failover, error) {
+	return load(filepath.Join(dir, failoversName), failoversFile.parse)
 }
 
-func (content failoversFile) parse(now time.Time) (map[string][]monitor.Failover, error) {
+func (content failoversFile) parse() (map[string][]monitor.Failover, error) {
 	all := make(map[string][]monitor.Failover)
 	for site, list := range content.Failovers {
 		for i, f := range list {
-			if err := f.check(now, i == len(list)-1); err != nil {
+			if err := f.check(i == len(list)-1); err != nil {
 				return nil, fmt.Errorf("%s: %w", site, err)
 			}
 			one := monitor.Failover{Failed: f.Failed, Down: f.Down, Ended: f.Ended, Drill: f.Drill}
@@ -124,21 +123,18 @@ func (content failoversFile) parse(now time.Time) (map[string][]monitor.Failover
 }
 
 // check is what is wrong with a failover; nil if nothing is. Only the last one may not have ended.
-func (f failover) check(now time.Time, last bool) error {
+func (f failover) check(last bool) error {
 	switch {
-	case f.Down.IsZero() || f.Down.After(now) || f.Failed.After(f.Down):
-		return fmt.Errorf("first failed at %v, down at %v: want times that are past, in this order",
-			f.Failed, f.Down)
+	case f.Down.IsZero() || f.Failed.After(f.Down):
+		return fmt.Errorf("first failed at %v, down at %v: want times in this order", f.Failed, f.Down)
 	case f.Ended.IsZero() && !last:
 		return fmt.Errorf("down at %v, not ended: only the last one may be so", f.Down)
-	case !f.Ended.IsZero() && f.Ended.Before(f.Down) || f.Ended.After(now):
-		return fmt.Errorf("down at %v, ended at %v: want times that are past, in this order",
-			f.Down, f.Ended)
+	case !f.Ended.IsZero() && f.Ended.Before(f.Down):
+		return fmt.Errorf("down at %v, ended at %v: want times in this order", f.Down, f.Ended)
 	}
 	for _, t := range f.Told {
-		if t.Peer == "" || t.At.Before(f.Down) || t.At.After(now) {
-			return fmt.Errorf("down at %v, %q told at %v: want times that are past, in this order",
-				f.Down, t.Peer, t.At)
+		if t.Peer == "" || t.At.Before(f.Down) {
+			return fmt.Errorf("down at %v, %q told at %v: want times in this order", f.Down, t.Peer, t.At)
 		}
 	}
 	return nil
@@ -160,13 +156,22 @@ func load[Content, State any](path string, parse func(Content) (State, error)) (
 	}
 	var content Content
 	if err := decode(text, &content); err != nil {
-		return nothing, fmt.Errorf("%s: %w", path, err)
+		return nothing, refuse(path, err)
 	}
 	state, err := parse(content)
 	if err != nil {
-		return nothing, fmt.Errorf("%s: %w", path, err)
+		return nothing, refuse(path, err)
 	}
 	return state, nil
+}
+
+// refuse puts a file aside, for a person to look at: the next save would replace it.
+func refuse(path string, why error) error {
+	aside := path + ".refused"
+	if err := os.Rename(path, aside); err != nil {
+		return fmt.Errorf("%s: %w", path, why)
+	}
+	return fmt.Errorf("%s: %w; it is %s now", path, why, filepath.Base(aside))
 }
 
 // decode takes one JSON value without unknown fields.
@@ -209,6 +214,15 @@ func SaveFailovers(dir string, failovers map[string][]monitor.Failover) error {
 		}
 	}
 	return save(dir, failoversName, content)
+}
+
+// Check is why nothing can be kept in a directory; nil if it can.
+func Check(dir string) error {
+	f, err := os.CreateTemp(dir, "check.")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // save writes a new file, which takes the name of the old one when it is whole and on the disk.

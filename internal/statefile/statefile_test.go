@@ -90,10 +90,10 @@ func TestLoadRefuses(t *testing.T) {
 		"two values":      {good + good, "more than one JSON value"},
 		"another field":   {replace(`"by"`, `"for"`), `unknown field "for"`},
 		"another verdict": {replace("down", "maybe"), `site-b: verdict "maybe": want up or down`},
-		"no end":          {replace(`"ends": "2026-03-29T03:00:00Z", `, ""), "want at most 72h"},
-		"no begin":        {replace(`"began": "2026-03-29T01:00:00Z", `, ""), "want at most 72h"},
-		"too long":        {replace("2026-03-29T03", "2026-04-02T03"), "want at most 72h"},
-		"backwards":       {replace("2026-03-29T03", "2026-03-28T03"), "want at most 72h"},
+		"no end":          {replace(`"ends": "2026-03-29T03:00:00Z", `, ""), "at most 72h"},
+		"no begin":        {replace(`"began": "2026-03-29T01:00:00Z", `, ""), "at most 72h"},
+		"too long":        {replace("2026-03-29T03", "2026-04-02T03"), "at most 72h"},
+		"backwards":       {replace("2026-03-29T03", "2026-03-28T03"), "at most 72h"},
 		"in the future":   {replace("2026-03-29T01", "2026-04-02T01"), ""},
 		"no reason":       {replace(`"reason": "x", `, ""), "no reason"},
 		"nobody":          {replace(`uid 0`, ""), "nobody who asked for it"},
@@ -135,7 +135,7 @@ func FuzzLoad(f *testing.F) {
 func TestFailovers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if got, err := statefile.LoadFailovers(dir, now); got != nil || err != nil {
+	if got, err := statefile.LoadFailovers(dir); got != nil || err != nil {
 		t.Errorf("without a file: got %v, %v", got, err)
 	}
 	at := func(minutes int) time.Time { return now.Add(time.Duration(minutes) * time.Minute) }
@@ -146,7 +146,7 @@ func TestFailovers(t *testing.T) {
 	if err := statefile.SaveFailovers(dir, saved); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := statefile.LoadFailovers(dir, now); err != nil || !reflect.DeepEqual(got, saved) {
+	if got, err := statefile.LoadFailovers(dir); err != nil || !reflect.DeepEqual(got, saved) {
 		t.Errorf("got %v, %v, want %v", got, err, saved)
 	}
 }
@@ -163,7 +163,7 @@ func TestLoadFailoversRefuses(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := statefile.LoadFailovers(dir, now)
+		got, err := statefile.LoadFailovers(dir)
 		if err != nil && got != nil {
 			t.Errorf("%v beside the error %v", got, err)
 		}
@@ -176,13 +176,10 @@ func TestLoadFailoversRefuses(t *testing.T) {
 		"cut off":               {"}]}}", "", "EOF"},
 		"another field":         {`"told"`, `"said"`, `unknown field "said"`},
 		"never down":            {`"down": "2026-03-29T01:20:00Z", `, "", "site-b: first failed at"},
-		"down in the future":    {"01:20:00Z", "01:50:00Z", "site-b: first failed at"},
 		"failed after it":       {"01:00:00Z", "01:00:08Z", "site-b: first failed at"},
 		"ended before it":       {"01:09:00Z", "01:00:00Z", "site-b: down at"},
-		"ended in the future":   {"01:09:00Z", "01:59:00Z", "site-b: down at"},
 		"an old one goes on":    {`, "ended": "2026-03-29T01:09:00Z"`, "", "not ended"},
 		"told before":           {"01:21:00Z", "01:19:00Z", `"site-a" told at`},
-		"told in the future":    {"01:21:00Z", "01:59:00Z", `"site-a" told at`},
 		"a peer without a name": {`"site-a"`, `""`, `"" told at`},
 	} {
 		path, err := load(strings.Replace(good, c.old, c.new, 1))

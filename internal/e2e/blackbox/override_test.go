@@ -59,7 +59,7 @@ func TestOverrideCommand(t *testing.T) {
 	until(t, "its time is over",
 		func() bool { _, value := m.Get(t, "/metric/site-a"); return value == "{\"value\":0}\n" })
 
-	override(2, `"tomorrow": want how long, such as 30m or 2h, and at most 72h`, "site-b", "down",
+	override(2, `"tomorrow": want how long, such as 30m or 2h, from 1s to 72h`, "site-b", "down",
 		"tomorrow", "x")
 	override(2, `"site-c": no such site: there are site-a, site-b`, "site-c", "down", "1h", "x")
 	override(2, "want one of\n", "site-b")
@@ -83,7 +83,7 @@ func TestOverrideWithoutAPlaceToKeepIt(t *testing.T) {
 		{`{"overrides": {"site-b": {"verdict": "down"`, "overrides from before the start are lost"},
 		{`{"overrides": {"site-x": {"verdict": "down", "began": "` + time.Now().Format(time.RFC3339) +
 			`", "ends": "` + ends + `", "reason": "x", "by": "uid 0"}}}`,
-			"an override from before the start is lost"},
+			"an override from before the start is lost: no such site"},
 	} {
 		if err := os.WriteFile(filepath.Join(state, "overrides.json"), []byte(c.text),
 			0o600); err != nil {
