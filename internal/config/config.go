@@ -43,7 +43,7 @@ type Serving struct {
 	LogLevel LogLevel `env:"LOG_LEVEL" envDefault:"info"`
 	// text or json
 	LogFormat LogFormat `env:"LOG_FORMAT" envDefault:"text"`
-	// where overrides outlive a restart; systemd sets it for a unit with StateDirectory=
+	// where overrides and failovers outlive a restart; systemd sets it for a unit with StateDirectory=
 	StateDirectory string `env:"STATE_DIRECTORY"`
 }
 

@@ -30,8 +30,8 @@ func TestWorstCasesInDocs(t *testing.T) {
 	if len(rows) != 5 {
 		t.Fatalf("%d rows, want 5", len(rows))
 	}
-	sentence := regexp.MustCompile("With `FAILURE_THRESHOLD=(.+)`, A is told 1 at most (.+) s after " +
-		"B begins to hang, and at most (.+) s after it begins to refuse connections")
+	sentence := regexp.MustCompile("With `FAILURE_THRESHOLD=(.+)`, the value for A is 1 at most (.+) s " +
+		"after B begins to hang, and (.+) s after it begins to refuse connections")
 	said := sentence.FindStringSubmatch(strings.ReplaceAll(read(t, "README.md"), "\n", " "))
 	if said == nil {
 		t.Fatalf("README.md does not say: %v", sentence)
