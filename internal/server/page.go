@@ -1,5 +1,7 @@
 package server
 
+// This file serves the page: page.html with what a view has, page.css and page.js.
+
 import (
 	"bytes"
 	"crypto/sha256"
@@ -9,6 +11,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"failover-monitor/internal/monitor"
 )
 
 //go:embed page.html
@@ -34,10 +38,26 @@ func digest(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
+// Page is what the page shows beside what a monitor knows at the moment.
+type Page struct {
+	version string
+	urls    map[string]string
+	changes changes
+}
+
+// NewPage makes the page of a monitor of this version. The URLs that are probed, by site, are shown
+// as they are: they must have no secret in them.
+func NewPage(version string, urls map[string]string) *Page {
+	return &Page{version: version, urls: urls}
+}
+
+// Observe remembers the last changes of verdicts.
+func (p *Page) Observe(e monitor.Event) { p.changes.observe(e) }
+
 // page shows the status to people.
-func (rs *routes) page(w http.ResponseWriter, _ *http.Request) int {
+func (rs *routes) page(w http.ResponseWriter, r *http.Request) int {
 	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, newView(rs.monitor.Overview())); err != nil {
+	if err := pageTemplate.Execute(&body, newView(rs.monitor.Overview(), rs.shown, r.Host)); err != nil {
 		return writeError(w, http.StatusInternalServerError, errorJSON{Error: err.Error()})
 	}
 	header := w.Header()
