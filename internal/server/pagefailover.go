@@ -118,12 +118,9 @@ func place(moments []moment) {
 	}
 }
 
-// shortSpan is a time of some digits: "320 ms", "5.2 s", "8 min".
+// shortSpan is a time of few digits, for its place in a picture: "5.2 s", "8 min".
 func shortSpan(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Second:
+	if d < 10*time.Second {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return formatSpan(d)

@@ -45,7 +45,7 @@ func TestLive(t *testing.T) {
 		t.Errorf("a screen reader heard %q", heard)
 	}
 	if title := eval[string](t, p, "document.title"); !strings.HasPrefix(spelled(title),
-		"site-b is down") {
+		"site-b down – "+m.Address) {
 		t.Errorf("the title is %q", title)
 	}
 	focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''")
@@ -98,7 +98,7 @@ func TestLostMonitor(t *testing.T) {
 				"The monitor does not answer. This is how things stood at "+seen)
 			t.Logf("the page said so after %v", took)
 			p.hears(t, "alert: ")
-			if title := eval[string](t, p, "document.title"); title != "No answer – Failover Monitor" {
+			if title := eval[string](t, p, "document.title"); title != "No answer – "+m.Address+" – Failover Monitor" {
 				t.Errorf("the title is %q", title)
 			}
 			if c.name == "killed" {
