@@ -43,15 +43,7 @@ func (p *tab) looks(t *testing.T, name string) {
 			for _, pale := range eval[[]string](t, p, contrasts) {
 				t.Errorf("%s at %d px, %s: %s", name, width, scheme, pale)
 			}
-			picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := fmt.Sprintf("%s-%d-%s.png", name, width, scheme)
-			err = os.WriteFile(filepath.Join(screenshots, file), picture, 0o644)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p.picture(t, fmt.Sprintf("%s-%d-%s.png", name, width, scheme))
 		}
 		paper[scheme] = eval[string](t, p,
 			"getComputedStyle(document.body).backgroundColor + "+
@@ -60,6 +52,18 @@ func (p *tab) looks(t *testing.T, name string) {
 	}
 	if paper["light"] == paper["dark"] {
 		t.Errorf("%s has the same colours in the light and in the dark: %s", name, paper["light"])
+	}
+}
+
+// picture leaves a screenshot of the whole page.
+func (p *tab) picture(t *testing.T, file string) {
+	t.Helper()
+	picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(screenshots, file), picture, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -141,7 +141,7 @@ var states = []struct {
 		cards: map[string]string{
 			"site-a": "1\nis what KEDA at site-a is told",
 			"site-b": "down\npinned\npinned down by its OVERRIDE; its " +
-				"probes say up\nOverride\ndown",
+				"probes say up",
 		},
 	},
 	{
@@ -314,6 +314,7 @@ func TestStates(t *testing.T) {
 						"image: "+p.text(t, `section[aria-label="`+name+`"] .caption`))
 				})
 			}
+			p.reads(t, 5*time.Second, "header", "Failover Monitor v1.2.3 at "+m.Address+", as of ")
 			p.hears(t, "heading: "+s.headline, "status: ", "main: ", "link: JSON", "link: Metrics")
 			p.looks(t, s.name)
 		})
