@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"failover-monitor/internal/monitor"
@@ -25,7 +26,11 @@ var pageCSS string
 var pageJS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"clock": func(t time.Time) string { return formatTime(t, time.Now()) }, "ago": ago, "took": took,
+	"clock": func(t time.Time) string { return formatTime(t, time.Now()) },
+	"hour": func(t time.Time) string {
+		return strings.TrimSuffix(formatTime(t, time.Now()), " UTC")
+	},
+	"ago": ago, "took": took,
 }).Parse(pageHTML))
 
 // pagePolicy lets the page use its own style and script, and load nothing else.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"failover-monitor/internal/monitor"
@@ -64,23 +65,28 @@ func drawFailovers(o monitor.Overview) (drawn []picture, older []string) {
 		if i < pictured {
 			drawn = append(drawn, newPicture(f.site, f.Failover, o.Time))
 		} else {
-			older = append(older, f.site+": "+explainFailover(f.Failover, o.Time))
+			older = append(older, f.site+": "+failoverWords(f.Failover, o.Time))
 		}
 	}
 	return drawn, older
 }
 
+// failoverWords are for below a heading that says which times they are.
+func failoverWords(f monitor.Failover, now time.Time) string {
+	return strings.ReplaceAll(explainFailover(f, now), " UTC", "")
+}
+
 func newPicture(site string, f monitor.Failover, now time.Time) picture {
-	what, end := "down", f.Ended
+	what, end, soFar := "down", f.Ended, ""
 	if f.Drill {
 		what = "drill"
 	}
-	p := picture{Site: site, Words: explainFailover(f, now)}
-	if end.IsZero() {
-		end = now
-		p.Lasted = fmt.Sprintf("%s for %s so far", what, formatSpan(end.Sub(f.Down)))
-	} else {
-		p.Lasted = fmt.Sprintf("%s for %s", what, formatSpan(end.Sub(f.Down)))
+	if f.Open() {
+		end, soFar = now, " so far"
+	}
+	p := picture{
+		Site: site, Words: failoverWords(f, now),
+		Lasted: fmt.Sprintf("%s for %s%s", what, formatSpan(end.Sub(f.Down)), soFar),
 	}
 	if !f.Failed.IsZero() {
 		p.Moments = append(p.Moments, moment{Kind: "failed", Text: "fails", at: f.Failed})
@@ -120,7 +126,7 @@ func place(moments []moment) {
 
 // shortSpan is a time of few digits, for its place in a picture: "5.2 s", "8 min".
 func shortSpan(d time.Duration) string {
-	if d < 10*time.Second {
+	if 50*time.Millisecond <= d && d < 10*time.Second {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return formatSpan(d)

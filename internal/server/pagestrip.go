@@ -75,7 +75,10 @@ func historyText(history []monitor.Past, now time.Time) string {
 	if discarded > 0 {
 		text += fmt.Sprintf(", %d did not count", discarded)
 	}
-	return text + ", in " + formatSpan(now.Sub(history[0].Ended))
+	if span := now.Sub(history[0].Ended); span >= time.Second {
+		text += ", in " + formatSpan(span)
+	}
+	return text
 }
 
 func historyBars(

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"failover-monitor/internal/e2e/rig"
+	"failover-monitor/internal/fakesite"
 )
 
 // screenshots is the folder of what the camera saw. Look at it.
@@ -65,6 +66,25 @@ func (p *tab) picture(t *testing.T, file string) {
 	if err := os.WriteFile(filepath.Join(screenshots, file), picture, 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestPicture leaves the picture of the documents, page.png: site-b hangs for a while
+// by then.
+func TestPicture(t *testing.T) {
+	t.Parallel()
+	b := rig.Site(t, healthy)
+	m := start(t, "SITE_A_HEALTH_URL="+plain(rig.Site(t, healthy)), "SITE_B_HEALTH_URL="+plain(b),
+		"CACHE_TTL_SEC=1", "RETRY_INTERVAL_SEC=0.5", "PROBE_TIMEOUT_SEC=1", "FAILURE_THRESHOLD=3",
+		"SUCCESS_THRESHOLD=2", "WITNESS_URLS=tcp://"+rig.Site(t, healthy).Address())
+	polled(t, m, "site-a", "site-b")
+	time.Sleep(45 * time.Second)
+	become(t, b, fakesite.Hang)
+	p := open(t, m)
+	p.do(t, chromedp.EmulateViewport(1000, 600, chromedp.EmulateScale(2)))
+	p.reads(t, 10*time.Second, "h1", "site-b is down")
+	time.Sleep(8 * time.Second)
+	p.reads(t, 10*time.Second, "header", "site-a is told to scale up")
+	p.picture(t, "page.png")
 }
 
 // worstFirst is whether the cards are in the order in which a user with a phone looks for them.

@@ -95,7 +95,7 @@ var states = []struct {
 		headline: "site-b is down",
 		header:   "site-a is told to scale up",
 		cards:    map[string]string{"site-b": "down\npinned\ndrill of the failover"},
-		past: "site-b is pinned down by \nLast failovers\nsite-b drill for \nso far\ndrill: pinned " +
+		past: "site-b is pinned down by \nLast failovers times in UTC\nsite-b drill for \nso far\ndrill: pinned " +
 			"down\nsite-a told \nsite-b down for \nup again",
 	},
 	{
