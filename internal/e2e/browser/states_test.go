@@ -60,7 +60,7 @@ var states = []struct {
 		header: "No witnesses are set; they would tell dead sites from a " +
 			"monitor that is cut off.",
 		cards: map[string]string{
-			"site-a": "up\nfor \nof the last\nprobes were up\nnow\nProbed\nhttps://***@127.0.0.1:\n" +
+			"site-a": "up\nfor \nof the last\nprobes were up\nnow\nprobes https://***@127.0.0.1:\n" +
 				"Certificate\nexpires in 20 days, on\nDown after\n3 probes failed in a row: at most 3.3 " +
 				"s, or 0.3 s if it refuses connections\nUp after\n2 probes succeeded in a row\n0\nis what " +
 				"KEDA at site-a is told\nIt last asked\nas keda-operator",
