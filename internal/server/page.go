@@ -62,7 +62,8 @@ func (p *Page) Observe(e monitor.Event) { p.changes.observe(e) }
 // page shows the status to people.
 func (rs *routes) page(w http.ResponseWriter, r *http.Request) int {
 	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, newView(rs.monitor.Overview(), rs.shown, r.Host)); err != nil {
+	v := newView(rs.monitor.Overview(), rs.shown, r.Host)
+	if err := pageTemplate.Execute(&body, v); err != nil {
 		return writeError(w, http.StatusInternalServerError, errorJSON{Error: err.Error()})
 	}
 	header := w.Header()

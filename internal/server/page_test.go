@@ -33,7 +33,8 @@ func TestHeadline(t *testing.T) {
 		told  string
 	}{
 		{[]monitor.Verdict{up, up}, "up", "All sites are up", "All sites up", ""},
-		{[]monitor.Verdict{up, down}, "down", "site-b is down", "site-b down", "site-a is told to scale up"},
+		{[]monitor.Verdict{up, down}, "down", "site-b is down", "site-b down",
+			"site-a is told to scale up"},
 		{[]monitor.Verdict{down, down, up}, "down", "site-a and site-b are down",
 			"site-a and site-b down",
 			"site-a, site-b and site-c are told to scale up"},
@@ -51,7 +52,10 @@ func TestHeadline(t *testing.T) {
 		m.Value(t.Context(), "site-a") // waits for the first results
 		m.Value(t.Context(), "site-b")
 		for _, name := range m.Names() {
-			m.Polled(name, "keda-operator", 0)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			value, _ := m.Value(ctx, name)
+			cancel()
+			m.Polled(name, "keda-operator", value)
 		}
 		body := strings.ReplaceAll(get(m, "/").Body.String(), "\u2011", "-")
 		for _, want := range []string{
@@ -163,7 +167,7 @@ func TestPageEscapes(t *testing.T) {
 			"All sites fail, and no witnesses are set: it may be the monitor&#39;s own network",
 			"site-b would be told 1, but its KEDA does not ask", "It last asked 0 s ago", "for 6 min",
 			"<span>site-a is down: 1 of 1 probes failed, last: &lt;script&gt;",
-			"probes https://***@b.example.com/healthz",
+			"probed at https://***@b.example.com/healthz",
 		} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%q is not in the page", want)
@@ -228,6 +232,7 @@ func TestPageNameless(t *testing.T) {
 	t.Parallel()
 	m := startMonitor(t, monitor.Up, monitor.Up)
 	m.Value(t.Context(), "site-a")
+	m.Value(t.Context(), "site-b")
 	m.Polled("site-a", "", 0)
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Host = ""

@@ -38,6 +38,7 @@ type card struct {
 	Reason      string // of the verdict
 	Asks        bool   // KEDA asks for the value: it is told, and not only would be
 	ScaleUp     bool   // Told is above 0
+	Waiting     bool   // KEDA has not asked since then
 	Certificate string
 	OnDemand    bool
 	Strip       strip
@@ -57,6 +58,7 @@ func newView(o monitor.Overview, p *Page, host string) view {
 			Certificate: certificateText(site), OnDemand: o.Sites[i].OnDemand(),
 			Strip: newStrip(o.Sites[i], o.Time),
 		}
+		c.Waiting = c.ScaleUp && !isTold(v.Sites, site.Site)
 		v.Cards = append(v.Cards, c)
 		v.Notes = append(v.Notes, warnings(c)...)
 	}
@@ -94,12 +96,22 @@ func tabTitle(headline string, online bool) string {
 	return title
 }
 
+// isTold is whether a peer has been told of an outage that is still on.
+func isTold(sites []siteJSON, peer string) bool {
+	return slices.ContainsFunc(sites, func(s siteJSON) bool {
+		return len(s.Failovers) > 0 && s.Failovers[0].Ended.IsZero() &&
+			slices.ContainsFunc(s.Failovers[0].Told, func(t toldJSON) bool { return t.Site == peer })
+	})
+}
+
 // scaleUps says which sites are told to scale up, and which would be if their KEDA asked.
 func scaleUps(cards []card) (texts []string) {
-	var told, silent, early []card
+	var told, waiting, silent, early []card
 	for _, c := range cards {
 		switch {
 		case !c.ScaleUp:
+		case c.Asks && c.Waiting:
+			waiting = append(waiting, c)
 		case c.Asks:
 			told = append(told, c)
 		case c.Told.Armed:
@@ -111,12 +123,16 @@ func scaleUps(cards []card) (texts []string) {
 	if told != nil {
 		texts = append(texts, listSites(names(told), "told to scale up"))
 	}
+	if waiting != nil {
+		texts = append(texts, toBeTold(waiting, "will be told", "when its KEDA asks next",
+			"when their KEDAs ask next"))
+	}
 	if silent != nil {
-		texts = append(texts, wouldBeTold(silent, "but its KEDA does not ask",
+		texts = append(texts, toBeTold(silent, "would be told", "but its KEDA does not ask",
 			"but their KEDAs do not ask"))
 	}
 	if early != nil {
-		texts = append(texts, wouldBeTold(early, "but its KEDA has not asked yet",
+		texts = append(texts, toBeTold(early, "would be told", "but its KEDA has not asked yet",
 			"but their KEDAs have not asked yet"))
 	}
 	return texts
@@ -129,16 +145,17 @@ func names(cards []card) (names []string) {
 	return names
 }
 
-func wouldBeTold(cards []card, one, more string) string {
-	switch n := len(cards); {
+// toBeTold says what sites will or would be told, and on which condition: in one's words, or more's.
+func toBeTold(cards []card, verb, one, more string) string {
+	list, n := names(cards), len(cards)
+	switch {
 	case n == 1:
-		return fmt.Sprintf("%s would be told %d, %s", cards[0].Site, *cards[0].Told.Value, one)
+		return fmt.Sprintf("%s %s %d, %s", list[0], verb, *cards[0].Told.Value, one)
 	case n <= 3:
-		list := names(cards)
-		return fmt.Sprintf("%s and %s would be told to scale up, %s", strings.Join(list[:n-1], ", "),
-			list[n-1], more)
+		return fmt.Sprintf("%s and %s %s to scale up, %s", strings.Join(list[:n-1], ", "), list[n-1],
+			verb, more)
 	default:
-		return fmt.Sprintf("%d sites would be told to scale up, %s", n, more)
+		return fmt.Sprintf("%d sites %s to scale up, %s", n, verb, more)
 	}
 }
 

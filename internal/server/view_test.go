@@ -20,6 +20,7 @@ func TestScaleUps(t *testing.T) {
 		}
 	}
 	asks := func(name string) card { return site(name, 1, true, midnight) }
+	waits := func(name string) card { c := asks(name); c.Waiting = true; return c }
 	silent := func(name string) card { return site(name, 2, false, midnight) }
 	early := func(name string) card { return site(name, 1, true, time.Time{}) }
 	for _, c := range []struct {
@@ -29,6 +30,9 @@ func TestScaleUps(t *testing.T) {
 		{[]card{site("site-a", 0, true, midnight), site("site-b", 0, false, midnight)}, ""},
 		{[]card{asks("site-a"), silent("site-b")},
 			"site-a is told to scale up|site-b would be told 2, but its KEDA does not ask"},
+		{[]card{waits("site-a"), asks("site-b")},
+			"site-b is told to scale up|site-a will be told 1, when its KEDA asks next"},
+		{[]card{waits("a"), waits("b")}, "a and b will be told to scale up, when their KEDAs ask next"},
 		{[]card{early("site-a")}, "site-a would be told 1, but its KEDA has not asked yet"},
 		{[]card{silent("site-a"), silent("site-b"), early("site-c"), early("site-d"), early("site-e")},
 			"site-a and site-b would be told to scale up, but their KEDAs do not ask|" +
@@ -39,6 +43,21 @@ func TestScaleUps(t *testing.T) {
 		if got := strings.Join(scaleUps(c.cards), "|"); got != c.want {
 			t.Errorf("got\n %s\nwant\n %s", got, c.want)
 		}
+	}
+}
+
+// TestIsTold goes by the outages that are still on.
+func TestIsTold(t *testing.T) {
+	t.Parallel()
+	told := []toldJSON{{"site-a", midnight}}
+	sites := []siteJSON{{Site: "site-a"}, {Failovers: []failoverJSON{{}, {Told: told}}},
+		{Failovers: []failoverJSON{{Told: told, Ended: midnight}}}}
+	if isTold(sites, "site-a") {
+		t.Error("site-a has not been told")
+	}
+	sites[1].Failovers[0].Told = told
+	if !isTold(sites, "site-a") || isTold(sites, "site-c") {
+		t.Error("site-a alone has been told")
 	}
 }
 

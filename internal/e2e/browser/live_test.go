@@ -109,7 +109,8 @@ func TestLostMonitor(t *testing.T) {
 				"The monitor does not answer. This is how things stood at "+seen)
 			t.Logf("the page said so after %v", took)
 			p.hears(t, "alert: ")
-			if title := eval[string](t, p, "document.title"); title != "No answer – "+m.Address+" – Failover Monitor" {
+			title := eval[string](t, p, "document.title")
+			if title != "No answer – "+m.Address+" – Failover Monitor" {
 				t.Errorf("the title is %q", title)
 			}
 			if icon := p.icon(t); !strings.Contains(icon, "888") {

@@ -130,7 +130,8 @@ const contrasts = `(() => {
 		const [low, high] = [luminance(ink), luminance(paper)].sort((a, b) => a - b);
 		return (high + .05) / (low + .05);
 	};
-	const seen = [...document.body.querySelectorAll("h1, h2, h3, p, small, strong, li, dt, dd, a, time, summary, text")]
+	const seen = [...document.body.querySelectorAll(
+		"h1, h2, h3, p, small, strong, li, dt, dd, a, time, summary, text")]
 		.filter(e => e.textContent.trim() && e.checkVisibility() && e.id != "news");
 	if (seen.length < 20) return ["there are only " + seen.length + " pieces of text"];
 	return seen.filter(e => contrast(e) < 4.5)

@@ -60,7 +60,7 @@ var states = []struct {
 		header: "No witnesses are set; they would tell dead sites from a " +
 			"monitor that is cut off.",
 		cards: map[string]string{
-			"site-a": "up\nfor \nof the last\nprobes were up\nnow\nprobes https://***@127.0.0.1:\n" +
+			"site-a": "up\nfor \nof the last\nprobes were up\nnow\nprobed at https://***@127.0.0.1:\n" +
 				"Certificate\nexpires in 20 days, on\nDown after\n3 probes failed in a row: at most 3.3 " +
 				"s, or 0.3 s if it refuses connections\nUp after\n2 probes succeeded in a row\n0\nis what " +
 				"KEDA at site-a is told\nIt last asked\nas keda-operator",
@@ -95,8 +95,8 @@ var states = []struct {
 		headline: "site-b is down",
 		header:   "site-a is told to scale up",
 		cards:    map[string]string{"site-b": "down\npinned\ndrill of the failover"},
-		past: "site-b is pinned down by \nLast failovers times in UTC\nsite-b drill for \nso far\ndrill: pinned " +
-			"down\nsite-a told \nsite-b down for \nup again",
+		past: "site-b is pinned down by \nLast failovers times in UTC\nsite-b drill for \nso far\ndrill: " +
+			"pinned down\nsite-a told \nsite-b down for \nup again",
 	},
 	{
 		name:     "unasked",
@@ -183,8 +183,8 @@ func up(t *testing.T) (*rig.Monitor, func()) {
 	authority := rig.NewCA("the site's")
 	issued := authority.Issue(time.Now().AddDate(0, 0, 20).Add(time.Hour), "127.0.0.1")
 	a := rig.Site(t, rig.TLS(&tls.Config{Certificates: []tls.Certificate{issued}}, healthy))
-	return pair(t, "https://user:secret@"+a.Address(), plain(rig.Site(t, healthy)), "FAILURE_THRESHOLD=3",
-		"SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
+	return pair(t, "https://user:secret@"+a.Address(), plain(rig.Site(t, healthy)),
+		"FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2", "CA_BUNDLE="+file(t, "ca.pem", authority.PEM)), nil
 }
 
 func down(t *testing.T) (*rig.Monitor, func()) {
