@@ -61,6 +61,9 @@ func (c *changes) latest() []change {
 
 // explainChange says how a site's verdict changed, and why; it is empty if it did not.
 func explainChange(e monitor.SiteEvent, now time.Time) string {
+	if len(e.Changes) == 0 { // most probes
+		return ""
+	}
 	has := func(c monitor.Change) bool { return slices.Contains(e.Changes, c) }
 	subject := e.Name + " is "
 	if o := e.Override(now); o.Verdict != monitor.Unknown {
