@@ -71,11 +71,12 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 	// The loops end after the polls that wait for their results.
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
-	metrics := server.NewMetrics(version)
+	metrics, page := server.NewMetrics(version), server.NewPage(version, shownURLs(s))
 	logEvent := server.LogEvents(log)
 	state := newStateKeeper(s.StateDirectory, log)
 	m := newMonitor(s, func(e monitor.Event) {
 		metrics.Observe(e)
+		page.Observe(e)
 		logEvent(e)
 		state.observe(e)
 	})
@@ -83,7 +84,7 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 	stopSaving := state.start(m)
 	defer stopSaving() // after all that has events
 	m.Start(loops)
-	srv := server.New(m, metrics, s.guard, log)
+	srv := server.New(m, metrics, page, s.guard, log)
 	srv.Announce(product())
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()

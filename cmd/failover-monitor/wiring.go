@@ -64,6 +64,15 @@ func newProbers(cfg setup) []*probe.Prober {
 	return probers
 }
 
+// shownURLs are what is probed, by site and without secrets.
+func shownURLs(cfg setup) map[string]string {
+	urls := make(map[string]string)
+	for _, s := range cfg.Sites {
+		urls[s.Name] = s.HealthURL.String()
+	}
+	return urls
+}
+
 // product is how the program names itself to sites and to whoever asks it.
 func product() string { return "failover-monitor/" + version }
 

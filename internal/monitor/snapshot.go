@@ -8,11 +8,12 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// historyLength is how many probes of a site are kept: five minutes' worth at the default interval.
-const historyLength = 60
+// HistoryLength is how many probes of a site are kept: five minutes' worth at the default interval.
+const HistoryLength = 60
 
 // Past is a summary of a probe.
 type Past struct {
+	Ended     time.Time
 	Duration  time.Duration
 	Reason    probe.Reason // why the site is not up; empty if the probe could not be made
 	Up        bool
@@ -21,9 +22,9 @@ type Past struct {
 
 // remember adds a probe to a copy of the history, without the oldest.
 func remember(history []Past, o Outcome) []Past {
-	kept := history[max(0, len(history)+1-historyLength):]
+	kept := history[max(0, len(history)+1-HistoryLength):]
 	return append(slices.Clip(kept),
-		Past{o.Result.Duration, o.Result.Reason, o.Result.Up, o.Discarded != nil})
+		Past{o.Ended, o.Result.Duration, o.Result.Reason, o.Result.Up, o.Discarded != nil})
 }
 
 // Snapshot is what was known of a site at one moment. It never changes.

@@ -1,5 +1,7 @@
 package server
 
+// This file serves the page: page.html with what a view has, page.css and page.js.
+
 import (
 	"bytes"
 	"crypto/sha256"
@@ -8,7 +10,10 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"failover-monitor/internal/monitor"
 )
 
 //go:embed page.html
@@ -21,7 +26,11 @@ var pageCSS string
 var pageJS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"clock": func(t time.Time) string { return formatTime(t, time.Now()) }, "ago": ago, "took": took,
+	"clock": func(t time.Time) string { return formatTime(t, time.Now()) },
+	"hour": func(t time.Time) string {
+		return strings.TrimSuffix(formatTime(t, time.Now()), " UTC")
+	},
+	"ago": ago, "took": took,
 }).Parse(pageHTML))
 
 // pagePolicy lets the page use its own style and script, and load nothing else.
@@ -34,10 +43,27 @@ func digest(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
+// Page is what the page shows beside what a monitor knows at the moment.
+type Page struct {
+	version string
+	urls    map[string]string
+	changes changes
+}
+
+// NewPage makes the page of a monitor of this version. The URLs that are probed, by site, are shown
+// as they are: they must have no secret in them.
+func NewPage(version string, urls map[string]string) *Page {
+	return &Page{version: version, urls: urls}
+}
+
+// Observe remembers the last changes of verdicts.
+func (p *Page) Observe(e monitor.Event) { p.changes.observe(e) }
+
 // page shows the status to people.
-func (rs *routes) page(w http.ResponseWriter, _ *http.Request) int {
+func (rs *routes) page(w http.ResponseWriter, r *http.Request) int {
 	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, newView(rs.monitor.Overview())); err != nil {
+	v := newView(rs.monitor.Overview(), rs.shown, r.Host)
+	if err := pageTemplate.Execute(&body, v); err != nil {
 		return writeError(w, http.StatusInternalServerError, errorJSON{Error: err.Error()})
 	}
 	header := w.Header()

@@ -1,6 +1,7 @@
 "use strict";
 // Shows the page anew every 2 s without reloading it, and says so when the monitor does not answer.
 const lost = document.getElementById("lost"), news = document.getElementById("news");
+const icon = document.querySelector("link[rel=icon]");
 let seen = document.querySelector("main time").textContent;
 
 async function update() {
@@ -14,14 +15,21 @@ async function update() {
       document.title = page.title;
       news.textContent = main.querySelector("h1").textContent;
     }
-    const focused = document.activeElement.getAttribute("href");
+    const shape = page.querySelector("link[rel=icon]").getAttribute("href");
+    if (shape !== icon.getAttribute("href")) icon.href = shape;
+    for (const { id } of document.querySelectorAll("main details[open]")) {
+      const same = main.querySelector("#" + id);
+      if (same) same.open = true;
+    }
+    const focused = document.activeElement.id;
     document.querySelector("main").replaceWith(main);
-    if (focused) main.querySelector(`a[href="${focused}"]`).focus({ preventScroll: true });
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     lost.hidden = true;
   } catch {
     lost.textContent = `The monitor does not answer. This is how things stood at ${seen}.`;
     lost.hidden = false;
-    document.title = "No answer – Failover Monitor";
+    document.title = `No answer – ${location.host} – Failover Monitor`;
+    icon.href = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath stroke='%23888' stroke-width='4' d='M2 2l12 12M14 2L2 14'/%3E%3C/svg%3E";
   }
   setTimeout(update, 2000);
 }

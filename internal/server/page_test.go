@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"log/slog"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
+	"failover-monitor/internal/server"
 )
 
 // get sends a request to a new server of a monitor.
@@ -27,27 +29,39 @@ func TestHeadline(t *testing.T) {
 		each  []monitor.Verdict
 		class string
 		want  string
+		title string
 		told  string
 	}{
-		{[]monitor.Verdict{up, up}, "up", "All sites are up", ""},
-		{[]monitor.Verdict{up, down}, "down", "site-b is down", "site-a is told to scale up"},
+		{[]monitor.Verdict{up, up}, "up", "All sites are up", "All sites up", ""},
+		{[]monitor.Verdict{up, down}, "down", "site-b is down", "site-b down",
+			"site-a is told to scale up"},
 		{[]monitor.Verdict{down, down, up}, "down", "site-a and site-b are down",
+			"site-a and site-b down",
 			"site-a, site-b and site-c are told to scale up"},
 		{[]monitor.Verdict{down, down, down}, "down", "site-a, site-b and site-c are down",
+			"site-a, site-b and site-c down",
 			"site-a, site-b and site-c are told to scale up"},
-		{[]monitor.Verdict{down, down, down, down, up}, "down", "4 sites are down",
+		{[]monitor.Verdict{down, down, down, down, up}, "down", "4 sites are down", "4 sites down",
 			"5 sites are told to scale up"},
 		{[]monitor.Verdict{unknown, down, unknown}, "down",
-			"site-b is down, site-a and site-c are unknown", ""},
-		{[]monitor.Verdict{up, unknown}, "unknown", "site-b is unknown", ""},
+			"site-b is down, site-a and site-c are unknown",
+			"site-b down, site-a and site-c unknown", ""},
+		{[]monitor.Verdict{up, unknown}, "unknown", "site-b is unknown", "site-b unknown", ""},
 	} {
 		m := startMonitor(t, c.each...)
 		m.Value(t.Context(), "site-a") // waits for the first results
 		m.Value(t.Context(), "site-b")
+		for _, name := range m.Names() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			value, _ := m.Value(ctx, name)
+			cancel()
+			m.Polled(name, "keda-operator", value)
+		}
 		body := strings.ReplaceAll(get(m, "/").Body.String(), "\u2011", "-")
 		for _, want := range []string{
 			"<h1>" + c.want + "</h1>",
-			"<title>" + c.want + " – Failover Monitor</title>",
+			"<title>" + c.title + " – example.com – Failover Monitor</title>",
+			"<b>Failover Monitor</b> v1.2.3 at <b>example.com</b>, as of <time>",
 			`<header class="` + c.class + `">`,
 		} {
 			if !strings.Contains(body, want) {
@@ -55,7 +69,7 @@ func TestHeadline(t *testing.T) {
 			}
 		}
 		var told string
-		strong := regexp.MustCompile("<p><strong>(.*)</strong></p>")
+		strong := regexp.MustCompile(`<p class="scale"><strong>(.*)</strong></p>`)
 		if found := strong.FindStringSubmatch(body); found != nil {
 			told = found[1]
 		}
@@ -136,11 +150,13 @@ func TestPageEscapes(t *testing.T) {
 		}
 		other := site
 		other.Name, other.Override = "site-b", monitor.Up
-		m := monitor.New([]*monitor.Site{&site, &other}, monitor.Options{})
+		page := testPage()
+		m := monitor.New([]*monitor.Site{&site, &other}, monitor.Options{Observe: page.Observe})
 		m.Start(ctx)
 		time.Sleep(6 * time.Minute)
 		m.Polled("site-a", evil, 0)
-		body := get(m, "/").Body.String()
+		srv := server.New(m, server.NewMetrics("test"), page, nil, slog.New(slog.DiscardHandler))
+		body := request(srv.Handler, "GET /").Body.String()
 		cancel()
 		m.Wait()
 		for _, want := range []string{
@@ -148,19 +164,20 @@ func TestPageEscapes(t *testing.T) {
 			"the certificate of site-a expires in 10 days, on 2000-01-11",
 			"site-b is pinned up by its OVERRIDE; its probes say down",
 			`<header class="down">`, "site\u2011a is down",
-			"all sites fail, and no witnesses are set: it may be the monitor&#39;s own network",
-			"nobody asks for the value of site-b: its failover is disarmed", "It last asked 0 s ago",
-			"for 6 min",
+			"All sites fail, and no witnesses are set: it may be the monitor&#39;s own network",
+			"site-b would be told 1, but its KEDA does not ask", "It last asked 0 s ago", "for 6 min",
+			"<span>site-a is down: 1 of 1 probes failed, last: &lt;script&gt;",
+			"probed at https://***@b.example.com/healthz",
 		} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%q is not in the page", want)
 			}
 		}
-		if strings.Contains(body, "<script>alert") {
-			t.Error("what a site sent is part of the page")
-		}
-		if strings.Contains(body, "nobody asks for the value of site-a") {
-			t.Error("the page says that no one polls site-a")
+		for _, wrong := range []string{"<script>alert", "nobody asks for the value of site-a",
+			"told to scale up", "No witnesses are set", "nobody asks for the value of site-b"} {
+			if strings.Contains(body, wrong) {
+				t.Errorf("%q is in the page", wrong)
+			}
 		}
 	})
 }
@@ -205,6 +222,28 @@ func TestRedirected(t *testing.T) {
 	} {
 		if body := get(m, path).Body.String(); !strings.Contains(body, want) {
 			t.Errorf("%s: %q is not in\n%s", path, want, body)
+		}
+	}
+}
+
+// TestPageNameless: a client without a user agent is not "as" anything, and the title of a monitor
+// without a Host header has no gap.
+func TestPageNameless(t *testing.T) {
+	t.Parallel()
+	m := startMonitor(t, monitor.Up, monitor.Up)
+	m.Value(t.Context(), "site-a")
+	m.Value(t.Context(), "site-b")
+	m.Polled("site-a", "", 0)
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Host = ""
+	answer := httptest.NewRecorder()
+	newServer(m).Handler.ServeHTTP(answer, r)
+	body := answer.Body.String()
+	for _, want := range []string{
+		"It last asked 0 s ago.</p>", "up – Failover Monitor</title>", "</b> v1.2.3, as of <time>",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is not in\n%s", want, body)
 		}
 	}
 }

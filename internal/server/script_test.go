@@ -47,6 +47,11 @@ func scriptedProbe(s script) monitor.Probe {
 	}
 }
 
+// testPage is a page that knows the URL of site-b.
+func testPage() *server.Page {
+	return server.NewPage("v1.2.3", map[string]string{"site-b": "https://***@b.example.com/healthz"})
+}
+
 func scriptedSite(name string, s script) *monitor.Site {
 	return &monitor.Site{
 		Name: name, Interval: 5 * time.Second, Retry: time.Second, Timeout: 3 * time.Second,
@@ -58,14 +63,15 @@ func scriptedSite(name string, s script) *monitor.Site {
 func startServer(
 	t *testing.T, log slog.Handler, witnesses []monitor.Witness, sites ...*monitor.Site,
 ) http.Handler {
-	metrics := server.NewMetrics("1.2.3")
+	metrics, page := server.NewMetrics("1.2.3"), testPage()
 	m := monitor.New(sites, monitor.Options{
-		AnswerTimeout: 2 * time.Second, Witnesses: witnesses, Observe: metrics.Observe,
+		AnswerTimeout: 2 * time.Second, Witnesses: witnesses,
+		Observe: func(e monitor.Event) { metrics.Observe(e); page.Observe(e) },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	m.Start(ctx)
 	t.Cleanup(func() { cancel(); m.Wait() })
-	return server.New(m, metrics, nil, slog.New(log)).Handler
+	return server.New(m, metrics, page, nil, slog.New(log)).Handler
 }
 
 // request sends a request, given as method and path ("GET /status") and pairs of header and value.

@@ -23,8 +23,12 @@ type Server struct {
 }
 
 // New makes the server of a monitor. The guard is nil without a web configuration.
-func New(m *monitor.Monitor, metrics *Metrics, guard *WebGuard, log *slog.Logger) *Server {
-	r := &routes{monitor: m, metrics: metrics, log: log, values: valueBodies(len(m.Names()))}
+func New(
+	m *monitor.Monitor, metrics *Metrics, page *Page, guard *WebGuard, log *slog.Logger,
+) *Server {
+	r := &routes{
+		monitor: m, metrics: metrics, shown: page, log: log, values: valueBodies(len(m.Names())),
+	}
 	handler := router{
 		metric: r.route("/metric", r.metric),
 		paths: map[string]http.HandlerFunc{
@@ -103,6 +107,7 @@ func (r router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 type routes struct {
 	monitor *monitor.Monitor
 	metrics *Metrics
+	shown   *Page
 	log     *slog.Logger
 	values  [][]byte // the body for each number of peers that can be down
 }

@@ -1,11 +1,8 @@
 package server
 
 import (
-	"cmp"
 	"fmt"
 	"html/template"
-	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,11 +13,19 @@ import (
 // view is what the page shows: the status, and a summary for people.
 type view struct {
 	statusJSON
+	Version  string
+	Host     string          // of the page's address
 	State    monitor.Verdict // the worst of all sites, for the colour
 	Headline string
-	ScaleUp  string   // which sites are told to; empty if none is
+	Title    string // the headline in fewer words, for a tab
+	Icon     template.URL
+	Suspect  string   // why the verdicts may be wrong
+	ScaleUp  []string // which sites are told to, and which would be
 	Notes    []string // what a person should look into
 	Cards    []card
+	Changes  []change
+	Drawn    []picture // the last failovers
+	Older    []string  // the ones before, in words
 	CSS      template.CSS
 	JS       template.JS
 }
@@ -28,43 +33,130 @@ type view struct {
 // card is one site.
 type card struct {
 	siteJSON
-	Told                  metricJSON
-	ScaleUp               bool // Told is above 0
-	Certificate           string
-	Strip                 string // summary of the last probes
-	Ups, Downs, Discarded string // a bar for each of them, as SVG paths
+	Told        metricJSON
+	URL         string // what is probed, without its secrets
+	Reason      string // of the verdict
+	Asks        bool   // KEDA asks for the value: it is told, and not only would be
+	ScaleUp     bool   // Told is above 0
+	Waiting     bool   // KEDA has not asked since then
+	Certificate string
+	OnDemand    bool
+	Strip       strip
 }
 
-func newView(o monitor.Overview) view {
-	v := view{statusJSON: newStatus(o), CSS: template.CSS(pageCSS), JS: template.JS(pageJS)}
+func newView(o monitor.Overview, p *Page, host string) view {
+	v := view{
+		statusJSON: newStatus(o), Version: p.version, Host: host, Changes: p.changes.latest(),
+		CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
+	}
 	v.State, v.Headline = headline(v.Sites)
-	var scaled []string
 	for i, site := range v.Sites {
-		history := o.Sites[i].History
+		told := v.Metrics[i]
 		c := card{
-			siteJSON: site, Told: v.Metrics[i],
-			Certificate: certificateText(site), Strip: historyText(history),
+			siteJSON: site, Told: told, URL: p.urls[site.Site], Reason: explainReason(o.Sites[i], o.Time),
+			Asks: told.Armed && !told.LastPoll.IsZero(), ScaleUp: told.Value != nil && *told.Value > 0,
+			Certificate: certificateText(site), OnDemand: o.Sites[i].OnDemand(),
+			Strip: newStrip(o.Sites[i], o.Time),
 		}
-		c.Ups, c.Downs, c.Discarded = historyBars(history, o.Sites[i].Timeout)
-		if c.ScaleUp = c.Told.Value != nil && *c.Told.Value > 0; c.ScaleUp {
-			scaled = append(scaled, site.Site)
-		}
+		c.Waiting = c.ScaleUp && !isTold(v.Sites, site.Site)
 		v.Cards = append(v.Cards, c)
-		v.Notes = append(v.Notes, warnings(site, c.Told, c.Certificate)...)
+		v.Notes = append(v.Notes, warnings(c)...)
 	}
-	if scaled != nil {
-		v.ScaleUp = listSites(scaled, "told to scale up")
-	}
+	v.ScaleUp = scaleUps(v.Cards)
+	v.Drawn, v.Older = drawFailovers(o)
 	observedDown := func(s siteJSON) bool { return s.Observed == monitor.Down }
 	if v.Witnesses == nil && all(v.Sites, observedDown) {
-		v.Notes = append(v.Notes,
-			"all sites fail, and no witnesses are set: it may be the monitor's own network")
+		v.Suspect = "All sites fail, and no witnesses are set: it may be the monitor's own network"
 	}
 	healthy := func(s siteJSON) bool { return s.Prober == "" }
 	if v.State == monitor.Up && (!v.Online || !all(v.Sites, healthy)) {
 		v.State = monitor.Unknown
 	}
+	v.Icon, v.Title = icon(v.State), tabTitle(v.Headline, v.Online)
 	return v
+}
+
+// icon is the shape of a verdict, for a tab.
+func icon(v monitor.Verdict) template.URL {
+	shape := map[monitor.Verdict]string{
+		monitor.Up:      "fill='%232a9d64' d='M8 1a7 7 0 1 1 0 14A7 7 0 1 1 8 1'",
+		monitor.Down:    "fill='%23e0352b' d='M0 1h16L8 16z'",
+		monitor.Unknown: "fill='%23d98e04' d='M8 0l8 8-8 8-8-8z'",
+	}[v]
+	return template.URL("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' " +
+		"viewBox='0 0 16 16'%3E%3Cpath " + shape + "/%3E%3C/svg%3E")
+}
+
+// tabTitle is a headline without its verbs: a tab has little room.
+func tabTitle(headline string, online bool) string {
+	title := strings.NewReplacer(" is ", " ", " are ", " ", "\u2011", "-").Replace(headline)
+	if !online {
+		title = "Offline: " + title
+	}
+	return title
+}
+
+// isTold is whether a peer has been told of an outage that is still on.
+func isTold(sites []siteJSON, peer string) bool {
+	return slices.ContainsFunc(sites, func(s siteJSON) bool {
+		return len(s.Failovers) > 0 && s.Failovers[0].Ended.IsZero() &&
+			slices.ContainsFunc(s.Failovers[0].Told, func(t toldJSON) bool { return t.Site == peer })
+	})
+}
+
+// scaleUps says which sites are told to scale up, and which would be if their KEDA asked.
+func scaleUps(cards []card) (texts []string) {
+	var told, waiting, silent, early []card
+	for _, c := range cards {
+		switch {
+		case !c.ScaleUp:
+		case c.Asks && c.Waiting:
+			waiting = append(waiting, c)
+		case c.Asks:
+			told = append(told, c)
+		case c.Told.Armed:
+			early = append(early, c)
+		default:
+			silent = append(silent, c)
+		}
+	}
+	if told != nil {
+		texts = append(texts, listSites(names(told), "told to scale up"))
+	}
+	if waiting != nil {
+		texts = append(texts, toBeTold(waiting, "will be told", "when its KEDA asks next",
+			"when their KEDAs ask next"))
+	}
+	if silent != nil {
+		texts = append(texts, toBeTold(silent, "would be told", "but its KEDA does not ask",
+			"but their KEDAs do not ask"))
+	}
+	if early != nil {
+		texts = append(texts, toBeTold(early, "would be told", "but its KEDA has not asked yet",
+			"but their KEDAs have not asked yet"))
+	}
+	return texts
+}
+
+func names(cards []card) (names []string) {
+	for _, c := range cards {
+		names = append(names, c.Site)
+	}
+	return names
+}
+
+// toBeTold says what sites will or would be told, and on which condition: in one's words, or more's.
+func toBeTold(cards []card, verb, one, more string) string {
+	list, n := names(cards), len(cards)
+	switch {
+	case n == 1:
+		return fmt.Sprintf("%s %s %d, %s", list[0], verb, *cards[0].Told.Value, one)
+	case n <= 3:
+		return fmt.Sprintf("%s and %s %s to scale up, %s", strings.Join(list[:n-1], ", "), list[n-1],
+			verb, more)
+	default:
+		return fmt.Sprintf("%d sites %s to scale up, %s", n, verb, more)
+	}
 }
 
 func all(sites []siteJSON, is func(siteJSON) bool) bool {
@@ -111,21 +203,21 @@ func listSites(names []string, what string) string {
 // certificateNotice is how long before its expiry a certificate is mentioned, as in the alert rule.
 const certificateNotice = 14 * 24 * time.Hour
 
-// warnings are what a person should look into.
-func warnings(site siteJSON, told metricJSON, certificate string) (texts []string) {
-	if site.Prober != "" {
-		texts = append(texts, site.Site+" cannot be probed: "+site.Prober)
+// warnings are what a person should look into. That a site's KEDA does not ask is said by scaleUps
+// when there is something to tell it.
+func warnings(c card) (texts []string) {
+	if c.Prober != "" {
+		texts = append(texts, c.Site+" cannot be probed: "+c.Prober)
 	}
-	if site.Override != "" {
-		texts = append(texts, site.Explanation)
+	if c.Override != "" {
+		texts = append(texts, c.Explanation)
 	}
-	if !told.Armed {
-		texts = append(texts,
-			"nobody asks for the value of "+site.Site+": its failover is disarmed")
+	if !c.Told.Armed && !c.ScaleUp {
+		texts = append(texts, "nobody asks for the value of "+c.Site+": its failover is disarmed")
 	}
-	if r := site.LastResult; r != nil && !r.CertificateExpires.IsZero() &&
+	if r := c.LastResult; r != nil && !r.CertificateExpires.IsZero() &&
 		time.Until(r.CertificateExpires) < certificateNotice {
-		texts = append(texts, "the certificate of "+site.Site+" "+certificate)
+		texts = append(texts, "the certificate of "+c.Site+" "+c.Certificate)
 	}
 	return texts
 }
@@ -141,62 +233,6 @@ func certificateText(site siteJSON) string {
 		return fmt.Sprintf("expires in %s, on %s", formatSpan(left), day)
 	}
 	return fmt.Sprintf("expired %s ago, on %s", ago(at), day)
-}
-
-// historyText says how the last probes ended.
-func historyText(history []monitor.Past) string {
-	if len(history) == 0 {
-		return "no probe yet"
-	}
-	up, discarded := 0, 0
-	reasons := make(map[string]int)
-	for _, p := range history {
-		switch {
-		case p.Discarded:
-			discarded++
-		case p.Up:
-			up++
-		default:
-			reasons[string(p.Reason)]++
-		}
-	}
-	text := fmt.Sprintf("%d of the last %d probes were up", up, len(history))
-	byCount := func(a, b string) int {
-		return cmp.Or(reasons[b]-reasons[a], strings.Compare(a, b))
-	}
-	for _, reason := range slices.SortedFunc(maps.Keys(reasons), byCount) {
-		text += fmt.Sprintf(", %d %s", reasons[reason], reason)
-	}
-	if discarded > 0 {
-		text += fmt.Sprintf(", %d did not count", discarded)
-	}
-	return text
-}
-
-// The bars have 60 slots of 6 units. Bars of successes stand on the line, 40 of 64 units from the
-// top; the other bars hang from it.
-const slot, slots, line = 6, 60, 40
-
-func historyBars(history []monitor.Past, timeout time.Duration) (ups, downs, discarded string) {
-	var up, down, hollow strings.Builder
-	for i, p := range history {
-		x := slot*(slots-len(history)+i) + slot/2
-		switch f := scale(p.Duration, timeout); {
-		case p.Discarded:
-			fmt.Fprintf(&hollow, "M%d %dh4v%.0fh-4z", x-2, line+1, 6+16*f)
-		case p.Up:
-			fmt.Fprintf(&up, "M%d %dv-%.0f", x, line, 6+32*f)
-		default:
-			fmt.Fprintf(&down, "M%d %dv%.0f", x, line, 6+18*f)
-		}
-	}
-	return up.String(), down.String(), hollow.String()
-}
-
-// scale is 0 for a millisecond or less, 1 for the timeout or more, and logarithmic in between.
-func scale(took, timeout time.Duration) float64 {
-	f := math.Log(took.Seconds()*1000) / math.Log(max(2, timeout.Seconds()*1000))
-	return min(1, max(0, f))
 }
 
 // took is how long something took: "23 ms", "3.0 s".

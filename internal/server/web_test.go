@@ -39,7 +39,8 @@ func TestServeBrokenWebConfig(t *testing.T) {
 		}
 		defer on.Close()
 		m := startMonitor(t, monitor.Up, monitor.Up)
-		err = server.New(m, server.NewMetrics("test"), guard, slog.New(slog.DiscardHandler)).Serve(on)
+		log := slog.New(slog.DiscardHandler)
+		err = server.New(m, server.NewMetrics("test"), testPage(), guard, log).Serve(on)
 		if err == nil || strings.Contains(err.Error(), "\n") ||
 			strings.Contains(err.Error(), "geheim") ||
 			!strings.HasPrefix(err.Error(), "WEB_CONFIG_FILE cannot be used") {

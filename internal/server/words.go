@@ -22,31 +22,53 @@ func formatTime(t, now time.Time) string {
 
 // explain gives a site's verdict in a sentence.
 func explain(s *monitor.Snapshot, now time.Time) string {
+	verdict, why := s.Current(now), explainReason(s, now)
+	switch {
+	case s.Override(now).Verdict != monitor.Unknown:
+		return s.Name + " is " + why
+	case verdict == monitor.Unknown:
+		return explainNoVerdict(s, now)
+	}
+	sentence := fmt.Sprintf("%s is %v since %s", s.Name, verdict, formatTime(s.Since, now))
+	switch {
+	case why == "":
+		return sentence
+	case verdict == monitor.Down:
+		return sentence + ": " + why
+	case s.Streak > 0:
+		return sentence + ", but " + why
+	}
+	return sentence + "; " + why
+}
+
+// explainReason says why a site has its verdict, or what speaks against it. It is empty for a site
+// whose last probe was up.
+func explainReason(s *monitor.Snapshot, now time.Time) string {
 	verdict := s.Current(now)
 	switch override := s.Override(now); {
 	case override.Verdict != monitor.Unknown:
-		return fmt.Sprintf("%s is pinned %v; its probes say %v",
-			s.Name, explainOverride(override, now), s.Verdict)
+		return fmt.Sprintf("pinned %v; its probes say %v", explainOverride(override, now), s.Verdict)
 	case verdict == monitor.Unknown:
-		return explainNoVerdict(s, now)
+		return explainUnknown(s, now)
 	}
 	last := ""
 	if !s.Last.Up {
 		last = ", last: " + s.Last.Detail
 	}
-	sentence := fmt.Sprintf("%s is %v since %s", s.Name, verdict, formatTime(s.Since, now))
+	var reasons []string
 	switch {
 	case verdict == monitor.Down && s.Streak == 0:
-		sentence += fmt.Sprintf(": %d of %d probes failed%s", s.TurnedBy, s.TurnedBy, last)
+		reasons = append(reasons, fmt.Sprintf("%d of %d probes failed%s", s.TurnedBy, s.TurnedBy, last))
 	case verdict == monitor.Down:
-		sentence += fmt.Sprintf(": %d of %d probes have succeeded again", s.Streak, s.Success)
+		reasons = append(reasons,
+			fmt.Sprintf("%d of %d probes have succeeded again", s.Streak, s.Success))
 	case s.Streak > 0:
-		sentence += fmt.Sprintf(", but %d of %d probes have failed%s", s.Streak, s.Failure, last)
+		reasons = append(reasons, fmt.Sprintf("%d of %d probes have failed%s", s.Streak, s.Failure, last))
 	}
 	if s.Discarded != nil {
-		sentence += "; the last probe does not count: " + discardReason(s.Discarded, now)
+		reasons = append(reasons, "the last probe does not count: "+discardReason(s.Discarded, now))
 	}
-	return sentence
+	return strings.Join(reasons, "; ")
 }
 
 // explainOverride gives the verdict of an override, who set it, its end and its reason.
@@ -57,8 +79,13 @@ func explainOverride(o monitor.Override, now time.Time) string {
 	return fmt.Sprintf("%v by %s until %s (%s)", o.Verdict, o.By, formatTime(o.Ends, now), o.Reason)
 }
 
-// explainNoVerdict says why there is no verdict on a site.
+// explainNoVerdict says of which site there is no verdict, and why.
 func explainNoVerdict(s *monitor.Snapshot, now time.Time) string {
+	return fmt.Sprintf("no verdict on %s: %s", s.Name, explainUnknown(s, now))
+}
+
+// explainUnknown says why there is no verdict on a site.
+func explainUnknown(s *monitor.Snapshot, now time.Time) string {
 	why := "no probe of it has had a result yet"
 	switch {
 	case s.Verdict == monitor.Unknown && s.Streak > 0:
@@ -71,7 +98,7 @@ func explainNoVerdict(s *monitor.Snapshot, now time.Time) string {
 	if s.Discarded != nil {
 		why = discardReason(s.Discarded, now) + "; " + why
 	}
-	return fmt.Sprintf("no verdict on %s: %s", s.Name, why)
+	return why
 }
 
 // discardReason says why a probe does not count.
@@ -82,6 +109,9 @@ func discardReason(err error, now time.Time) string {
 	}
 	return err.Error()
 }
+
+// mostPeers is how many peers are named in a failover; a longer list is not read.
+const mostPeers = 3
 
 // explainFailover says in a line what happened in a failover, and when.
 func explainFailover(f monitor.Failover, now time.Time) string {
@@ -97,11 +127,10 @@ func explainFailover(f monitor.Failover, now time.Time) string {
 	} else {
 		add("down", f.Down)
 	}
-	const most = 3 // peers; a longer list is not read
-	for _, t := range f.Told[:min(most, len(f.Told))] {
+	for _, t := range f.Told[:min(mostPeers, len(f.Told))] {
 		add(t.Peer+" told", t.At)
 	}
-	switch more := len(f.Told) - most; {
+	switch more := len(f.Told) - mostPeers; {
 	case more > 0:
 		words = append(words, fmt.Sprintf("%d more told", more))
 	case len(f.Told) == 0:

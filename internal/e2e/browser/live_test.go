@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"failover-monitor/internal/e2e/rig"
 )
@@ -45,8 +47,11 @@ func TestLive(t *testing.T) {
 		t.Errorf("a screen reader heard %q", heard)
 	}
 	if title := eval[string](t, p, "document.title"); !strings.HasPrefix(spelled(title),
-		"site-b is down") {
+		"site-b down – "+m.Address) {
 		t.Errorf("the title is %q", title)
+	}
+	if icon := p.icon(t); !strings.Contains(icon, "e0352b") {
+		t.Errorf("the tab's icon is not the red one: %s", icon)
 	}
 	focused := eval[string](t, p, "document.activeElement.getAttribute('href') ?? ''")
 	if focused != "status" {
@@ -58,6 +63,12 @@ func TestLive(t *testing.T) {
 	if eval[int](t, p, "window.marker ?? 0") != 1 || p.loads() != 1 {
 		t.Errorf("the page was loaded %d times", p.loads())
 	}
+}
+
+// icon is the picture that the tab has.
+func (p *tab) icon(t *testing.T) string {
+	t.Helper()
+	return eval[string](t, p, "document.querySelector('link[rel=icon]').href")
 }
 
 // updated waits for the next update.
@@ -98,8 +109,12 @@ func TestLostMonitor(t *testing.T) {
 				"The monitor does not answer. This is how things stood at "+seen)
 			t.Logf("the page said so after %v", took)
 			p.hears(t, "alert: ")
-			if title := eval[string](t, p, "document.title"); title != "No answer – Failover Monitor" {
+			title := eval[string](t, p, "document.title")
+			if title != "No answer – "+m.Address+" – Failover Monitor" {
 				t.Errorf("the title is %q", title)
+			}
+			if icon := p.icon(t); !strings.Contains(icon, "888") {
+				t.Errorf("the tab's icon is not the grey one: %s", icon)
 			}
 			if c.name == "killed" {
 				p.looks(t, "lost")
@@ -108,6 +123,9 @@ func TestLostMonitor(t *testing.T) {
 			p.until(t, 8*time.Second, "the page shows what is new",
 				func() bool { return p.text(t, "#lost") == "" && p.text(t, "main time") != seen })
 			p.reads(t, 5*time.Second, "h1", "All sites are up")
+			if icon := p.icon(t); !strings.Contains(icon, "2a9d64") {
+				t.Errorf("the tab's icon is not the green one again: %s", icon)
+			}
 			if slices.Contains(p.heard(t), "alert: ") {
 				t.Error("the alert is still there for a screen reader")
 			}
@@ -116,6 +134,61 @@ func TestLostMonitor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEarlierFailovers opens the list of the older ones with the keyboard: it stays open, and keeps
+// the focus, while the page renews itself. On paper it is open.
+func TestEarlierFailovers(t *testing.T) {
+	t.Parallel()
+	b := rig.Site(t, healthy)
+	m := pair(t, plain(rig.Site(t, healthy)), plain(b))
+	p := open(t, m)
+	for range 5 {
+		become(t, b, broken)
+		p.reads(t, 5*time.Second, "h1", "site-b is down")
+		become(t, b, healthy)
+		p.reads(t, 5*time.Second, "h1", "All sites are up")
+	}
+	p.reads(t, 5*time.Second, "summary", "Earlier failovers: 2")
+	item := func() string { return p.text(t, "details li") }
+	if text := item(); text != "" {
+		t.Errorf("the list is open already: %s", text)
+	}
+	printed(t, p)
+	if text := item(); !strings.HasPrefix(text, "site-b: first failed probe ") {
+		t.Errorf("on paper the list has %q", text)
+	}
+	p.do(t, do(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "screen"}))
+	p.do(t, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	p.updated(t)
+	p.updated(t)
+	if text := item(); !strings.HasPrefix(text, "site-b: first failed probe ") {
+		t.Errorf("the list has closed: %q", text)
+	}
+	if focused := eval[string](t, p, "document.activeElement.localName"); focused != "summary" {
+		t.Errorf("the focus went to %s", focused)
+	}
+	p.hears(t, "image: site-b: "+p.text(t, ".failover .caption"))
+	p.looks(t, "failovers")
+}
+
+// printed shows the page as a printer gets it, from a browser with a dark scheme.
+func printed(t *testing.T, p *tab) {
+	t.Helper()
+	p.do(t, do(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print",
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}),
+		chromedp.EmulateViewport(720, 1000))
+	if paper := eval[string](t, p, "getComputedStyle(document.body).backgroundColor"); paper !=
+		"rgb(255, 255, 255)" {
+		t.Errorf("the paper is %s", paper)
+	}
+	for _, pale := range eval[[]string](t, p, contrasts) {
+		t.Errorf("on paper: %s", pale)
+	}
+	if link := p.text(t, "footer a"); link != "" {
+		t.Errorf("on paper there is a link: %s", link)
+	}
+	p.picture(t, "print.png")
 }
 
 func signal(s syscall.Signal) func(*rig.Monitor, testing.TB) {

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"failover-monitor/internal/e2e/rig"
+	"failover-monitor/internal/fakesite"
 )
 
 // screenshots is the folder of what the camera saw. Look at it.
@@ -29,7 +30,7 @@ func (p *tab) looks(t *testing.T, name string) {
 			do(emulation.SetEmulatedMedia,
 				emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 					{Name: "prefers-color-scheme", Value: scheme}}}))
-		for _, width := range []int64{360, 1600} {
+		for _, width := range []int64{360, 800, 1600} {
 			p.do(t, chromedp.EmulateViewport(width, 900))
 			if needs := eval[int64](t, p, "document.scrollingElement.scrollWidth"); needs > width {
 				t.Errorf("%s: at %d px the page is %d px wide", name, width, needs)
@@ -37,18 +38,13 @@ func (p *tab) looks(t *testing.T, name string) {
 			if width == 360 && !eval[bool](t, p, worstFirst) {
 				t.Errorf("%s: at %d px a site in trouble is below one that is well", name, width)
 			}
+			for _, text := range eval[[]string](t, p, crowded) {
+				t.Errorf("%s at %d px: in a picture, %s", name, width, text)
+			}
 			for _, pale := range eval[[]string](t, p, contrasts) {
 				t.Errorf("%s at %d px, %s: %s", name, width, scheme, pale)
 			}
-			picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := fmt.Sprintf("%s-%d-%s.png", name, width, scheme)
-			err = os.WriteFile(filepath.Join(screenshots, file), picture, 0o644)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p.picture(t, fmt.Sprintf("%s-%d-%s.png", name, width, scheme))
 		}
 		paper[scheme] = eval[string](t, p,
 			"getComputedStyle(document.body).backgroundColor + "+
@@ -60,11 +56,54 @@ func (p *tab) looks(t *testing.T, name string) {
 	}
 }
 
+// picture leaves a screenshot of the whole page.
+func (p *tab) picture(t *testing.T, file string) {
+	t.Helper()
+	picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(screenshots, file), picture, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPicture leaves the picture of the documents, page.png: site-b hangs for a while
+// by then.
+func TestPicture(t *testing.T) {
+	t.Parallel()
+	b := rig.Site(t, healthy)
+	m := start(t, "SITE_A_HEALTH_URL="+plain(rig.Site(t, healthy)), "SITE_B_HEALTH_URL="+plain(b),
+		"CACHE_TTL_SEC=1", "RETRY_INTERVAL_SEC=0.5", "PROBE_TIMEOUT_SEC=1", "FAILURE_THRESHOLD=3",
+		"SUCCESS_THRESHOLD=2", "WITNESS_URLS=tcp://"+rig.Site(t, healthy).Address())
+	polled(t, m, "site-a", "site-b")
+	time.Sleep(45 * time.Second)
+	become(t, b, fakesite.Hang)
+	p := open(t, m)
+	p.do(t, chromedp.EmulateViewport(1000, 600, chromedp.EmulateScale(2)))
+	p.reads(t, 10*time.Second, "h1", "site-b is down")
+	time.Sleep(8 * time.Second)
+	p.reads(t, 10*time.Second, "header", "site-a is told to scale up")
+	p.picture(t, "page.png")
+}
+
 // worstFirst is whether the cards are in the order in which a user with a phone looks for them.
-const worstFirst = `[...document.querySelectorAll("section")]
+const worstFirst = `[...document.querySelectorAll(".card")]
 	.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
-	.map(card => ["down", "unknown", "up"].indexOf(card.className))
+	.map(card => ["down", "unknown", "up"].findIndex(verdict => card.classList.contains(verdict)))
 	.every((rank, i, all) => rank >= (all[i - 1] ?? 0))`
+
+// crowded lists the texts of pictures that reach into each other or out of the page.
+const crowded = `[...document.querySelectorAll("svg")].flatMap(svg => {
+	const texts = [...svg.querySelectorAll("text")]
+		.map(e => ({ says: e.textContent, box: e.getBoundingClientRect() }));
+	const out = texts.filter(({ box }) => box.left < 0 || box.right > innerWidth)
+		.map(({ says }) => says + " is cut off");
+	const meet = (a, b) => a.left < b.right && b.left < a.right &&
+		a.top + 1 < b.bottom && b.top + 1 < a.bottom;
+	return out.concat(texts.flatMap((a, i) => texts.slice(i + 1).filter(b => meet(a.box, b.box))
+		.map(b => a.says + " and " + b.says + " are in one place")));
+})`
 
 // contrasts lists the text whose contrast to what is behind it is below 4.5, by the formula of WCAG
 // 2, and first of all that there is text.
@@ -85,16 +124,18 @@ const contrasts = `(() => {
 			if (style.opacity < 1) { veil *= style.opacity; under = paper; }
 			paper = over(c, paper, a);
 		}
-		ink = rgba(getComputedStyle(e).color).c;
+		const style = getComputedStyle(e);
+		ink = rgba(e.localName == "text" ? style.fill : style.color).c;
 		if (under) { ink = over(ink, under, veil); paper = over(paper, under, veil); }
 		const [low, high] = [luminance(ink), luminance(paper)].sort((a, b) => a - b);
 		return (high + .05) / (low + .05);
 	};
-	const seen = [...document.body.querySelectorAll("h1, h2, p, small, strong, li, dt, dd, a, time")]
-		.filter(e => e.innerText.trim() && e.id != "news");
+	const seen = [...document.body.querySelectorAll(
+		"h1, h2, h3, p, small, strong, li, dt, dd, a, time, summary, text")]
+		.filter(e => e.textContent.trim() && e.checkVisibility() && e.id != "news");
 	if (seen.length < 20) return ["there are only " + seen.length + " pieces of text"];
 	return seen.filter(e => contrast(e) < 4.5)
-		.map(e => contrast(e).toFixed(2) + " is the contrast of: " + e.innerText);
+		.map(e => contrast(e).toFixed(2) + " is the contrast of: " + e.textContent);
 })()`
 
 // TestKeyboard goes through the links with the Tab key, and follows one.

@@ -27,7 +27,8 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "failover-monitor")
-	build := exec.Command("go", "build", "-C", "../../..", "-o", binary, "./cmd/failover-monitor")
+	build := exec.Command("go", "build", "-C", "../../..", "-ldflags", "-X main.version=v1.2.3",
+		"-o", binary, "./cmd/failover-monitor")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		panic(err)
