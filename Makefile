@@ -40,7 +40,7 @@ run: build ## run the monitor with the settings of ENV_FILE (.env)
 	@set --; while IFS= read -r line || [ -n "$$line" ]; do case $$line in ''|'#'*) ;; *=*) set -- "$$@" "$$line";; esac; done < $(ENV_FILE); \
 		exec env "$$@" ./failover-monitor
 
-demo: build ## run the monitor on two built-in sites, to break and heal with curl
+demo: build ## show a failover: the monitor and two built-in sites, to break and heal
 	@./failover-monitor demo
 
 # BUILDPLATFORM is given since podman before 4.4 does not know it in FROM.

@@ -39,7 +39,8 @@ func lintDashboard(d dashboard, find found) {
 		label := strings.ToUpper(name[:1]) + name[1:]
 		if v.Type != "query" || v.Label != label || !v.Multi || v.AllValue != ".+" ||
 			v.Datasource.UID != "${datasource}" {
-			find("template-"+name, `want a query, several values, allValue ".+", the label %q: %+v`, label, v)
+			find("template-"+name, `want a query, several values, allValue ".+", the label %q: %+v`,
+				label, v)
 		}
 	}
 	lintLayout(d.Panels, find)
@@ -116,7 +117,8 @@ func lintTarget(p panel, t target, find found) {
 		case *parser.VectorSelector:
 			lintSelector(p, n, parents, find)
 		case *parser.MatrixSelector:
-			if in := calls(parents); n.Range != rateInterval && slices.Contains([]string{"rate", "irate"}, in[0]) {
+			inRate := slices.Contains([]string{"rate", "irate"}, calls(parents)[0])
+			if inRate && n.Range != rateInterval {
 				find("target-rate-interval", "%s: want $__rate_interval in %s", p.Title, n)
 			}
 		}
@@ -137,7 +139,8 @@ func lintSelector(p panel, s *parser.VectorSelector, parents []parser.Node, find
 		}
 	}
 	in := calls(parents)
-	if strings.HasSuffix(s.Name, "_total") && !slices.Contains([]string{"rate", "irate", "increase"}, in[0]) {
+	counted := slices.Contains([]string{"rate", "irate", "increase"}, in[0])
+	if strings.HasSuffix(s.Name, "_total") && !counted {
 		find("target-counter-agg", "%s: want rate, irate or increase of %s", p.Title, s)
 	}
 	if strings.HasSuffix(s.Name, "_bucket") && !slices.Contains(in, "histogram_quantile") {
