@@ -27,7 +27,7 @@ export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help build run demo image clean test lint reproducible fuzz bench bench-scale soak simulate simulate-table
-.PHONY: e2e-browser e2e-cluster e2e-faults e2e-keda e2e-kubelet e2e-kubernetes e2e-podman e2e-predecessor e2e-prometheus e2e-quadlet e2e-systemd prometheus
+.PHONY: e2e-browser e2e-cluster e2e-faults e2e-grafana e2e-keda e2e-kubelet e2e-kubernetes e2e-podman e2e-predecessor e2e-prometheus e2e-quadlet e2e-systemd prometheus
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ run: build ## run the monitor with the settings of ENV_FILE (.env)
 	@set --; while IFS= read -r line || [ -n "$$line" ]; do case $$line in ''|'#'*) ;; *=*) set -- "$$@" "$$line";; esac; done < $(ENV_FILE); \
 		exec env "$$@" ./failover-monitor
 
-demo: build ## run the monitor on two built-in sites, to break and heal with curl
+demo: build ## show a failover: the monitor and two built-in sites, to break and heal
 	@./failover-monitor demo
 
 # BUILDPLATFORM is given since podman before 4.4 does not know it in FROM.
@@ -105,8 +105,11 @@ e2e-predecessor: ## ask odd and sick sites beside the predecessor's client, and 
 	@dpkg -s python3-requests openssl >/dev/null 2>&1 || { apt-get update -q && $(INSTALL) python3-requests openssl; } </dev/null
 	cd internal/e2e/predecessor && go test -tags e2e -count=1 -timeout 5m
 
-e2e-prometheus: ## show /metrics, the alerts and the scrape config to Debian's Prometheus
+e2e-prometheus: ## show /metrics, the alerts, the scrape config and the dashboard's queries to Debian's Prometheus
 	internal/e2e/prometheus/run
+
+e2e-grafana: ## check the dashboard by the rules of Grafana's dashboard-linter
+	cd internal/e2e/grafana && go vet ./... && go test -count=1 ./...
 
 e2e-browser: ## show the page to a real browser; installs Debian's chromium if there is none
 	@if ! command -v chromium >/dev/null || [ ! -d /usr/share/fonts/truetype ]; then \

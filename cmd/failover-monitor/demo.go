@@ -1,10 +1,14 @@
 package main
 
+// This file has the command demo: its monitor, its sites, and the server to break them by. What it
+// shows is in demonstration.go.
+
 import (
 	"context"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"text/template"
 	"time"
 
@@ -12,23 +16,14 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// What the demo says at its start. The monitor's log follows.
-var demoText = template.Must(template.New("demo").Parse(`
-Two sites and the monitor run on this machine now, for you to break. Ctrl-C ends them.
-A browser shows them at http://{{.Monitor}}/. In another terminal:
-
-  curl -s {{.Monitor}}/metric/site-a     # what site A's KEDA is told: 0, its peer is up
-
-  curl -s {{.Control}}/site-b/hang       # break site B: it accepts and never answers,
-  curl -s {{.Control}}/site-b/500        # or it answers 500,
-  curl -s {{.Control}}/site-b/refuse     # or nobody listens there any more
-
-  curl -s {{.Monitor}}/metric/site-a     # within 2 seconds it is 1, and site A scales up
-
-  curl -s {{.Control}}/site-b/heal       # make site B well again
-
-Site A breaks in the same ways. Below is the monitor's log.
-
+// What the demo says at its start. What happens follows: on a terminal a block that renews itself,
+// elsewhere a line for each change.
+var demoText = template.Must(template.New("demo").Parse(
+	`Two sites and the monitor run on this machine now: http://{{.Monitor}}/
+Break site B:  curl -s {{.Control}}/site-b/hang  (or 500, refuse; then heal)
+{{if .Keys}}Keys: b breaks site B, h heals all sites, q quits. Site A breaks by curl, too.
+{{- else}}Ask as site A's KEDA does:  curl -s {{.Monitor}}/metric/site-a  (Ctrl-C ends)
+{{- end}}
 `))
 
 // faults are the ways to break a site of the demo, and to heal it.
@@ -101,11 +96,25 @@ func runDemo(ctx context.Context, p process, serving config.Serving) error {
 	if err != nil {
 		return err
 	}
-	places := map[string]string{"Monitor": address(0), "Control": address(3)}
-	if err := demoText.Execute(p.stdout, places); err != nil {
+	d, err := newDemonstration(p, serving, "http://"+address(0), sites)
+	if err != nil {
 		return err
 	}
-	return runMonitor(ctx, setup, listener, newLogger(serving, p.stderr))
+	defer d.restore()
+	places := map[string]any{
+		"Monitor": address(0), "Control": address(3), "Keys": d.terminal != nil && d.terminal.readsKeys(),
+	}
+	var text strings.Builder
+	if err := demoText.Execute(&text, places); err != nil {
+		return err
+	}
+	d.print(text.String())
+	ctx, quit := context.WithCancelCause(ctx)
+	shown := d.start(ctx, quit)
+	err = runMonitor(ctx, setup, listener, d.log)
+	quit(err)
+	shown.Wait()
+	return err
 }
 
 // controlHandler breaks and heals sites: /site-b/hang.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"failover-monitor/internal/e2e/rig"
 )
 
-// TestDemo does what the demo's text says.
+// TestDemo does what the demo's text says, without a terminal: each change is a line.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	port, err := rig.FreePorts("127.0.0.1", demoPorts)
@@ -35,11 +36,15 @@ func TestDemo(t *testing.T) {
 	}
 	demo.stderr.await(t, "listening")
 	becomes("0")
+	demo.stdout.await(t, "UTC  site-a: its KEDA is told 0\n")
 	for _, fault := range []string{"hang", "500", "refuse"} {
 		if got := get(t, control+"/site-b/"+fault); got != "200 site-b: "+fault+"\n" {
 			t.Errorf("the control answers %q", got)
 		}
 		becomes("1")
+		demo.stdout.await(t, "UTC  site-b is down: .")
+		demo.stdout.await(t, "UTC  site-a: its KEDA is told 1\n")
+		demo.stdout.await(t, "UTC  site-a: its HPA goes from 2 to 4 replicas\n")
 		get(t, control+"/site-b/heal")
 		becomes("0")
 	}
@@ -56,12 +61,19 @@ func TestDemo(t *testing.T) {
 	if code := demo.stop(t); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	for _, line := range []string{
-		fmt.Sprintf("curl -s 127.0.0.1:%d/metric/site-a ", port),
+	lines := strings.Split(demo.stdout.String(), "\n")
+	for i, want := range []string{
+		fmt.Sprintf("http://127.0.0.1:%d/", port),
 		fmt.Sprintf("curl -s 127.0.0.1:%d/site-b/hang ", port+3),
+		fmt.Sprintf("curl -s 127.0.0.1:%d/metric/site-a ", port),
 	} {
-		if !strings.Contains(demo.stdout.String(), line) {
-			t.Errorf("%q is not in\n%s", line, &demo.stdout)
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("line %d is %q, want %q in it", i+1, lines[i], want)
+		}
+	}
+	for _, line := range lines[3 : len(lines)-1] {
+		if !regexp.MustCompile(`^\d\d:\d\d:\d\d UTC  site-[ab]( is|:) `).MatchString(line) {
+			t.Errorf("a line of changes is %q", line)
 		}
 	}
 	stderr.Reset()

@@ -29,7 +29,7 @@ const usage = `Usage: failover-monitor [command]
   config       print the settings in effect, without secrets
   healthcheck  ask the monitor that runs with the same settings whether it is well
   override     pin a verdict of that monitor for a while, or list what is pinned
-  demo         run the monitor on two built-in sites, to break and heal with curl
+  demo         show a failover: the monitor and two built-in sites, to break
   version      print the version
   help         print this
 
