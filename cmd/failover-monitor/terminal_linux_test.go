@@ -12,12 +12,11 @@ import (
 func TestTerminalAfterPanic(t *testing.T) {
 	t.Parallel()
 	person := pty.New(t)
-	before := person.Mode(t)
 	shown, err := openTerminal(person.Program, person.Program)
 	if err != nil || shown == nil || !shown.readsKeys() {
 		t.Fatalf("openTerminal: %+v, %v", shown, err)
 	}
-	if person.Mode(t) == before {
+	if person.Mode(t) == person.Before {
 		t.Error("the terminal is not raw")
 	}
 	func() {
@@ -27,8 +26,8 @@ func TestTerminalAfterPanic(t *testing.T) {
 		panic("test")
 	}()
 	shown.draw([]string{"a block that is too late"})
-	if after := person.Mode(t); after != before {
-		t.Errorf("the terminal is %+v, before %+v", after, before)
+	if after := person.Mode(t); after != person.Before {
+		t.Errorf("the terminal is %+v, before %+v", after, person.Before)
 	}
 	person.Await(t, "\x1b[?25h")
 	if output := person.Output(); strings.Contains(output, "too late") {

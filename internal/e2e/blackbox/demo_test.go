@@ -67,7 +67,7 @@ func (d *demonstration) shows(t *testing.T, expression string) string {
 }
 
 // ends waits until the demo has ended, and expects exit code 0 and the terminal as it was before.
-func (d *demonstration) ends(t *testing.T, before unix.Termios) {
+func (d *demonstration) ends(t *testing.T) {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- d.cmd.Wait() }()
@@ -79,8 +79,8 @@ func (d *demonstration) ends(t *testing.T, before unix.Termios) {
 	case <-time.After(20 * time.Second):
 		t.Fatalf("the demo does not end:\n%s", d.block())
 	}
-	if after := d.Mode(t); after != before {
-		t.Errorf("the terminal is %+v, before %+v", after, before)
+	if after := d.Mode(t); after != d.Before {
+		t.Errorf("the terminal is %+v, before %+v", after, d.Before)
 	}
 	d.Await(t, "\x1b[0m\x1b[?7h\x1b[?25h") // lines wrap, and there is a cursor
 }
@@ -90,7 +90,6 @@ func (d *demonstration) ends(t *testing.T, before unix.Termios) {
 func TestDemoOnATerminal(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t, (*pty.Terminal).Attach)
-	before := d.Mode(t)
 	d.shows(t, `^site-a +up +0 +2 ##$`)
 	if mode := d.Mode(t); mode.Lflag&(unix.ECHO|unix.ICANON) != 0 {
 		t.Errorf("the terminal is %+v: a key is echoed, or waits for Enter", mode)
@@ -125,7 +124,7 @@ func TestDemoOnATerminal(t *testing.T) {
 	d.Press(t, "xyz\x1b[A") // these do nothing
 	d.shows(t, `^site-b +up +1: scale up +4 ####$`)
 	d.Press(t, "q")
-	d.ends(t, before)
+	d.ends(t)
 }
 
 // TestDemoOnASmallTerminal makes the terminal smaller, and expects lines that fit, and no more rows
@@ -133,7 +132,6 @@ func TestDemoOnATerminal(t *testing.T) {
 func TestDemoOnASmallTerminal(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t, (*pty.Terminal).Attach)
-	before := d.Mode(t)
 	d.shows(t, "^the monitor's log$")
 	d.Resize(t, 40, 12)
 	d.Press(t, "b")
@@ -147,19 +145,18 @@ func TestDemoOnASmallTerminal(t *testing.T) {
 		t.Errorf("%d rows below the opening:\n%q", len(rows), rows)
 	}
 	d.Press(t, "\x03") // Ctrl-C
-	d.ends(t, before)
+	d.ends(t)
 }
 
 // TestDemoIsTerminated expects the terminal as it was before, and exit code 0, after SIGTERM.
 func TestDemoIsTerminated(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t, (*pty.Terminal).Attach)
-	before := d.Mode(t)
 	d.shows(t, `^site-a +up`)
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	d.ends(t, before)
+	d.ends(t)
 }
 
 // TestDemoWithoutKeys has a terminal for the output alone, as "podman run -t" gives it: the
@@ -170,14 +167,13 @@ func TestDemoWithoutKeys(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = term.Program, term.Program
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 1}
 	})
-	before := d.Mode(t)
 	d.shows(t, `^site-a +up +0 +2 ##$`)
-	if d.Mode(t) != before || strings.Contains(d.Output(), "Keys") ||
+	if d.Mode(t) != d.Before || strings.Contains(d.Output(), "Keys") ||
 		!strings.Contains(d.Output(), "/metric/site-a  (Ctrl-C ends)\r") {
 		t.Errorf("without keys:\n%s", d.Output())
 	}
 	d.Press(t, "\x03") // of a terminal that is not raw: it sends SIGINT
-	d.ends(t, before)
+	d.ends(t)
 }
 
 // TestDemoInTheBackground has a shell run the demo in the background of its terminal: the demo must
@@ -189,9 +185,8 @@ func TestDemoInTheBackground(t *testing.T) {
 			"sh", "-mc", `timeout 60 "$0" demo & read line; kill "$!"; wait "$!"`, binary}}
 		term.Attach(cmd)
 	})
-	before := d.Mode(t)
 	d.Await(t, "UTC  site-a: its KEDA is told 0\r\n")
-	if output := d.Output(); d.Mode(t) != before || strings.Contains(output, "\x1b") {
+	if output := d.Output(); d.Mode(t) != d.Before || strings.Contains(output, "\x1b") {
 		t.Errorf("in the background:\n%q", output)
 	}
 	d.Press(t, "\n")

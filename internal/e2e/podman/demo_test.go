@@ -31,7 +31,6 @@ func TestDemoInAContainer(t *testing.T) {
 // TestDemoInAContainerWithKeys breaks site B by a key, with -it.
 func TestDemoInAContainerWithKeys(t *testing.T) {
 	person := pty.New(t)
-	before := person.Mode(t)
 	cmd := exec.Command("podman", "run", "--rm", "-it", "--network", "none", image, "demo")
 	person.Attach(cmd)
 	if err := cmd.Start(); err != nil {
@@ -44,7 +43,7 @@ func TestDemoInAContainerWithKeys(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v:\n%s", err, person.Output())
 	}
-	if after := person.Mode(t); after != before {
-		t.Errorf("the terminal is %+v, before %+v", after, before)
+	if after := person.Mode(t); after != person.Before {
+		t.Errorf("the terminal is %+v, before %+v", after, person.Before)
 	}
 }

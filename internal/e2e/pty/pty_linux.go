@@ -16,7 +16,8 @@ import (
 
 // Terminal is a terminal of 80×24 for a program: what a person sees, and the keys that they press.
 type Terminal struct {
-	Program *os.File // the program's end
+	Program *os.File     // the program's end
+	Before  unix.Termios // how it was before there was a program
 	person  *os.File
 
 	mu     sync.Mutex
@@ -45,6 +46,7 @@ func New(t testing.TB) *Terminal {
 	}
 	term := &Terminal{Program: program, person: person}
 	term.Resize(t, 80, 24)
+	term.Before = term.Mode(t)
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
