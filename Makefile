@@ -144,7 +144,7 @@ e2e-podman: ## build the image with podman and test it in containers; as root
 e2e-systemd: ## run the units under a real systemd; as root, a minute
 	internal/e2e/systemd/run
 
-e2e-packages: ## install, upgrade and remove the packages under a real systemd; as root, four minutes, the first time more
+e2e-packages: ## install, upgrade and remove the packages under a real systemd; as root, two to four minutes, the first time more
 	@internal/e2e/packages/run
 
 e2e-quadlet: ## run the Quadlet with podman under a real systemd; as root, five minutes, the first time more
