@@ -1,9 +1,12 @@
 # The commands of this project; "make help" lists them.
 
 # From the tag or commit that is built.
-VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION    ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo dev)
+COMMIT     ?= $(shell git rev-parse HEAD 2>/dev/null)
 # When that commit was made: a clock from before is wrong.
 DATE       ?= $(shell git log -1 --format=%cI 2>/dev/null)
+# Where "make build" puts the program.
+PROGRAM    ?= failover-monitor
 CONTAINER  ?= podman
 IMAGE      ?= localhost/failover-monitor
 # What the image is for; it can be another platform than this one: make image PLATFORM=linux/arm64
@@ -19,6 +22,16 @@ HERE        = linux/$(shell uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 FUZZTIME   ?= 30s
 SOAK       ?= 10m
 
+# The Go of packages and releases: another one builds other bits.
+RELEASE_GO ?= 1.26.8
+# What packages are made for, and the folder that is emptied for them.
+ARCHITECTURES ?= amd64 arm64
+DIST       ?= dist
+# Whoever is responsible for the packages.
+MAINTAINER ?= The Failover Monitor authors <failover-monitor@example.com>
+RELEASE     = GOTOOLCHAIN=go$(RELEASE_GO) RELEASE_GO=$(RELEASE_GO) VERSION='$(VERSION)' \
+	COMMIT=$(COMMIT) DATE=$(DATE) MAINTAINER='$(MAINTAINER)' DIST='$(DIST)'
+
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 INSTALL     = DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends
 
@@ -26,14 +39,16 @@ INSTALL     = DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo image clean test lint reproducible fuzz bench bench-scale soak simulate simulate-table
-.PHONY: e2e-browser e2e-cluster e2e-faults e2e-grafana e2e-keda e2e-kubelet e2e-kubernetes e2e-podman e2e-predecessor e2e-prometheus e2e-quadlet e2e-systemd prometheus
+.PHONY: help build run demo image packages dist clean test lint reproducible fuzz bench bench-scale soak simulate simulate-table
+.PHONY: e2e-browser e2e-cluster e2e-faults e2e-grafana e2e-keda e2e-kubelet e2e-kubernetes e2e-packages e2e-podman e2e-predecessor e2e-prometheus e2e-quadlet e2e-systemd prometheus
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./failover-monitor, one static binary
-	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION) -X main.commitDate=$(DATE)" -o failover-monitor ./cmd/failover-monitor
+	go build -trimpath -buildvcs=false \
+		-ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.commitDate=$(DATE)" \
+		-o $(PROGRAM) ./cmd/failover-monitor
 
 run: build ## run the monitor with the settings of ENV_FILE (.env)
 	@test -f $(ENV_FILE) || { echo "no $(ENV_FILE): cp env.example $(ENV_FILE) and set your two health URLs"; exit 1; }
@@ -47,11 +62,17 @@ demo: build ## show a failover: the monitor and two built-in sites, to break and
 image: ## build the container image
 	$(CONTAINER) build $(IMAGE_FLAGS) --file Containerfile --platform $(PLATFORM) \
 		--build-arg BUILDPLATFORM=$(HERE) --build-arg VERSION=$(VERSION) --build-arg DATE=$(DATE) \
-		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null) \
+		--build-arg COMMIT=$(COMMIT) \
 		--tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest .
 
+packages: ## make .deb, .rpm, .tar.gz and SBOM in dist/, for amd64 and arm64
+	@$(RELEASE) deploy/packages/build $(ARCHITECTURES)
+
+dist: packages ## make a release of VERSION in dist/: packages, images, notes, SHA256SUMS
+	@$(RELEASE) IMAGE_FLAGS='$(IMAGE_FLAGS)' CONTAINER='$(CONTAINER)' deploy/packages/release $(ARCHITECTURES)
+
 clean: ## remove what was built
-	rm -f failover-monitor
+	rm -rf failover-monitor dist
 
 test: ## run all unit and black-box tests, with the race detector if there is a C compiler
 	@if command -v "$$(go env CC)" >/dev/null; then \
@@ -122,6 +143,9 @@ e2e-podman: ## build the image with podman and test it in containers; as root
 
 e2e-systemd: ## run the units under a real systemd; as root, a minute
 	internal/e2e/systemd/run
+
+e2e-packages: ## install, upgrade and remove the packages under a real systemd; as root, two to four minutes, the first time more
+	@internal/e2e/packages/run
 
 e2e-quadlet: ## run the Quadlet with podman under a real systemd; as root, five minutes, the first time more
 	internal/e2e/systemd/quadlet

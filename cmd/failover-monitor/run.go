@@ -11,7 +11,8 @@ import (
 
 // What is set when the program is built: -ldflags "-X main.version=…".
 var (
-	version    = "dev"
+	version    = "dev" // the tag
+	commit     string
 	commitDate string // RFC 3339
 )
 
@@ -30,7 +31,7 @@ const usage = `Usage: failover-monitor [command]
   healthcheck  ask the monitor that runs with the same settings whether it is well
   override     pin a verdict of that monitor for a while, or list what is pinned
   demo         show a failover: the monitor and two built-in sites, to break
-  version      print the version
+  version      print the version, its commit and when that was made
   help         print this
 
 All settings are environment variables; env.example explains them.
@@ -94,8 +95,7 @@ func (p process) run(ctx context.Context, args []string) int {
 	case "demo":
 		return demo(ctx, p)
 	case "version", "--version", "-v":
-		fmt.Fprintf(p.stdout, "failover-monitor %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS,
-			runtime.GOARCH)
+		fmt.Fprintln(p.stdout, versionLine(version, commit, commitDate))
 		return exitOK
 	case "help", "--help", "-h":
 		fmt.Fprint(p.stdout, usage)
@@ -103,6 +103,15 @@ func (p process) run(ctx context.Context, args []string) int {
 	}
 	fmt.Fprintf(p.stderr, "failover-monitor: %q: no such command\n\n%s", command, usage)
 	return exitUsage
+}
+
+// versionLine is what the version command prints. A plain "go build" knows no commit.
+func versionLine(version, commit, date string) string {
+	line := "failover-monitor " + version
+	if commit != "" {
+		line += fmt.Sprintf(" (commit %s, %s)", commit, date)
+	}
+	return fmt.Sprintf("%s %s %s/%s", line, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // withConfig runs a command that needs all settings to be right.

@@ -65,6 +65,19 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+func TestVersionLine(t *testing.T) {
+	t.Parallel()
+	for commit, want := range map[string]string{
+		"":        "failover-monitor v1.2.3 go1.",
+		"0de7a5a": "failover-monitor v1.2.3 (commit 0de7a5a, 2026-11-26T01:05:21Z) go1.",
+	} {
+		got := versionLine("v1.2.3", commit, "2026-11-26T01:05:21Z")
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("commit %q: %q, want %q…", commit, got, want)
+		}
+	}
+}
+
 // TestFullOutputFails checks that a command fails when it cannot print its result.
 func TestFullOutputFails(t *testing.T) {
 	t.Parallel()

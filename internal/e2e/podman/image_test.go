@@ -50,7 +50,7 @@ func TestImage(t *testing.T) {
 func TestImageHasLabels(t *testing.T) {
 	for label, want := range map[string]string{
 		"title": "Failover Monitor", "description": ".+", "licenses": "MIT",
-		"version":  must(t, "git describe --tags --always --dirty"),
+		"version":  must(t, "git describe --tags --always --dirty --abbrev=12"),
 		"revision": must(t, "git rev-parse HEAD"),
 	} {
 		got := inspect(t, image, `{{index .Labels "org.opencontainers.image.`+label+`"}}`)

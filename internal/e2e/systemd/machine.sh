@@ -3,6 +3,30 @@
 # The host may have hybrid cgroups and no systemd of its own: the machine gets a view of cgroup v2 alone,
 # and a network that is nothing but loopback.
 
+# tree_of is the folder of debian12 or debian13, in the user's cache. make_tree makes it if it is not
+# there, in some minutes and 0.5 GB. It is whole once it has its final name.
+tree_of() { echo "${XDG_CACHE_HOME:-$HOME/.cache}/failover-monitor/$1"; }
+make_tree() {
+  local tree release packages=ca-certificates,systemd,systemd-sysv,dbus,curl
+  tree=$(tree_of "$1")
+  [ ! -d "$tree" ] || return 0
+  case $1 in
+  debian12) release=bookworm packages+=,rpm ;;
+  debian13) # with what podman needs, with and without root
+    release=trixie packages+=,dbus-user-session,libpam-systemd,iproute2,nftables,podman,crun,netavark
+    packages+=,aardvark-dns,catatonit,procps,uidmap,passt
+    ;;
+  esac
+  install_packages debootstrap:debootstrap
+  rm -rf "$tree.part"
+  mkdir -p "$tree.part"
+  echo "making the $1 tree"
+  debootstrap --variant=minbase --include="$packages" "$release" "$tree.part" \
+    "$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)" \
+    >"$scratch/debootstrap" 2>&1 || { tail "$scratch/debootstrap"; return 1; }
+  mv "$tree.part" "$tree"
+}
+
 # machine_up boots it with these options for systemd-nspawn, and waits until it is up.
 machine_up() {
   tr -d - </proc/sys/kernel/random/uuid >"$scratch/machine-id"
@@ -43,8 +67,11 @@ machine_down() {
   done
 }
 
-# sites runs two sites in the machine, at the ports 9001 and 9002, which ill breaks and heals: ill 500, ill heal.
-sites() { inside systemd-run --quiet --unit=sites --setenv=PORT=9000 /usr/local/bin/failover-monitor demo; }
+# sites runs two sites in the machine, at the ports 9001 and 9002, with this program. ill breaks and heals
+# one: ill 500, ill heal.
+sites() {
+  inside systemd-run --quiet --unit=sites --setenv=PORT=9000 "${1:-/usr/local/bin/failover-monitor}" demo
+}
 ill() { inside curl -s --fail "127.0.0.1:9003/site-b/$1" >/dev/null; }
 
 # env_file makes an env file of env.example, or another, with the sites at these addresses:
