@@ -304,7 +304,7 @@ func (l *siteLoop) publishVerdict(now time.Time) (*Snapshot, []Event) {
 func (l *siteLoop) snapshot() *Snapshot {
 	s := &Snapshot{
 		Site: l.Site, State: l.state, Pinned: l.pinned, Lifetime: l.shared.lifetime(l.Site),
-		History: l.history,
+		History: lastOf(l.history),
 		Probing: l.done != nil, due: l.due(), done: l.done,
 	}
 	if !s.Probing {

@@ -20,11 +20,21 @@ type Past struct {
 	Discarded bool // the probe does not count
 }
 
-// remember adds a probe to a copy of the history, without the oldest.
+// remember adds a probe to a history. Snapshots share its array and never look behind their own
+// end, so the loop, which alone adds to it, may go on in the same one until that is full.
 func remember(history []Past, o Outcome) []Past {
-	kept := history[max(0, len(history)+1-HistoryLength):]
-	return append(slices.Clip(kept),
-		Past{o.Ended, o.Result.Duration, o.Result.Reason, o.Result.Up, o.Discarded != nil})
+	if len(history) == cap(history) {
+		history = append(make([]Past, 0, 2*HistoryLength), lastOf(history)...)
+	}
+	return append(history, Past{
+		Ended: o.Ended, Duration: o.Result.Duration, Reason: o.Result.Reason, Up: o.Result.Up,
+		Discarded: o.Discarded != nil,
+	})
+}
+
+// lastOf is the part of a history that is shown.
+func lastOf(history []Past) []Past {
+	return slices.Clip(history[max(0, len(history)-HistoryLength):])
 }
 
 // Snapshot is what was known of a site at one moment. It never changes.
