@@ -106,7 +106,7 @@ fuzz: ## look for inputs that break something, FUZZTIME (30s) for each kind
 soak: ## run the binary for SOAK (10m), with 50 sites that flap; with the race detector if there is a C compiler
 	cd internal/e2e/soak && SOAK=$(SOAK) go test -tags e2e -count=1 -timeout 0
 
-simulate: ## run the monitor for 1000 simulated days (DAYS) with faults drawn from a seed (SEED), two minutes
+simulate: ## run the monitor for 1000 simulated days (DAYS) with faults drawn from a seed (SEED), three minutes
 	cd internal/e2e/simulate && GOGC=400 go test -tags e2e -count=1 -timeout 30m $(if $(SEED),-run TestSimulate,-skip TestTable)
 
 simulate-table: ## print false scale-ups and times to 4 replicas by settings, as simulated; 30 days (DAYS) for each row
