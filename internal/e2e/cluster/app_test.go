@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ type app struct {
 	few      int // minReplicaCount
 	many     int // maxReplicaCount
 	manifest string
+	round    time.Time // when the HPA was last seen to have made a round
 }
 
 // replacements are what a user replaces in a file: hosts with their ports, and secrets by their
@@ -24,10 +26,22 @@ type replacements struct{ hosts, secrets map[string]string }
 
 var secret = regexp.MustCompile(`(?m)^(  ([a-z.]+)): "replace-me"$`)
 
-// apply applies a file as it stands but for that, and waits until the HPA gets its metric. One
-// thing is patched, for the sake of time: the value need not have been 0 for 300 s before the HPA
-// scales down.
+// apply applies a file as create does, and waits until the HPA gets its metric.
 func apply(t *testing.T, name string, with replacements) *app {
+	t.Helper()
+	a := create(t, name, with)
+	must(t, control.tryApply(deployment(a.few)))
+	eventually(t, 2*time.Minute, "ScalingActive with "+name, func() bool {
+		return control.field("hpa/keda-hpa-my-app",
+			`{.status.conditions[?(@.type=="ScalingActive")].status}`) == "True" && a.replicas() == a.few
+	})
+	a.round = time.Now()
+	return a
+}
+
+// create applies a file as it stands, but for what a user replaces. One thing is patched, for the
+// sake of time: the value need not have been 0 for 300 s before the HPA scales down.
+func create(t *testing.T, name string, with replacements) *app {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "deploy/keda", name))
 	must(t, err)
@@ -51,11 +65,6 @@ func apply(t *testing.T, name string, with replacements) *app {
 			`{"scaleDown":{"stabilizationWindowSeconds":0}}}}}}`))
 	a.few, a.many = a.number("scaledobject/my-app",
 		"{.spec.minReplicaCount}"), a.number("scaledobject/my-app", "{.spec.maxReplicaCount}")
-	must(t, control.tryApply(deployment(a.few)))
-	eventually(t, 2*time.Minute, "ScalingActive with "+name, func() bool {
-		return control.field("hpa/keda-hpa-my-app",
-			`{.status.conditions[?(@.type=="ScalingActive")].status}`) == "True" && a.replicas() == a.few
-	})
 	return a
 }
 
@@ -80,7 +89,7 @@ func (a *app) remove() {
 		a.t.Errorf("%v: %s", err, out)
 	}
 	eventually(a.t, time.Minute, "without HPA",
-		func() bool { return control.field("hpa/keda-hpa-my-app", "{.metadata.name}") == "" })
+		func() bool { return control.field("hpa", "{.items[*].metadata.name}") == "" })
 }
 
 func (a *app) number(object, jsonpath string) int {
@@ -102,7 +111,16 @@ func (a *app) reaches(want int) (seen []int) {
 		}
 		return got == want
 	})
+	a.round = time.Now()
 	return seen
+}
+
+// step waits for a count of replicas, and wants no other between.
+func (a *app) step(from, to int) {
+	a.t.Helper()
+	if seen := a.reaches(to); !slices.Equal(seen, []int{from, to}) {
+		a.t.Errorf("the counts were %v, want one step from %d to %d", seen, from, to)
+	}
 }
 
 // holds watches the count over more than two rounds of the HPA.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,17 @@ func (c *controlPlane) kubectl(args ...string) *exec.Cmd {
 func (c *controlPlane) try(args ...string) error {
 	if out, err := c.kubectl(args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// typed runs a command line as a person types it into a shell.
+func (c *controlPlane) typed(line string) error {
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Env = []string{"KUBECONFIG=" + c.pki.path("admin.kubeconfig"), "HOME=" + c.dir,
+		"PATH=" + binaries + ":" + os.Getenv("PATH")}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", line, err, bytes.TrimSpace(out))
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ func plain(t *testing.T, site string) (*fixture, replacements) {
 // fast is a monitor that detects an outage fast.
 func fast(t *testing.T, site string) (*fixture, replacements) {
 	w := newFixture(t, site, "CACHE_TTL_SEC=2", "PROBE_TIMEOUT_SEC=1", "RETRY_INTERVAL_SEC=0.5")
+	w.limit -= 6 * time.Second // the verdict takes 4 s
 	return w, replacements{hosts: map[string]string{monitorHost: w.Address}}
 }
 
@@ -102,27 +103,40 @@ func clientCertificate(t *testing.T, site string) (*fixture, replacements) {
 	}
 }
 
-// openShift is a Prometheus that scrapes the monitor every five seconds, as if it were three,
-// behind what stands before OpenShift's: TLS by the cluster's own CA, and the token of a service
-// account. Kubernetes itself puts both into the Secret of the file.
+// openShift is a monitor that the querier asks as if it were three.
 func openShift(t *testing.T, site string) (*fixture, replacements) {
 	w := newFixture(t, site)
+	w.limit += scrapeInterval
+	address := querier(t, w.Address, w.Address, w.Address)
+	return w, replacements{hosts: map[string]string{thanos: address}}
+}
+
+const (
+	thanos         = "thanos-querier.openshift-monitoring.svc.cluster.local:9092"
+	scrapeInterval = 5 * time.Second
+)
+
+// querier starts a Prometheus that scrapes monitors, behind what stands before OpenShift's: TLS by
+// the cluster's own CA, and the token of a service account. Kubernetes itself puts both into the
+// Secret of the file.
+func querier(t *testing.T, monitors ...string) (address string) {
+	t.Helper()
 	ports, err := freePorts(1)
 	must(t, err)
-	address := "127.0.0.1:" + ports[0]
-	config := "global: {scrape_interval: 5s}\nscrape_configs:\n" +
-		"- job_name: failover-monitor\n  static_configs:\n"
-	for i := range 3 {
-		config += fmt.Sprintf("  - {targets: [%q], labels: {monitor: \"%d\"}}\n", w.Address, i+1)
+	prometheus := "127.0.0.1:" + ports[0]
+	config := fmt.Sprintf("global: {scrape_interval: %s}\nscrape_configs:\n"+
+		"- job_name: failover-monitor\n  static_configs:\n", scrapeInterval)
+	for i, monitor := range monitors {
+		config += fmt.Sprintf("  - {targets: [%q], labels: {monitor: \"%d\"}}\n", monitor, i+1)
 	}
 	path, err := exec.LookPath("prometheus")
 	must(t, err)
-	prometheus, err := startProcess(t.TempDir(), path, nil,
+	process, err := startProcess(t.TempDir(), path, nil,
 		"--config.file="+file(t, "prometheus.yml", config),
-		"--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address, "--log.level=warn")
+		"--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+prometheus, "--log.level=warn")
 	must(t, err)
-	t.Cleanup(prometheus.stop)
-	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
+	t.Cleanup(process.stop)
+	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: prometheus})
 	server := httptest.NewUnstartedServer(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Get("namespace") != "default" || !knowsToken(r.Header.Get("Authorization")) {
@@ -135,9 +149,7 @@ func openShift(t *testing.T, site string) (*fixture, replacements) {
 		Certificates: []tls.Certificate{control.pki.ca.Issue(time.Now().AddDate(0, 0, 7), "127.0.0.1")}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	return w, replacements{hosts: map[string]string{
-		"thanos-querier.openshift-monitoring.svc.cluster.local:9092": server.Listener.Addr().String(),
-	}}
+	return server.Listener.Addr().String()
 }
 
 // knowsToken asks the API server: whoever it knows may see which APIs there are.

@@ -16,32 +16,32 @@ type row struct {
 	up, down    []time.Duration
 }
 
-// add notes one more measurement of a row.
-func (t *table) add(r row, up, down time.Duration) {
-	i := slices.IndexFunc(*t, func(had row) bool { return had.file == r.file && had.fault == r.fault })
-	if i < 0 {
-		i = len(*t)
-		*t = append(*t, r)
-	}
-	(*t)[i].up, (*t)[i].down = append((*t)[i].up, up), append((*t)[i].down, down)
-}
-
 func (t table) print() {
 	fmt.Printf(
 		"\nThe HPA asks every %s. scaleDown.stabilizationWindowSeconds was patched from 300 to 0.\n\n",
 		hpaSync)
-	fmt.Println("| file | the peer | replicas | s until up | s until down again |")
-	fmt.Println("|---|---|---|---|---|")
+	fmt.Println("| file | the peer | replicas | s until up | median | worst | s until down again |")
+	fmt.Println("|---|---|---|---|---|---|---|")
 	for _, r := range t {
-		fmt.Printf("| %s | %s | %d → %d → %d | %s | %s |\n", r.file, r.fault, r.few, r.many, r.few,
-			seconds(r.up), seconds(r.down))
+		if len(r.up) == 0 {
+			continue
+		}
+		fmt.Printf("| %s | %s | %d → %d → %d | %s | %s | %s | %s |\n", r.file, r.fault,
+			r.few, r.many, r.few, seconds(r.up...), seconds(median(r.up)), seconds(slices.Max(r.up)),
+			seconds(r.down...))
 	}
 }
 
-func seconds(all []time.Duration) string {
+func seconds(all ...time.Duration) string {
 	text := make([]string, len(all))
 	for i, d := range all {
 		text[i] = fmt.Sprintf("%.0f", d.Seconds())
 	}
 	return strings.Join(text, ", ")
+}
+
+// median is the one in the middle, or the mean of the two there.
+func median(all []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(all))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
