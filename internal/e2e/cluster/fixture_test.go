@@ -67,24 +67,29 @@ func newSite(t *testing.T) *fakesite.Site {
 	return rig.Site(t, healthy)
 }
 
-// lastPoll is when KEDA last asked; zero if it has not asked yet.
-func (w *fixture) lastPoll(t *testing.T) time.Time {
+// status is when KEDA last asked, and since when the peer has its verdict; zero for neither.
+func (w *fixture) status(t *testing.T) (polled, decided time.Time) {
 	t.Helper()
 	_, body := w.Get(t, "/status")
 	var status struct {
+		Sites []struct {
+			Site  string
+			Since time.Time
+		}
 		Metrics []struct {
 			Site     string
 			LastPoll time.Time `json:"last_poll"`
 		}
 	}
 	must(t, json.Unmarshal([]byte(body), &status))
-	for _, metric := range status.Metrics {
+	for i, metric := range status.Metrics {
 		if metric.Site == w.site {
-			return metric.LastPoll
+			polled = metric.LastPoll
+		} else {
+			decided = status.Sites[i].Since
 		}
 	}
-	t.Fatalf("/status has no metric of %s: %s", w.site, body)
-	return time.Time{}
+	return polled, decided
 }
 
 // heal makes the peer well.
