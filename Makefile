@@ -159,8 +159,8 @@ e2e-kubelet: ## run deploy/kubernetes in pods of a real kubelet; as root, three 
 e2e-keda: prometheus ## ask the monitor through KEDA's own code, with every file in deploy/keda; KEDA=2.16.1 or all (cold: 10 minutes each)
 	internal/e2e/keda/run
 
-e2e-cluster: prometheus ## measure failovers in a real control plane with a real KEDA (20 minutes, cold an hour)
-	cd internal/e2e/cluster && go test -count=1 -timeout 90m -v .
+e2e-cluster: prometheus ## measure failovers in a real control plane with a real KEDA (50 minutes, cold an hour and a half)
+	cd internal/e2e/cluster && go test -count=1 -timeout 150m -v .
 
 prometheus:
 	@command -v prometheus >/dev/null || { apt-get update -q && $(INSTALL) prometheus; }
