@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -85,7 +86,8 @@ func TestPagePinned(t *testing.T) {
 	pair := sites(monitor.Up, monitor.Down)
 	pair[1].Override = monitor.Up
 	m := startSites(t, pair)
-	for m.Overview().Sites[1].Verdict == monitor.Unknown {
+	unknown := func(s *monitor.Snapshot) bool { return s.State.Verdict == monitor.Unknown }
+	for slices.ContainsFunc(m.Overview().Sites, unknown) {
 		time.Sleep(time.Millisecond)
 	}
 	body := get(m, "/").Body.String()
