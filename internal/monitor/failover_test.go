@@ -200,7 +200,9 @@ func TestPollThatLearnsOfAnOutage(t *testing.T) {
 			if onDemand {
 				sites[0].Interval, sites[1].Interval = 0, 0
 			}
-			runMonitor(t, sites, noEvents, func(m *monitor.Monitor) {
+			o := noEvents
+			o.Observe = func(monitor.Event) { time.Sleep(time.Millisecond) } // the poll goes on first
+			runMonitor(t, sites, o, func(m *monitor.Monitor) {
 				value, _ := m.Value(t.Context(), "site-a")
 				m.Polled("site-a", "KEDA", value)
 				got := describeFailovers(m.Overview().Failovers[1])
