@@ -4,9 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"failover-monitor/internal/config"
 )
+
+// healthcheckTimeout is less than the 3 s that KEDA waits: a monitor that takes longer is no use to
+// it.
+const healthcheckTimeout = 2 * time.Second
 
 // healthcheck asks the monitor that runs with the same settings whether it is well. An image from
 // scratch has no curl to do that, and curl would need a certificate or a password where a web
@@ -16,7 +21,7 @@ func healthcheck(ctx context.Context, p process) int {
 	if err != nil {
 		return p.fail(exitUsage, err)
 	}
-	code, text, err := askLocal(ctx, serving, http.MethodGet, "/healthz", nil)
+	code, text, err := askLocal(ctx, healthcheckTimeout, serving, http.MethodGet, "/healthz", nil)
 	switch {
 	case err != nil:
 		return p.fail(exitFailed, err)

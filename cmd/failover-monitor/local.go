@@ -25,13 +25,6 @@ import (
 // address where the monitor listens for KEDA.
 const localPrefix = "@failover-monitor/"
 
-// How long the commands wait: healthcheck less than the 3 s that KEDA does, since a monitor that
-// takes longer is no use to it; override until a slow disk has kept it.
-const (
-	healthcheckTimeout = 2 * time.Second
-	overrideTimeout    = 10 * time.Second
-)
-
 // serveLocal answers these commands. That it cannot is no reason not to answer KEDA.
 func serveLocal(address string, m *monitor.Monitor, state *stateKeeper,
 	log *slog.Logger) *server.Local {
@@ -46,15 +39,11 @@ func serveLocal(address string, m *monitor.Monitor, state *stateKeeper,
 }
 
 // askLocal asks the running monitor, and gives the status code and the text of its answer.
-func askLocal(ctx context.Context, s config.Serving, method, path string,
+func askLocal(ctx context.Context, timeout time.Duration, s config.Serving, method, path string,
 	form url.Values) (code int, text string, err error) {
 	address, err := runningAt(string(s.ListenAddr))
 	if err != nil {
 		return 0, "", err
-	}
-	timeout := overrideTimeout
-	if path == "/healthz" {
-		timeout = healthcheckTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"failover-monitor/internal/config"
 	"failover-monitor/internal/server"
@@ -16,6 +17,9 @@ var errOverrideUsage = errors.New(`want one of
   override SITE up|down DURATION REASON   pin a verdict: override site-b down 30m drill of the failover
   override SITE clear                     have the probes decide again
   override                                list what is pinned`)
+
+// overrideTimeout is time for a slow disk to keep an override.
+const overrideTimeout = 10 * time.Second
 
 // override has the running monitor pin a verdict, or not any more, or lists what is pinned.
 func override(ctx context.Context, p process, args []string) int {
@@ -27,7 +31,7 @@ func override(ctx context.Context, p process, args []string) int {
 	if err != nil {
 		return p.fail(exitUsage, err)
 	}
-	code, text, err := askLocal(ctx, serving, method, path, form)
+	code, text, err := askLocal(ctx, overrideTimeout, serving, method, path, form)
 	switch {
 	case err != nil:
 		return p.fail(exitFailed, err)

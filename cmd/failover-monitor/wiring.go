@@ -86,9 +86,6 @@ func madeAt() time.Time {
 // of thousands of sites at start would make each other time out.
 const firstProbeGap = 2 * time.Millisecond
 
-// overrides are the verdicts that OVERRIDE can set.
-var overrides = map[config.Override]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}
-
 // newSite translates when a site is probed and how its verdict changes; Probe is set later.
 func newSite(s config.Site) *monitor.Site {
 	return &monitor.Site{
@@ -99,7 +96,7 @@ func newSite(s config.Site) *monitor.Site {
 		Thresholds: monitor.Thresholds{
 			Failure: int(s.FailureThreshold), Success: int(s.SuccessThreshold),
 		},
-		Override: overrides[s.Override],
+		Override: monitor.ParseVerdict(string(s.Override)),
 	}
 }
 

@@ -71,6 +71,11 @@ func (f *failovers) set(list []Failover) {
 	f.waiting.Store(open.Open() && len(open.Told) < f.peers)
 }
 
+// update replaces the open failover. The caller holds mu.
+func (f *failovers) update(open Failover) {
+	f.set(append(slices.Clone(f.list[:len(f.list)-1]), open))
+}
+
 // open is the last failover, if it has not ended; else one that is not open. The caller holds mu.
 func (f *failovers) open() Failover {
 	if n := len(f.list); n > 0 && f.list[n-1].Open() {
@@ -105,7 +110,7 @@ func (f *failovers) follow(s *Snapshot, now time.Time) (events []Event) {
 	open := f.open()
 	if open.Open() && (verdict == Up || verdict == Down && open.Drill && !pinned) {
 		open.Ended = now
-		f.set(append(slices.Clone(f.list[:len(f.list)-1]), open))
+		f.update(open)
 		events = append(events, f.event(open, FailoverEnded))
 	}
 	if verdict == Down && !f.open().Open() {
@@ -135,7 +140,7 @@ func (f *failovers) tell(peer string, at time.Time) {
 		return
 	}
 	open.Told = append(slices.Clip(open.Told), Told{peer, at})
-	f.set(append(slices.Clone(f.list[:len(f.list)-1]), open))
+	f.update(open)
 	f.mu.Unlock()
 	f.observe(f.event(open, FailoverTold))
 }

@@ -51,9 +51,10 @@ type attempt struct {
 	ended   bool // outcome is set
 }
 
-func newSiteLoop(site *Site, s *shared) *siteLoop {
+func newSiteLoop(site *Site, peers int, s *shared) *siteLoop {
 	return &siteLoop{
 		Site: site, shared: s, polls: newPolls(site, s.observe),
+		failovers:        newFailovers(site, peers, s.observe),
 		probeRequests:    make(chan chan<- (<-chan struct{})),
 		overrideRequests: make(chan overrideRequest),
 		ended:            make(chan struct{}),

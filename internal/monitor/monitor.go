@@ -77,8 +77,7 @@ func New(sites []*Site, o Options) *Monitor {
 		snapshots: snapshots,
 	}
 	for _, site := range sites {
-		l := newSiteLoop(site, m.shared)
-		l.failovers = newFailovers(site, len(sites)-1, o.Observe)
+		l := newSiteLoop(site, len(sites)-1, m.shared)
 		m.loops, m.byName[l.Name] = append(m.loops, l), l
 		m.onDemand = m.onDemand || l.OnDemand()
 		m.shared.publish(&Snapshot{Site: l.Site, Lifetime: l.lifetime(m.shared.confirm)})

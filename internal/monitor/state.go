@@ -19,6 +19,16 @@ const (
 // String is unknown, up or down.
 func (v Verdict) String() string { return [...]string{"unknown", "up", "down"}[v] }
 
+// ParseVerdict reads up or down. Every other word is Unknown.
+func ParseVerdict(word string) Verdict {
+	for _, v := range []Verdict{Up, Down} {
+		if word == v.String() {
+			return v
+		}
+	}
+	return Unknown
+}
+
 // MarshalText implements [encoding.TextMarshaler], for logs and JSON.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 

@@ -12,10 +12,10 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
 )
 
 // Local answers the commands healthcheck and override, over a socket that only this machine or
@@ -110,11 +110,9 @@ func (l *Local) set(w http.ResponseWriter, r *http.Request, by string) {
 
 // newOverride makes an override from what a person typed.
 func newOverride(verdict, duration, reason string, now time.Time) (monitor.Override, error) {
-	verdicts := map[string]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}
 	o := monitor.Override{
-		Verdict: verdicts[verdict], Began: now, Reason: strings.TrimSpace(reason),
+		Verdict: monitor.ParseVerdict(verdict), Began: now, Reason: strings.TrimSpace(reason),
 	}
-	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	lasts, err := time.ParseDuration(duration)
 	switch {
 	case o.Verdict == monitor.Unknown:
@@ -127,7 +125,7 @@ func newOverride(verdict, duration, reason string, now time.Time) (monitor.Overr
 	case utf8.RuneCountInString(o.Reason) > reasonLimit:
 		return o, fmt.Errorf("the reason has %d characters: want at most %d",
 			utf8.RuneCountInString(o.Reason), reasonLimit)
-	case !utf8.ValidString(o.Reason) || strings.ContainsFunc(o.Reason, unprintable):
+	case !utf8.ValidString(o.Reason) || probe.Printable(o.Reason) != o.Reason:
 		return o, errors.New("the reason has characters that cannot be printed: want plain text")
 	}
 	o.Ends = now.Add(lasts)

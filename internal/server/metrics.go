@@ -33,9 +33,9 @@ func counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-func histogram(name, help string, buckets ...float64) *prometheus.HistogramVec {
+func histogram(name, help, label string, buckets ...float64) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(
-		prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"site"})
+		prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{label})
 }
 
 // NewMetrics makes the metrics of a monitor of this version.
@@ -61,16 +61,15 @@ func NewMetrics(version string) *Metrics {
 			"Streaks of failures of a site that was up, by how they ended: confirmed when it is down, "+
 				"cleared when it is up again.", "site", "outcome"),
 		detection: histogram("failover_detection_seconds",
-			"From the start of a site's first failed probe to the verdict that it is down.",
+			"From the start of a site's first failed probe to the verdict that it is down.", "site",
 			1, 2, 3, 5, 7, 10, 15, 20, 30, 60),
 		delivery: histogram("failover_delivery_seconds",
-			"From the verdict that a site is down to a peer's first poll that says so.",
+			"From the verdict that a site is down to a peer's first poll that says so.", "site",
 			1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300),
 		requests: counter("failover_http_requests_total", "HTTP requests answered.", "route", "code"),
-		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "failover_http_request_duration_seconds", Help: "How long answers took to make.",
-			Buckets: []float64{.0001, .001, .01, .05, .1, .5, 1, 2, 3, 5}, // KEDA waits for 3 s
-		}, []string{"route"}),
+		requestDuration: histogram("failover_http_request_duration_seconds",
+			"How long answers took to make.", "route",
+			.0001, .001, .01, .05, .1, .5, 1, 2, 3, 5), // KEDA waits for 3 s
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "failover_build_info", Help: "The monitor's version; always 1.",

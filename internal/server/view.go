@@ -147,16 +147,10 @@ func names(cards []card) (names []string) {
 
 // toBeTold says what sites will or would be told, and on which condition: in one's words, or more's.
 func toBeTold(cards []card, verb, one, more string) string {
-	list, n := names(cards), len(cards)
-	switch {
-	case n == 1:
-		return fmt.Sprintf("%s %s %d, %s", list[0], verb, *cards[0].Told.Value, one)
-	case n <= 3:
-		return fmt.Sprintf("%s and %s %s to scale up, %s", strings.Join(list[:n-1], ", "), list[n-1],
-			verb, more)
-	default:
-		return fmt.Sprintf("%d sites %s to scale up, %s", n, verb, more)
+	if len(cards) == 1 {
+		return fmt.Sprintf("%s %s %d, %s", cards[0].Site, verb, *cards[0].Told.Value, one)
 	}
+	return fmt.Sprintf("%s %s to scale up, %s", enumerate(names(cards)), verb, more)
 }
 
 func all(sites []siteJSON, is func(siteJSON) bool) bool {
@@ -190,13 +184,22 @@ func headline(sites []siteJSON) (monitor.Verdict, string) {
 
 // listSites is "site-a is down", "site-a and site-b are down", "5 sites are down".
 func listSites(names []string, what string) string {
+	verb := " are "
+	if len(names) == 1 {
+		verb = " is "
+	}
+	return enumerate(names) + verb + what
+}
+
+// enumerate is "site-a", "site-a and site-b", "5 sites".
+func enumerate(names []string) string {
 	switch n := len(names); {
 	case n == 1:
-		return names[0] + " is " + what
+		return names[0]
 	case n <= 3:
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1] + " are " + what
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	default:
-		return fmt.Sprintf("%d sites are %s", n, what)
+		return fmt.Sprintf("%d sites", n)
 	}
 }
 

@@ -56,8 +56,6 @@ type told struct {
 	At   time.Time `json:"at"`
 }
 
-var verdicts = map[string]monitor.Verdict{"up": monitor.Up, "down": monitor.Down}
-
 // LoadOverrides reads the overrides of a state directory that have not ended. There are none without
 // a file. Its error names the file, of which nothing is used then.
 func LoadOverrides(dir string, now time.Time) (map[string]monitor.Override, error) {
@@ -75,7 +73,7 @@ func (content overridesFile) parse(now time.Time) (map[string]monitor.Override, 
 		}
 		if o.Ends.After(now) {
 			overrides[site] = monitor.Override{
-				Verdict: verdicts[o.Verdict], Began: o.Began, Ends: o.Ends, Reason: o.Reason, By: o.By,
+				Verdict: monitor.ParseVerdict(o.Verdict), Began: o.Began, Ends: o.Ends, Reason: o.Reason, By: o.By,
 			}
 		}
 	}
@@ -84,8 +82,8 @@ func (content overridesFile) parse(now time.Time) (map[string]monitor.Override, 
 
 // check is what is wrong with an override; nil if nothing is.
 func (o override) check(now time.Time) error {
-	switch _, known := verdicts[o.Verdict]; {
-	case !known:
+	switch {
+	case monitor.ParseVerdict(o.Verdict) == monitor.Unknown:
 		return fmt.Errorf("verdict %q: want up or down", o.Verdict)
 	case o.Began.IsZero() || !o.Ends.After(o.Began) || o.Ends.Sub(o.Began) > monitor.MaxOverride:
 		return fmt.Errorf("from %v to %v: want a begin, and an end at most %v later", o.Began, o.Ends,
