@@ -26,9 +26,9 @@ import (
 const localPrefix = "@failover-monitor/"
 
 // serveLocal answers these commands. That it cannot is no reason not to answer KEDA.
-func serveLocal(address string, m *monitor.Monitor, state *stateKeeper,
+func serveLocal(address string, monitors []*monitor.Monitor, state *stateKeeper,
 	log *slog.Logger) *server.Local {
-	srv := server.NewLocal(m, state.saveOverrides, log)
+	srv := server.NewLocal(monitors, state.saveOverrides, log)
 	listener, err := net.Listen("unix", localPrefix+address)
 	if err != nil {
 		log.Warn("the commands healthcheck and override will not work", "error", err)

@@ -71,27 +71,29 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 	// The loops end after the polls that wait for their results.
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
-	metrics, page := server.NewMetrics(version), server.NewPage(version, shownURLs(s))
+	metrics, page := server.NewMetrics(version, s.Apps != nil), server.NewPage(version, shownURLs(s))
 	logEvent := server.LogEvents(log)
 	state := newStateKeeper(s.StateDirectory, log)
-	m := newMonitor(s, func(e monitor.Event) {
+	monitors, host := newMonitors(s, func(e monitor.Event) {
 		metrics.Observe(e)
 		page.Observe(e)
 		logEvent(e)
 		state.observe(e)
 	})
-	state.restore(m)
-	stopSaving := state.start(m)
+	state.restore(monitors)
+	stopSaving := state.start(monitors)
 	defer stopSaving() // after all that has events
-	m.Start(loops)
-	srv := server.New(m, metrics, page, s.guard, log)
+	for _, m := range monitors {
+		m.Start(loops)
+	}
+	srv := server.New(monitors, metrics, page, s.guard, log)
 	srv.Announce(product())
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
-	local := serveLocal(listener.Addr().String(), m, state, log)
+	local := serveLocal(listener.Addr().String(), monitors, state, log)
 	defer local.Close()
 	log.Info("listening", "address", listener.Addr().String())
-	stopping := notifySystemd(m, s.Supervisor, log)
+	stopping := notifySystemd(monitors, s.Supervisor, log)
 
 	select {
 	case err = <-failed:
@@ -105,6 +107,9 @@ func runMonitor(ctx context.Context, s setup, listener net.Listener, log *slog.L
 	stopLoops() // pending requests get a 503
 	srv.Drain(shutdownTimeout / 10)
 	srv.Close()
-	m.Wait()
+	for _, m := range monitors {
+		m.Wait()
+	}
+	host.Wait()
 	return err
 }

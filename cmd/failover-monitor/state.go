@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -35,14 +34,14 @@ func (k *stateKeeper) observe(event monitor.Event) {
 	}
 }
 
-// start saves the failovers of a monitor whenever they change. The function that it returns saves
-// what has changed last, and stops that.
-func (k *stateKeeper) start(m *monitor.Monitor) (stop func()) {
+// start saves the failovers of all monitors whenever they change. The function that it returns
+// saves what has changed last, and stops that.
+func (k *stateKeeper) start(monitors []*monitor.Monitor) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var saving sync.WaitGroup
 	saving.Go(func() {
 		for wait(ctx, k.changed) {
-			k.saveFailovers(m)
+			k.saveFailovers(monitors)
 		}
 	})
 	return func() {
@@ -50,20 +49,22 @@ func (k *stateKeeper) start(m *monitor.Monitor) (stop func()) {
 		saving.Wait()
 		select {
 		case <-k.changed:
-			k.saveFailovers(m)
+			k.saveFailovers(monitors)
 		default:
 		}
 	}
 }
 
-func (k *stateKeeper) saveFailovers(m *monitor.Monitor) {
+func (k *stateKeeper) saveFailovers(monitors []*monitor.Monitor) {
 	if k.dir == "" {
 		return
 	}
-	all, o := make(map[string][]monitor.Failover), m.Overview()
-	for i, s := range o.Sites {
-		if len(o.Failovers[i]) > 0 {
-			all[s.Name] = o.Failovers[i]
+	all := make(map[string][]monitor.Failover)
+	for _, o := range monitor.Overviews(monitors) {
+		for i, s := range o.Sites {
+			if len(o.Failovers[i]) > 0 {
+				all[s.ID()] = o.Failovers[i]
+			}
 		}
 	}
 	if err := statefile.SaveFailovers(k.dir, all); err != nil {
@@ -80,7 +81,7 @@ func (k *stateKeeper) saveOverrides(overrides map[string]monitor.Override) error
 }
 
 // restore takes what was known before a restart, before the monitor starts.
-func (k *stateKeeper) restore(m *monitor.Monitor) {
+func (k *stateKeeper) restore(monitors []*monitor.Monitor) {
 	if k.dir == "" {
 		return
 	}
@@ -95,14 +96,22 @@ func (k *stateKeeper) restore(m *monitor.Monitor) {
 	if err != nil {
 		k.log.Warn("failovers from before the start are forgotten", "error", err)
 	}
-	m.Restore(overrides, failovers)
-	sites := m.Names()
-	for name, o := range overrides {
-		if !slices.Contains(sites, name) {
-			k.log.Warn("an override from before the start is lost: no such site", "site", name)
+	for _, m := range monitors {
+		m.Restore(overrides, failovers)
+	}
+	sites := make(map[string]*monitor.Site)
+	for _, o := range monitor.Overviews(monitors) {
+		for _, s := range o.Sites {
+			sites[s.ID()] = s.Site
+		}
+	}
+	for id, o := range overrides {
+		site := sites[id]
+		if site == nil {
+			k.log.Warn("an override from before the start is lost: no such site", "site", id)
 			continue
 		}
-		k.log.Info("override goes on", "site", name, "verdict", o.Verdict, "until", o.Ends.UTC(),
+		server.WithSite(k.log, site).Info("override goes on", "verdict", o.Verdict, "until", o.Ends.UTC(),
 			"by", o.By, "why", o.Reason)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -67,7 +68,9 @@ const notifyInterval = time.Second
 
 // notifySystemd reports to systemd that the monitor is ready, and then its state, until the
 // returned function is called: it reports that the monitor stops. Without systemd it does nothing.
-func notifySystemd(m *monitor.Monitor, s config.Supervisor, log *slog.Logger) (stopping func()) {
+func notifySystemd(
+	monitors []*monitor.Monitor, s config.Supervisor, log *slog.Logger,
+) (stopping func()) {
 	if s.NotifySocket == "" {
 		return func() {}
 	}
@@ -82,12 +85,12 @@ func notifySystemd(m *monitor.Monitor, s config.Supervisor, log *slog.Logger) (s
 	ctx, cancel := context.WithCancel(context.Background())
 	var loop sync.WaitGroup
 	send("READY=1")
-	send(status(m.Overview()))
+	send(status(monitor.Overviews(monitors)))
 	loop.Go(func() {
 		for ticks := time.Tick(min(notifyInterval, watchdog(s)/2)); wait(ctx, ticks); {
-			overview := m.Overview()
-			state := status(overview)
-			if overview.Live() { // without it, systemd's watchdog restarts the monitor
+			overviews := monitor.Overviews(monitors)
+			state := status(overviews)
+			if live(overviews) { // without it, systemd's watchdog restarts the monitor
 				state += "\nWATCHDOG=1"
 			}
 			send(state)
@@ -98,6 +101,11 @@ func notifySystemd(m *monitor.Monitor, s config.Supervisor, log *slog.Logger) (s
 		loop.Wait()
 		send("STOPPING=1\nSTATUS=stopping")
 	}
+}
+
+// live is whether the loops of all apps run.
+func live(overviews []monitor.Overview) bool {
+	return !slices.ContainsFunc(overviews, func(o monitor.Overview) bool { return !o.Live() })
 }
 
 // notify sends systemd a message (sd_notify(3)).
@@ -136,8 +144,8 @@ func wait[T any](ctx context.Context, something <-chan T) bool {
 const statusLimit = 4000
 
 // status is the line that "systemctl status" shows.
-func status(o monitor.Overview) string {
-	line := "STATUS=" + server.StatusLine(o)
+func status(overviews []monitor.Overview) string {
+	line := "STATUS=" + server.StatusLine(overviews)
 	if len(line) > statusLimit {
 		line = line[:statusLimit] + "…"
 	}

@@ -38,8 +38,8 @@ func TestNoPingWhileStalled(t *testing.T) {
 	}}, monitor.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	m.Start(ctx)
-	stopping := notifySystemd(m, config.Supervisor{NotifySocket: path, WatchdogUSec: "100000"},
-		slog.New(slog.DiscardHandler))
+	stopping := notifySystemd([]*monitor.Monitor{m},
+		config.Supervisor{NotifySocket: path, WatchdogUSec: "100000"}, slog.New(slog.DiscardHandler))
 	pings := func(within time.Duration) (n int) {
 		systemd.SetReadDeadline(time.Now().Add(within))
 		for message := make([]byte, 4096); ; {

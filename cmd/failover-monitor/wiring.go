@@ -31,9 +31,9 @@ func durationsWithUnit(_ []string, a slog.Attr) slog.Attr {
 
 // newProbers makes a prober for each site.
 func newProbers(cfg setup) []*probe.Prober {
-	var sites []probe.Site
+	peers := make(map[string][]probe.Site) // by app
 	for _, s := range cfg.Sites {
-		sites = append(sites, probe.Site{Name: s.Name, URL: s.HealthURL.Reveal()})
+		peers[s.App] = append(peers[s.App], probe.Site{Name: s.Name, URL: s.HealthURL.Reveal()})
 	}
 	proxy := cfg.Proxies.For()
 	var probers []*probe.Prober
@@ -44,7 +44,7 @@ func newProbers(cfg setup) []*probe.Prober {
 			Accept:          s.AcceptStatus.Match,
 			ExpectBody:      s.ExpectBody.Regexp(),
 			FollowRedirects: probe.Redirects(s.FollowRedirects),
-			OtherSites:      sites, // the prober skips the site itself
+			OtherSites:      peers[s.App], // the prober skips the site itself
 			UserAgent:       product(),
 			HeaderKey:       string(s.HeaderKey),
 			HeaderVal:       explained(cfg.machine, s.HeaderValue),
@@ -68,7 +68,7 @@ func newProbers(cfg setup) []*probe.Prober {
 func shownURLs(cfg setup) map[string]string {
 	urls := make(map[string]string)
 	for _, s := range cfg.Sites {
-		urls[s.Name] = s.HealthURL.String()
+		urls[s.ID()] = s.HealthURL.String()
 	}
 	return urls
 }
@@ -89,7 +89,7 @@ const firstProbeGap = 2 * time.Millisecond
 // newSite translates when a site is probed and how its verdict changes; Probe is set later.
 func newSite(s config.Site) *monitor.Site {
 	return &monitor.Site{
-		Name:     s.Name,
+		App: s.App, Name: s.Name,
 		Interval: time.Duration(s.CacheTTL),
 		Retry:    time.Duration(s.RetryInterval),
 		Timeout:  time.Duration(s.Timeout),
@@ -100,21 +100,30 @@ func newSite(s config.Site) *monitor.Site {
 	}
 }
 
-func newMonitor(s setup, observe func(monitor.Event)) *monitor.Monitor {
-	var sites []*monitor.Site
+// newMonitors makes a monitor for each app, or one without apps. They share a host.
+func newMonitors(s setup, observe func(monitor.Event)) ([]*monitor.Monitor, *monitor.Host) {
+	var apps [][]*monitor.Site
 	for i, prober := range newProbers(s) {
 		site := newSite(s.Sites[i])
 		site.Probe = prober.Probe
 		share := site.Interval / time.Duration(len(s.Sites)) // of the cycle
 		site.Delay, site.Phase = time.Duration(i)*min(firstProbeGap, share), time.Duration(i)*share
-		sites = append(sites, site)
+		if i == 0 || site.App != s.Sites[i-1].App {
+			apps = append(apps, nil)
+		}
+		apps[len(apps)-1] = append(apps[len(apps)-1], site)
 	}
-	return monitor.New(sites, monitor.Options{
+	options := monitor.Options{
 		AnswerTimeout:    time.Duration(s.AnswerTimeout),
-		Witnesses:        newWitnesses(s.Config),
+		Host:             monitor.NewHost(newWitnesses(s.Config)),
 		ErrorWhenAllDown: s.AllDownPolicy == "error",
 		Observe:          observe,
-	})
+	}
+	var monitors []*monitor.Monitor
+	for _, sites := range apps {
+		monitors = append(monitors, monitor.New(sites, options))
+	}
+	return monitors, options.Host
 }
 
 // newWitnesses probes a tcp:// witness by connecting, and an http(s):// one with a HEAD and any

@@ -24,7 +24,7 @@ type Config struct {
 	Proxies
 	Supervisor Supervisor
 	Defaults   Probing  // for sites without settings of their own
-	Sites      []Site   // at least two, in the order of their names
+	Sites      []Site   // at least two of each app: app by app, in the order of their names
 	Warnings   []string // what is allowed, but worth a line in the log
 }
 
@@ -49,6 +49,8 @@ type Serving struct {
 
 // Deciding is what holds for the decisions on all sites.
 type Deciding struct {
+	// names of apps, with commas between them; {app} in a site's settings stands for each of them
+	Apps AppNames `env:"APPS"`
 	// http(s) URLs and tcp://host:port; one must answer for a failed probe to count
 	Witnesses Witnesses `env:"WITNESS_URLS"`
 	// while all sites are down: scale counts them, error answers 503
@@ -146,11 +148,20 @@ var groups = [][]string{
 
 // Site is one site, and how it is probed.
 type Site struct {
+	App       string   // one of APPS; empty without them
 	Name      string   // site-a for SITE_A_HEALTH_URL, site-eu-west for SITE_EU_WEST_HEALTH_URL
 	HealthURL URL      `env:"HEALTH_URL"`
 	Override  Override `env:"OVERRIDE"` // up or down: pins the verdict, for a drill or planned work
 	Probing
 	Bundle *CABundle // of CA_BUNDLE; nil without one
+}
+
+// ID tells the site from all others: "shop/site-a", or "site-a" without APPS.
+func (s Site) ID() string {
+	if s.App == "" {
+		return s.Name
+	}
+	return s.App + "/" + s.Name
 }
 
 // Load reads all settings from "NAME=value" strings. Its error has a line for every mistake; the

@@ -211,7 +211,7 @@ func (l *siteLoop) finishProbe(a *attempt) {
 // attempts.
 func (l *siteLoop) count(a *attempt) {
 	now, o := time.Now(), a.outcome
-	network := l.shared.witnesses.record(l.Name, o)
+	network := l.shared.witnesses.record(l.ID(), o)
 	before := l.state
 	var changes []Change
 	l.state, changes = before.Next(*o, now, l.Thresholds)

@@ -28,8 +28,9 @@ var errGone = errors.New("the request ended before the sites were probed for it"
 type Options struct {
 	// AnswerTimeout is how long a caller of [Monitor.Value] waits for a missing verdict.
 	AnswerTimeout time.Duration
-	// Witnesses confirm failures: if there are any, a failure counts only when one of them answers.
-	Witnesses []Witness
+	// Host is what this monitor has in common with those of other apps. Nil makes one without
+	// witnesses.
+	Host *Host
 	// ErrorWhenAllDown gives an error in place of a value while every site is down, which would
 	// scale all of them up. A site without a verdict of its own gets one, too, while all others are
 	// down.
@@ -39,7 +40,7 @@ type Options struct {
 	Observe func(Event)
 }
 
-// Monitor watches a fixed set of sites.
+// Monitor watches a fixed set of sites: those of one app. Several monitors share a [Host].
 type Monitor struct {
 	options  Options
 	onDemand bool // some site is probed only when it is asked for
@@ -50,11 +51,9 @@ type Monitor struct {
 
 // shared is what all sites have in common.
 type shared struct {
-	witnesses *witnesses
-	confirm   time.Duration // see [ConfirmTime]
-	stalls    stallMeter
-	observe   func(Event)
-	running   sync.WaitGroup // all goroutines
+	*Host
+	observe func(Event)
+	running sync.WaitGroup // all goroutines
 
 	snapshots *lru.Cache[string, *Snapshot] // the newest of each site
 	// publishing is held by publishers for reading, and by [Monitor.Overview] for writing: no
@@ -62,7 +61,7 @@ type shared struct {
 	publishing sync.RWMutex
 }
 
-// New makes a monitor of one site or more, each with a name of its own.
+// New makes a monitor of one site or more of the same app, each with a name of its own.
 func New(sites []*Site, o Options) *Monitor {
 	snapshots, err := lru.New[string, *Snapshot](len(sites))
 	if err != nil {
@@ -71,11 +70,11 @@ func New(sites []*Site, o Options) *Monitor {
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
 	}
-	m := &Monitor{options: o, byName: make(map[string]*siteLoop)}
-	m.shared = &shared{
-		witnesses: newWitnesses(o.Witnesses), confirm: ConfirmTime(len(o.Witnesses)), observe: o.Observe,
-		snapshots: snapshots,
+	if o.Host == nil {
+		o.Host = NewHost(nil)
 	}
+	m := &Monitor{options: o, byName: make(map[string]*siteLoop)}
+	m.shared = &shared{Host: o.Host, observe: o.Observe, snapshots: snapshots}
 	for _, site := range sites {
 		l := newSiteLoop(site, len(sites)-1, m.shared)
 		m.loops, m.byName[l.Name] = append(m.loops, l), l
@@ -93,11 +92,12 @@ func (m *Monitor) Start(ctx context.Context) {
 	}
 }
 
-// Wait returns when every loop and every probe has ended.
-func (m *Monitor) Wait() {
-	m.shared.running.Wait()
-	m.shared.witnesses.rounds.Wait()
-}
+// Wait returns when every loop and every probe has ended. The witnesses may still be asked
+// ([Host.Wait]).
+func (m *Monitor) Wait() { m.shared.running.Wait() }
+
+// App is the app whose sites these are; empty without apps.
+func (m *Monitor) App() string { return m.loops[0].App }
 
 // Names lists the sites.
 func (m *Monitor) Names() []string {
@@ -144,13 +144,13 @@ func (m *Monitor) Polled(name, by string, value int) {
 	}
 }
 
-// Restore takes what was known before a restart. It comes before [Monitor.Start]. What is about
-// other sites is left out.
+// Restore takes what was known before a restart, by [Site.ID]. It comes before [Monitor.Start].
+// What is about other sites is left out.
 func (m *Monitor) Restore(overrides map[string]Override, failovers map[string][]Failover) {
 	exists := func(site string) bool { return m.byName[site] != nil }
-	for name, l := range m.byName {
-		l.pinned = overrides[name]
-		l.failovers.restore(failovers[name], exists)
+	for _, l := range m.loops {
+		l.pinned = overrides[l.ID()]
+		l.failovers.restore(failovers[l.ID()], exists)
 	}
 }
 

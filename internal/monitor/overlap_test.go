@@ -48,10 +48,11 @@ func TestCutOffProbeAsksNoWitness(t *testing.T) {
 		})
 		site.Failure = 3
 		o := noEvents
-		o.Witnesses = []monitor.Witness{{Name: "w", Probe: func(context.Context) (probe.Result, error) {
-			asked.Add(1)
-			return probe.Result{Up: true}, nil
-		}}}
+		o.Host = monitor.NewHost([]monitor.Witness{{Name: "w",
+			Probe: func(context.Context) (probe.Result, error) {
+				asked.Add(1)
+				return probe.Result{Up: true}, nil
+			}}})
 		sites := []*monitor.Site{newSite('a', script(nil).probe(midnight)), site}
 		runMonitor(t, sites, o, func(m *monitor.Monitor) {
 			time.Sleep(4 * time.Second)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Overview is what was known of all sites at one moment.
+// Overview is what was known of all sites of an app at one moment.
 type Overview struct {
+	App          string // empty without apps
 	Time         time.Time
 	OfflineSince time.Time       // zero while the monitor is online
 	Witnesses    []WitnessAnswer // as they last answered
@@ -22,7 +23,7 @@ type Overview struct {
 
 // Overview takes a snapshot of everything. It makes no probe, and does not wait for one.
 func (m *Monitor) Overview() Overview {
-	o := Overview{monitor: m, OnDemand: m.onDemand}
+	o := Overview{App: m.App(), monitor: m, OnDemand: m.onDemand}
 	m.shared.publishing.Lock()
 	o.Time = time.Now()
 	for _, l := range m.loops {
@@ -41,6 +42,15 @@ func (m *Monitor) Overview() Overview {
 		}
 	}
 	return o
+}
+
+// Overviews takes a snapshot of several monitors, one after the other.
+func Overviews(monitors []*Monitor) []Overview {
+	var all []Overview
+	for _, m := range monitors {
+		all = append(all, m.Overview())
+	}
+	return all
 }
 
 // Told is what a site's KEDA is told, by the rules of [Monitor.Value], and the peers that are the

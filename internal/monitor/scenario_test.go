@@ -97,10 +97,12 @@ func (s scenario) run(t *testing.T, test func(t *testing.T, m *monitor.Monitor, 
 		events := new(recorder)
 		o := options(events)
 		o.ErrorWhenAllDown = s.errorWhenAllDown
+		var witnesses []monitor.Witness
 		for i, w := range s.witnesses {
-			o.Witnesses = append(o.Witnesses,
+			witnesses = append(witnesses,
 				monitor.Witness{Name: fmt.Sprint("witness-", i), Probe: w.probe(midnight)})
 		}
+		o.Host = monitor.NewHost(witnesses)
 		runMonitor(t, s.list(), o, func(m *monitor.Monitor) { test(t, m, events) })
 	})
 }

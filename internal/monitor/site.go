@@ -16,6 +16,7 @@ type Probe func(context.Context) (probe.Result, error)
 
 // Site is a site to watch.
 type Site struct {
+	App   string // the app that it is a site of; empty without apps
 	Name  string
 	Probe Probe
 	// Interval is from the start of one probe to the start of the next. With 0 the site is probed
@@ -38,6 +39,15 @@ type Site struct {
 	// Override pins the verdict from the start on, unless it is Unknown. Probes go on all the same.
 	// [Monitor.SetOverride] replaces it for a time.
 	Override Verdict
+}
+
+// ID tells the site from all others, also from those of other apps: "shop/site-a", or "site-a"
+// without apps.
+func (s *Site) ID() string {
+	if s.App == "" {
+		return s.Name
+	}
+	return s.App + "/" + s.Name
 }
 
 // OnDemand is whether the site is probed only when its verdict is asked for.

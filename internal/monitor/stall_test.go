@@ -55,7 +55,7 @@ func TestStalledProbe(t *testing.T) {
 	}{{0, false, true}, {200 * time.Millisecond, false, true}, {300 * time.Millisecond, false, false},
 		{300 * time.Millisecond, true, true}} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &shared{witnesses: newWitnesses(nil)}
+			s := &shared{Host: NewHost(nil)}
 			site := &Site{Timeout: time.Second, Probe: func(context.Context) (probe.Result, error) {
 				time.Sleep(101 * time.Millisecond) // a millisecond after a tick
 				s.stalls.stop(stallTick + c.stopped)

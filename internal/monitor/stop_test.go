@@ -90,7 +90,7 @@ func TestStopWaits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				events := new(recorder)
 				o := options(events)
-				o.Witnesses = c.witnesses
+				o.Host = monitor.NewHost(c.witnesses)
 				ctx, cancel := context.WithCancel(t.Context())
 				dead := dies(time.Second, refuses)
 				sites := scenario{
@@ -104,6 +104,7 @@ func TestStopWaits(t *testing.T) {
 				events.take()
 				cancel()
 				m.Wait()
+				o.Host.Wait()
 				took := time.Since(midnight) - 5600*time.Millisecond
 				if took != c.takes || asking.Load() != 0 {
 					t.Errorf("took %v, want %v; %d still under way", took, c.takes, asking.Load())

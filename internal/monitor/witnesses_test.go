@@ -21,12 +21,13 @@ func TestWitnesses(t *testing.T) {
 		var mu sync.Mutex
 		var asked []time.Duration
 		o := noEvents
-		o.Witnesses = []monitor.Witness{{Name: "w", Probe: func(context.Context) (probe.Result, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			asked = append(asked, time.Since(midnight))
-			return probe.Result{Up: true}, nil
-		}}}
+		o.Host = monitor.NewHost([]monitor.Witness{{Name: "w",
+			Probe: func(context.Context) (probe.Result, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				asked = append(asked, time.Since(midnight))
+				return probe.Result{Up: true}, nil
+			}}})
 		var sites []*monitor.Site
 		for i := range 20 { // all but the first fail: at first together, then 100 ms apart
 			how := script{{0, refuses}}
@@ -173,7 +174,8 @@ func TestLateWitness(t *testing.T) {
 			return probe.Result{Up: true}, nil
 		}}
 		o := noEvents
-		o.Witnesses = []monitor.Witness{late, {Name: "quick", Probe: script(nil).probe(midnight)}}
+		o.Host = monitor.NewHost([]monitor.Witness{late,
+			{Name: "quick", Probe: script(nil).probe(midnight)}})
 		failsTwice := scenario{
 			sites:  []script{nil, {{time.Second, refuses}, {6500 * time.Millisecond, up}}},
 			limits: monitor.Thresholds{Failure: 3},

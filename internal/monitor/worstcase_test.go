@@ -106,7 +106,7 @@ func detectionTime(t *testing.T, site monitor.Site, takes, phase time.Duration,
 			Thresholds: site.Thresholds,
 		}
 		o := noEvents
-		o.Witnesses = witnesses
+		o.Host = monitor.NewHost(witnesses)
 		o.Observe = func(event monitor.Event) {
 			e, ok := event.(monitor.SiteEvent)
 			if ok && e.Verdict == monitor.Down && slices.Contains(e.Changes, monitor.Turned) {

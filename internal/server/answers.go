@@ -33,13 +33,16 @@ func valueBodies(sites int) [][]byte {
 // metric tells a site's KEDA how many peers are down. KEDA accepts only a 200, and reads much that
 // is no number as 0, which would be wrong. So what is not known is a 503.
 func (rs *routes) metric(w http.ResponseWriter, r *http.Request) int {
-	site := strings.TrimPrefix(r.URL.Path, metricPath)
-	value, err := rs.monitor.Value(r.Context(), site)
+	m, site := rs.apps.asked(strings.TrimPrefix(r.URL.Path, metricPath))
+	if m == nil {
+		return rs.notFound(w, r)
+	}
+	value, err := m.Value(r.Context(), site)
 	if errors.Is(err, monitor.ErrNoSite) {
 		return rs.notFound(w, r)
 	}
 	if r.Method == http.MethodGet {
-		rs.monitor.Polled(site, probe.Printable(r.UserAgent()), value)
+		m.Polled(site, probe.Printable(r.UserAgent()), value)
 	}
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
@@ -51,18 +54,20 @@ func (rs *routes) metric(w http.ResponseWriter, r *http.Request) int {
 }
 
 func (rs *routes) health(w http.ResponseWriter, _ *http.Request) int {
-	return writeHealth(w, rs.monitor)
+	return writeHealth(w, rs.apps)
 }
 
 // writeHealth says whether the probers of all sites are healthy, up or down.
-func writeHealth(w http.ResponseWriter, m *monitor.Monitor) int {
+func writeHealth(w http.ResponseWriter, all apps) int {
 	w.Header()["Content-Type"] = plainType
-	overview, healthy := m.Overview(), true
+	healthy := true
 	var lines strings.Builder
-	for _, site := range overview.Sites {
-		if fault := proberFault(site, overview.Time); fault != "" {
-			healthy = false
-			fmt.Fprintf(&lines, "%s: %s\n", site.Name, fault)
+	for _, overview := range all.overviews() {
+		for _, site := range overview.Sites {
+			if fault := proberFault(site, overview.Time); fault != "" {
+				healthy = false
+				fmt.Fprintf(&lines, "%s: %s\n", site.ID(), fault)
+			}
 		}
 	}
 	if healthy {
@@ -74,18 +79,44 @@ func writeHealth(w http.ResponseWriter, m *monitor.Monitor) int {
 	return http.StatusServiceUnavailable
 }
 
+// notFound says what there is: the sites, of one app if the path names it, or else the apps.
 func (rs *routes) notFound(w http.ResponseWriter, r *http.Request) int {
-	return writeError(w, http.StatusNotFound, errorJSON{
-		Error: fmt.Sprintf("nothing at %q; there are /, /healthz, /status, /metrics and, "+
-			"for each site, /metric/{site}", r.URL.Path),
-		Sites: rs.monitor.Names(),
-	})
+	metric, body := "for each site, /metric/{site}", errorJSON{}
+	if rs.apps.named() {
+		metric = "for each site of an app, /metric/{app}/{site}"
+	}
+	if m, _ := rs.apps.asked(strings.TrimPrefix(r.URL.Path, metricPath)); m != nil {
+		body.Sites, body.More = firstNames(m.Names())
+	} else {
+		body.Apps, body.More = firstNames(rs.apps.names())
+	}
+	body.Error = fmt.Sprintf("nothing at %q; there are /, /healthz, /status, /metrics and, %s",
+		r.URL.Path, metric)
+	return writeError(w, http.StatusNotFound, body)
+}
+
+// noApp answers a request with a parameter app that names none.
+func (rs *routes) noApp(w http.ResponseWriter, r *http.Request) int {
+	body := errorJSON{Error: fmt.Sprintf("no app is called %q", r.URL.Query().Get(paramApp))}
+	body.Apps, body.More = firstNames(rs.apps.names())
+	return writeError(w, http.StatusNotFound, body)
+}
+
+// mostNames is how many names an error lists.
+const mostNames = 50
+
+// firstNames gives the first names of a list, and how many more it has.
+func firstNames(names []string) (first []string, more int) {
+	n := min(len(names), mostNames)
+	return names[:n], len(names) - n
 }
 
 // errorJSON is the body of every answer of /metric that is no value, and of refused requests.
 type errorJSON struct {
 	Error string   `json:"error"`
+	Apps  []string `json:"apps,omitempty"`
 	Sites []string `json:"sites,omitempty"`
+	More  int      `json:"more,omitempty"` // of these, beside the first 50
 }
 
 func writeError(w http.ResponseWriter, code int, body errorJSON) int {

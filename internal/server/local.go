@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,8 +23,8 @@ import (
 // container reaches. Its answers are text, for whoever typed the command.
 type Local struct {
 	*http.Server
-	monitor *monitor.Monitor
-	save    func(map[string]monitor.Override) error
+	apps apps
+	save func(map[string]monitor.Override) error
 
 	overriding sync.Mutex // held while an override is set and saved
 }
@@ -31,16 +32,17 @@ type Local struct {
 // ErrNotKept is the error of a save function that has no place to save overrides.
 var ErrNotKept = errors.New("no STATE_DIRECTORY is set")
 
-// NewLocal makes the server. Whenever an override has changed, save gets those of all sites.
+// NewLocal makes the server. Whenever an override has changed, save gets those of all sites, by
+// [monitor.Site.ID].
 func NewLocal(
-	m *monitor.Monitor, save func(map[string]monitor.Override) error, log *slog.Logger,
+	monitors []*monitor.Monitor, save func(map[string]monitor.Override) error, log *slog.Logger,
 ) *Local {
-	l := &Local{monitor: m, save: save}
+	l := &Local{apps: newApps(monitors), save: save}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, m) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, l.apps) })
 	mux.HandleFunc("GET /overrides", l.list)
-	mux.HandleFunc("POST /overrides/{site}", authorized(l.set))
-	mux.HandleFunc("DELETE /overrides/{site}", authorized(l.clear))
+	mux.HandleFunc("POST /overrides/{of}", authorized(l.set))
+	mux.HandleFunc("DELETE /overrides/{of}", authorized(l.clear))
 	l.Server = newHTTPServer(mux, 0, log)
 	l.ConnContext = withPeer
 	return l
@@ -84,11 +86,13 @@ func authorized(handle func(w http.ResponseWriter, r *http.Request, by string)) 
 
 // list names the verdicts that are pinned.
 func (l *Local) list(w http.ResponseWriter, _ *http.Request) {
-	o, pinned := l.monitor.Overview(), false
-	for _, s := range o.Sites {
-		if s.Override(o.Time).Verdict != monitor.Unknown {
-			fmt.Fprintln(w, explain(s, o.Time))
-			pinned = true
+	pinned := false
+	for _, o := range l.apps.overviews() {
+		for _, s := range o.Sites {
+			if s.Override(o.Time).Verdict != monitor.Unknown {
+				fmt.Fprintln(w, explain(s, o.Time))
+				pinned = true
+			}
 		}
 	}
 	if !pinned {
@@ -105,7 +109,7 @@ func (l *Local) set(w http.ResponseWriter, r *http.Request, by string) {
 		return
 	}
 	o.By = by
-	l.override(w, r, o)
+	l.override(w, r, l.sites(r.PathValue("of")), o)
 }
 
 // newOverride makes an override from what a person typed.
@@ -132,49 +136,77 @@ func newOverride(verdict, duration, reason string, now time.Time) (monitor.Overr
 	return o, nil
 }
 
-// clear ends an override that was set while the monitor runs.
+// clear ends overrides that were set while the monitor runs.
 func (l *Local) clear(w http.ResponseWriter, r *http.Request, by string) {
-	o := l.monitor.Overview()
-	for _, s := range o.Sites {
-		override := s.Override(o.Time)
-		switch {
-		case s.Name != r.PathValue("site") || !override.Ends.IsZero():
-		case override.Verdict == monitor.Unknown:
-			fmt.Fprintln(w, "nothing to clear:", explain(s, o.Time))
-			return
+	var set []siteOf
+	var none, settings []string // what is not pinned, and what is pinned by the settings
+	for _, of := range l.sites(r.PathValue("of")) {
+		s, now := of.snapshot()
+		switch o := s.Override(now); {
+		case !o.Ends.IsZero():
+			set = append(set, of)
+		case o.Verdict == monitor.Unknown:
+			none = append(none, explain(s, now))
 		default:
-			http.Error(w, "that is a setting, and goes with a restart without it: "+explain(s, o.Time),
-				http.StatusBadRequest)
-			return
+			settings = append(settings, explain(s, now))
 		}
 	}
-	l.override(w, r, monitor.Override{By: by})
+	switch {
+	case set == nil && settings != nil:
+		http.Error(w, "that is a setting, and goes with a restart without it: "+
+			strings.Join(settings, "; "), http.StatusBadRequest)
+	case set == nil && none != nil:
+		fmt.Fprintln(w, "nothing to clear:", strings.Join(none, "; "))
+	default:
+		l.override(w, r, set, monitor.Override{By: by})
+	}
 }
 
-// override sets or clears an override, saves it, and describes the site after that.
-func (l *Local) override(w http.ResponseWriter, r *http.Request, override monitor.Override) {
+// siteOf is a site of one of the apps.
+type siteOf struct {
+	monitor *monitor.Monitor
+	name    string
+}
+
+// snapshot is what is known of the site.
+func (of siteOf) snapshot() (*monitor.Snapshot, time.Time) {
+	o := of.monitor.Overview()
+	return o.Sites[slices.Index(of.monitor.Names(), of.name)], o.Time
+}
+
+// sites finds what a person has named: shop/site-b, or site-b, which is that site of every app.
+func (l *Local) sites(named string) (sites []siteOf) {
+	app, site, one := strings.Cut(named, "/")
+	if !one {
+		site = named
+	}
+	for _, m := range l.apps.list {
+		if (!one || m.App() == app) && slices.Contains(m.Names(), site) {
+			sites = append(sites, siteOf{m, site})
+		}
+	}
+	return sites
+}
+
+// override sets or clears overrides, saves them, and describes the sites after that.
+func (l *Local) override(w http.ResponseWriter, r *http.Request, sites []siteOf,
+	override monitor.Override) {
+	if len(sites) == 0 {
+		http.Error(w, l.explainNoSite(r.PathValue("of")), http.StatusNotFound)
+		return
+	}
 	l.overriding.Lock()
 	defer l.overriding.Unlock()
-	name := r.PathValue("site")
-	switch err := l.monitor.SetOverride(r.Context(), name, override); {
-	case errors.Is(err, monitor.ErrNoSite):
-		sites := strings.Join(l.monitor.Names(), ", ")
-		http.Error(w, fmt.Sprintf("%q: no such site: there are %s", name, sites), http.StatusNotFound)
-		return
-	case err != nil:
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	o, all := l.monitor.Overview(), make(map[string]monitor.Override)
-	for _, s := range o.Sites {
-		if s.Name == name {
-			fmt.Fprintln(w, explain(s, o.Time))
-		}
-		if pinned := s.Override(o.Time); !pinned.Ends.IsZero() {
-			all[s.Name] = pinned
+	for _, of := range sites {
+		if err := of.monitor.SetOverride(r.Context(), of.name, override); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
 		}
 	}
-	switch err := l.save(all); {
+	for _, of := range sites {
+		fmt.Fprintln(w, explain(of.snapshot()))
+	}
+	switch err := l.save(l.overrides()); {
 	case err == nil && override.Verdict != monitor.Unknown:
 		io.WriteString(w, "a restart does not end it\n")
 	case err != nil && override.Verdict != monitor.Unknown:
@@ -182,4 +214,35 @@ func (l *Local) override(w http.ResponseWriter, r *http.Request, override monito
 	case err != nil && !errors.Is(err, ErrNotKept):
 		fmt.Fprintf(w, "it may be back after a restart: %v\n", err)
 	}
+}
+
+// overrides are those of all sites that were set while the monitor runs.
+func (l *Local) overrides() map[string]monitor.Override {
+	all := make(map[string]monitor.Override)
+	for _, o := range l.apps.overviews() {
+		for _, s := range o.Sites {
+			if pinned := s.Override(o.Time); !pinned.Ends.IsZero() {
+				all[s.ID()] = pinned
+			}
+		}
+	}
+	return all
+}
+
+// explainNoSite says which sites there are, if need be of an app.
+func (l *Local) explainNoSite(named string) string {
+	app, _, _ := strings.Cut(named, "/")
+	what, names := "site: there are ", l.apps.list[0].Names()
+	if m := l.apps.byName[app]; l.apps.named() && m != nil {
+		what, names = "site of "+app+": there are ", m.Names()
+	} else if l.apps.named() {
+		what = "site: name APP/SITE, or a site for all apps. There are the apps "
+		names = l.apps.names()
+	}
+	first, more := firstNames(names)
+	text := fmt.Sprintf("%q: no such %s%s", named, what, strings.Join(first, ", "))
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

@@ -45,7 +45,7 @@ func startLocal(t *testing.T, setting monitor.Verdict, saveError error) (
 		}
 	}
 	saved = make(map[string]monitor.Override)
-	l := NewLocal(m, func(all map[string]monitor.Override) error {
+	l := NewLocal([]*monitor.Monitor{m}, func(all map[string]monitor.Override) error {
 		clear(saved)
 		maps.Copy(saved, all)
 		return saveError

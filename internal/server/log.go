@@ -19,19 +19,27 @@ func LogEvents(log *slog.Logger) func(monitor.Event) {
 		case monitor.SiteEvent:
 			logSite(siteLog(log, e.Snapshot), e)
 		case monitor.OverrideEvent:
-			logOverride(log.With("site", e.Name), e)
+			logOverride(WithSite(log, e.Site), e)
 		case monitor.FailoverEvent:
-			logFailover(log.With("site", e.Name), e)
+			logFailover(WithSite(log, e.Site), e)
 		case monitor.NetworkEvent:
 			logNetwork(log, e)
 		case monitor.PollEvent:
-			logPolls(log.With("site", e.Name), e)
+			logPolls(WithSite(log, e.Site), e)
 		}
 	}
 }
 
+// WithSite makes a log that says which site its lines are about, and of which app.
+func WithSite(log *slog.Logger, s *monitor.Site) *slog.Logger {
+	if s.App != "" {
+		log = log.With("app", s.App)
+	}
+	return log.With("site", s.Name)
+}
+
 func siteLog(log *slog.Logger, s *monitor.Snapshot) *slog.Logger {
-	log = log.With("site", s.Name)
+	log = WithSite(log, s.Site)
 	if o := s.Override(time.Now()); o.Verdict != monitor.Unknown {
 		log = log.With("override", o.Verdict)
 	}

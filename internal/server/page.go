@@ -50,8 +50,8 @@ type Page struct {
 	changes changes
 }
 
-// NewPage makes the page of a monitor of this version. The URLs that are probed, by site, are shown
-// as they are: they must have no secret in them.
+// NewPage makes the page of a monitor of this version. The URLs that are probed, by
+// [monitor.Site.ID], are shown as they are: they must have no secret in them.
 func NewPage(version string, urls map[string]string) *Page {
 	return &Page{version: version, urls: urls}
 }
@@ -62,7 +62,7 @@ func (p *Page) Observe(e monitor.Event) { p.changes.observe(e) }
 // page shows the status to people.
 func (rs *routes) page(w http.ResponseWriter, r *http.Request) int {
 	var body bytes.Buffer
-	v := newView(rs.monitor.Overview(), rs.shown, r.Host)
+	v := newView(rs.apps.list[0].Overview(), rs.shown, r.Host)
 	if err := pageTemplate.Execute(&body, v); err != nil {
 		return writeError(w, http.StatusInternalServerError, errorJSON{Error: err.Error()})
 	}

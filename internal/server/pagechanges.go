@@ -65,9 +65,9 @@ func explainChange(e monitor.SiteEvent, now time.Time) string {
 		return ""
 	}
 	has := func(c monitor.Change) bool { return slices.Contains(e.Changes, c) }
-	subject := e.Name + " is "
+	subject := e.ID() + " is "
 	if o := e.Override(now); o.Verdict != monitor.Unknown {
-		subject = fmt.Sprintf("%s is pinned %v; its probes say ", e.Name, o.Verdict)
+		subject = fmt.Sprintf("%s is pinned %v; its probes say ", e.ID(), o.Verdict)
 	}
 	switch {
 	case has(monitor.Turned) && e.Verdict == monitor.Down:
@@ -89,13 +89,13 @@ func explainChange(e monitor.SiteEvent, now time.Time) string {
 // explainOverrideChange says that an override began or ended.
 func explainOverrideChange(e monitor.OverrideEvent, now time.Time) string {
 	if !e.Ended {
-		return fmt.Sprintf("%s is pinned %s; its probes say %v", e.Name,
+		return fmt.Sprintf("%s is pinned %s; its probes say %v", e.ID(),
 			explainOverride(e.Override, now), e.Verdict)
 	}
 	why := "its time is over"
 	if e.EndedBy != "" {
 		why = "cleared by " + e.EndedBy
 	}
-	return fmt.Sprintf("%s is no longer pinned %v: %s; its probes say %v", e.Name, e.Override.Verdict,
+	return fmt.Sprintf("%s is no longer pinned %v: %s; its probes say %v", e.ID(), e.Override.Verdict,
 		why, e.Verdict)
 }

@@ -63,15 +63,15 @@ func scriptedSite(name string, s script) *monitor.Site {
 func startServer(
 	t *testing.T, log slog.Handler, witnesses []monitor.Witness, sites ...*monitor.Site,
 ) http.Handler {
-	metrics, page := server.NewMetrics("1.2.3"), testPage()
+	metrics, page := server.NewMetrics("1.2.3", false), testPage()
 	m := monitor.New(sites, monitor.Options{
-		AnswerTimeout: 2 * time.Second, Witnesses: witnesses,
+		AnswerTimeout: 2 * time.Second, Host: monitor.NewHost(witnesses),
 		Observe: func(e monitor.Event) { metrics.Observe(e); page.Observe(e) },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	m.Start(ctx)
 	t.Cleanup(func() { cancel(); m.Wait() })
-	return server.New(m, metrics, page, nil, slog.New(log)).Handler
+	return server.New([]*monitor.Monitor{m}, metrics, page, nil, slog.New(log)).Handler
 }
 
 // request sends a request, given as method and path ("GET /status") and pairs of header and value.

@@ -14,7 +14,7 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// Server answers for a monitor. The caller gives it a listener.
+// Server answers for the monitors of all apps. The caller gives it a listener.
 type Server struct {
 	*http.Server
 	guard   *WebGuard
@@ -22,25 +22,27 @@ type Server struct {
 	log     *slog.Logger
 }
 
-// New makes the server of a monitor. The guard is nil without a web configuration.
+// New makes the server of the monitors of all apps, or of one without apps. The guard is nil
+// without a web configuration.
 func New(
-	m *monitor.Monitor, metrics *Metrics, page *Page, guard *WebGuard, log *slog.Logger,
+	monitors []*monitor.Monitor, metrics *Metrics, page *Page, guard *WebGuard, log *slog.Logger,
 ) *Server {
+	all := newApps(monitors)
 	r := &routes{
-		monitor: m, metrics: metrics, shown: page, log: log, values: valueBodies(len(m.Names())),
+		apps: all, metrics: metrics, shown: page, log: log, values: valueBodies(all.mostSites()),
 	}
 	handler := router{
 		metric: r.route("/metric", r.metric),
 		paths: map[string]http.HandlerFunc{
 			"/healthz": r.route("/healthz", r.health),
 			"/status":  r.route("/status", r.status),
-			"/metrics": r.route("/metrics", recordStatus(metrics.handler(m))),
+			"/metrics": r.route("/metrics", recordStatus(metrics.handler(all))),
 			"/":        r.route("/", r.page),
 		},
 		other: r.route("other", r.notFound),
 	}
 	s := &Server{
-		Server: newHTTPServer(handler, m.MaxWait(), log),
+		Server: newHTTPServer(handler, all.maxWait(), log),
 		guard:  guard, pending: new(pendingConns), log: log,
 	}
 	s.ConnState = s.pending.connState
@@ -85,7 +87,7 @@ func newHTTPServer(handler http.Handler, maxWait time.Duration, log *slog.Logger
 // router finds the handler of a path. [http.ServeMux] would redirect //metric/site-a and the like
 // by itself: no metric would count that, and caches might keep it.
 type router struct {
-	metric http.HandlerFunc // of /metric/{site}
+	metric http.HandlerFunc // of /metric/{site} and /metric/{app}/{site}
 	paths  map[string]http.HandlerFunc
 	other  http.HandlerFunc
 }
@@ -105,7 +107,7 @@ func (r router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // routes are the handlers, and what they share.
 type routes struct {
-	monitor *monitor.Monitor
+	apps    apps
 	metrics *Metrics
 	shown   *Page
 	log     *slog.Logger

@@ -52,7 +52,7 @@ func startSites(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
 }
 
 func newServer(m *monitor.Monitor) *server.Server {
-	return server.New(m, server.NewMetrics("test"), testPage(), nil, slog.New(slog.DiscardHandler))
+	return server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), testPage(), nil, slog.New(slog.DiscardHandler))
 }
 
 func TestAnswers(t *testing.T) {
@@ -221,7 +221,7 @@ func TestSlowestAnswer(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	m := monitor.New([]*monitor.Site{{Name: "site-a", Timeout: time.Minute}},
 		monitor.Options{AnswerTimeout: time.Second})
-	srv := server.New(m, server.NewMetrics("test"), testPage(), nil, log)
+	srv := server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), testPage(), nil, log)
 	if limit := srv.WriteTimeout; limit <= m.MaxWait() {
 		t.Errorf("an answer must be written after %v, and may take %v to be known", limit, m.MaxWait())
 	}

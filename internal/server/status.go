@@ -17,7 +17,7 @@ type statusJSON struct {
 	Online       bool          `json:"online"` // false: no witness answers, and failures do not count
 	OfflineSince time.Time     `json:"offline_since,omitzero"`
 	Witnesses    []witnessJSON `json:"witnesses,omitempty"` // as they last answered
-	Sites        []siteJSON    `json:"sites"`               // in the order of their names
+	Sites        []siteJSON    `json:"sites"`               // app by app, in the order of their names
 	Metrics      []metricJSON  `json:"metrics"`             // one for each site, in the same order
 }
 
@@ -31,6 +31,7 @@ type witnessJSON struct {
 
 // siteJSON is one site.
 type siteJSON struct {
+	App         string          `json:"app,omitempty"` // none without APPS
 	Site        string          `json:"site"`
 	Verdict     monitor.Verdict `json:"verdict"`     // the one that counts: up, down or unknown
 	Explanation string          `json:"explanation"` // the verdict in a sentence
@@ -99,6 +100,7 @@ type worstCaseJSON struct {
 
 // metricJSON is what a site's KEDA is told.
 type metricJSON struct {
+	App         string    `json:"app,omitempty"`
 	Site        string    `json:"site"`
 	Value       *int      `json:"value"`       // null while it is a 503
 	Explanation string    `json:"explanation"` // the value, or why there is none, in words
@@ -110,12 +112,27 @@ type metricJSON struct {
 	Armed bool `json:"armed"`
 }
 
-func newStatus(o monitor.Overview) statusJSON {
+// newStatus describes some apps, or one: at least one.
+func newStatus(overviews ...monitor.Overview) statusJSON {
+	status := newNetwork(overviews[len(overviews)-1])
+	for _, o := range overviews {
+		status.add(o)
+	}
+	return status
+}
+
+// newNetwork describes what all apps have in common.
+func newNetwork(o monitor.Overview) statusJSON {
 	status := statusJSON{Time: o.Time.UTC(), Online: o.Online(), OfflineSince: o.OfflineSince.UTC()}
 	for _, w := range o.Witnesses {
 		status.Witnesses = append(status.Witnesses,
 			witnessJSON{w.Witness, w.Asked.UTC(), w.Result.Up, witnessDetail(w)})
 	}
+	return status
+}
+
+// add describes the sites of an app.
+func (status *statusJSON) add(o monitor.Overview) {
 	confirm := monitor.ConfirmTime(len(o.Witnesses))
 	for i, s := range o.Sites {
 		site := newSite(s, o.Time, confirm)
@@ -125,7 +142,6 @@ func newStatus(o monitor.Overview) statusJSON {
 		status.Sites = append(status.Sites, site)
 		status.Metrics = append(status.Metrics, newMetric(o, i))
 	}
-	return status
 }
 
 // witnessDetail is why a witness did not answer; empty if it did.
@@ -139,7 +155,7 @@ func witnessDetail(w monitor.WitnessAnswer) string {
 func newSite(s *monitor.Snapshot, now time.Time, confirm time.Duration) siteJSON {
 	verdict := s.Current(now)
 	site := siteJSON{
-		Site: s.Name, Verdict: verdict, Explanation: explain(s, now), Since: since(s, now).UTC(),
+		App: s.App, Site: s.Name, Verdict: verdict, Explanation: explain(s, now), Since: since(s, now).UTC(),
 		Observed: s.Verdict, ObservedSince: s.State.Since.UTC(),
 		Streak: s.Streak, FailureThreshold: s.Failure, SuccessThreshold: s.Success,
 		Prober: proberFault(s, now), LastResult: newResult(s.Last),
@@ -186,7 +202,7 @@ func newMetric(o monitor.Overview, i int) metricJSON {
 	value, because, err := o.Told(o.Sites[i])
 	poll := o.Polls[i]
 	metric := metricJSON{
-		Site: o.Sites[i].Name, Explanation: explainValue(o, because, err),
+		App: o.App, Site: o.Sites[i].Name, Explanation: explainValue(o, because, err),
 		LastPoll: poll.At.UTC(), PolledBy: poll.By, OnDemand: o.OnDemand, Armed: poll.Armed,
 	}
 	if err == nil {
@@ -195,12 +211,16 @@ func newMetric(o monitor.Overview, i int) metricJSON {
 	return metric
 }
 
-// status answers /status.
-func (rs *routes) status(w http.ResponseWriter, _ *http.Request) int {
+// status answers /status, and /status?app=shop with that app alone.
+func (rs *routes) status(w http.ResponseWriter, r *http.Request) int {
+	shown, ok := rs.apps.chosen(r)
+	if !ok {
+		return rs.noApp(w, r)
+	}
 	w.Header()["Content-Type"] = jsonType
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	out.SetEscapeHTML(false) // for people with curl
-	out.Encode(newStatus(rs.monitor.Overview()))
+	out.Encode(newStatus(shown.overviews()...))
 	return http.StatusOK
 }

@@ -48,7 +48,8 @@ func TestStatus(t *testing.T) {
 		}
 		m := monitor.New(sites, monitor.Options{
 			AnswerTimeout: 2 * time.Second,
-			Witnesses:     []monitor.Witness{{Name: "tcp://10.0.0.53:53", Probe: witness}},
+			Host: monitor.NewHost(
+				[]monitor.Witness{{Name: "tcp://10.0.0.53:53", Probe: witness}}),
 		})
 		m.Start(ctx)
 		handler := newServer(m).Handler

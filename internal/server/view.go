@@ -53,7 +53,7 @@ func newView(o monitor.Overview, p *Page, host string) view {
 	for i, site := range v.Sites {
 		told := v.Metrics[i]
 		c := card{
-			siteJSON: site, Told: told, URL: p.urls[site.Site], Reason: explainReason(o.Sites[i], o.Time),
+			siteJSON: site, Told: told, URL: p.urls[o.Sites[i].ID()], Reason: explainReason(o.Sites[i], o.Time),
 			Asks: told.Armed && !told.LastPoll.IsZero(), ScaleUp: told.Value != nil && *told.Value > 0,
 			Certificate: certificateText(site), OnDemand: o.Sites[i].OnDemand(),
 			Strip: newStrip(o.Sites[i], o.Time),

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,11 +26,11 @@ func explain(s *monitor.Snapshot, now time.Time) string {
 	verdict, why := s.Current(now), explainReason(s, now)
 	switch {
 	case s.Override(now).Verdict != monitor.Unknown:
-		return s.Name + " is " + why
+		return s.ID() + " is " + why
 	case verdict == monitor.Unknown:
 		return explainNoVerdict(s, now)
 	}
-	sentence := fmt.Sprintf("%s is %v since %s", s.Name, verdict, formatTime(s.Since, now))
+	sentence := fmt.Sprintf("%s is %v since %s", s.ID(), verdict, formatTime(s.Since, now))
 	switch {
 	case why == "":
 		return sentence
@@ -81,7 +82,7 @@ func explainOverride(o monitor.Override, now time.Time) string {
 
 // explainNoVerdict says of which site there is no verdict, and why.
 func explainNoVerdict(s *monitor.Snapshot, now time.Time) string {
-	return fmt.Sprintf("no verdict on %s: %s", s.Name, explainUnknown(s, now))
+	return fmt.Sprintf("no verdict on %s: %s", s.ID(), explainUnknown(s, now))
 }
 
 // explainUnknown says why there is no verdict on a site.
@@ -196,24 +197,70 @@ func Formula(s *monitor.Site, confirm time.Duration) string {
 }
 
 // StatusLine gives all verdicts in few words, for "systemctl status": site-a up, site-b down since
-// 12:01:07 UTC.
-func StatusLine(o monitor.Overview) string {
+// 12:01:07 UTC. Of several apps it only gives how many are not up: site-b down for 37 of 40 apps.
+func StatusLine(overviews []monitor.Overview) string {
 	var words []string
-	if !o.Online() {
+	if o := overviews[len(overviews)-1]; !o.Online() {
 		words = append(words, "offline since "+formatTime(o.OfflineSince, o.Time))
 	}
-	for _, s := range o.Sites {
-		verdict := s.Current(o.Time)
-		word := s.Name + " " + verdict.String()
-		switch since := since(s, o.Time); {
-		case s.Override(o.Time).Verdict != monitor.Unknown:
-			word += " (pinned)"
-		case verdict != monitor.Up && !since.IsZero():
-			word += " since " + formatTime(since, o.Time)
+	if len(overviews) == 1 {
+		for _, s := range overviews[0].Sites {
+			words = append(words, statusWords(s, overviews[0].Time))
 		}
-		words = append(words, word)
+		return strings.Join(words, ", ")
+	}
+	for _, c := range countBySite(overviews) {
+		if c.up == c.apps {
+			words = append(words, c.site+" up")
+		}
+		if c.down > 0 {
+			words = append(words, fmt.Sprintf("%s down for %d of %d apps", c.site, c.down, c.apps))
+		}
+		if unknown := c.apps - c.up - c.down; unknown > 0 {
+			words = append(words, fmt.Sprintf("%s unknown for %d of %d apps", c.site, unknown, c.apps))
+		}
 	}
 	return strings.Join(words, ", ")
+}
+
+// statusWords is a site's verdict: "site-b down since 12:01:07 UTC".
+func statusWords(s *monitor.Snapshot, now time.Time) string {
+	verdict := s.Current(now)
+	words := s.Name + " " + verdict.String()
+	switch since := since(s, now); {
+	case s.Override(now).Verdict != monitor.Unknown:
+		words += " (pinned)"
+	case verdict != monitor.Up && !since.IsZero():
+		words += " since " + formatTime(since, now)
+	}
+	return words
+}
+
+// siteCount says for how many apps a site is up, and for how many it is down.
+type siteCount struct {
+	site           string
+	apps, up, down int // apps: that have the site
+}
+
+// countBySite counts over all apps, in the order of the sites' names.
+func countBySite(overviews []monitor.Overview) (counts []siteCount) {
+	for _, o := range overviews {
+		for _, s := range o.Sites {
+			i, found := slices.BinarySearchFunc(counts, s.Name,
+				func(c siteCount, site string) int { return strings.Compare(c.site, site) })
+			if !found {
+				counts = slices.Insert(counts, i, siteCount{site: s.Name})
+			}
+			counts[i].apps++
+			switch s.Current(o.Time) {
+			case monitor.Up:
+				counts[i].up++
+			case monitor.Down:
+				counts[i].down++
+			}
+		}
+	}
+	return counts
 }
 
 // since is when the verdict that counts began. With an override it is when that began, and zero for

@@ -140,7 +140,7 @@ func TestStatusLine(t *testing.T) {
 	}}
 	const want = "offline since 00:00:05 UTC, site-a up, site-b down since 00:00:07 UTC, " +
 		"site-c up (pinned), site-d unknown, site-e unknown since 00:00:10 UTC"
-	if got := StatusLine(o); got != want {
+	if got := StatusLine([]monitor.Overview{o}); got != want {
 		t.Errorf("got\n %s\nwant\n %s", got, want)
 	}
 }

@@ -114,10 +114,12 @@ func (w *world) serve(ctx context.Context, m int, until time.Duration) {
 		site.Probe = p.probe(ctx, target)
 		sites = append(sites, site)
 	}
+	var witnesses []monitor.Witness
 	for i := range w.witnesses {
 		witness := monitor.Witness{Name: fmt.Sprint("witness-", i+1), Probe: p.probe(ctx, w.sites+i)}
-		options.Witnesses = append(options.Witnesses, witness)
+		witnesses = append(witnesses, witness)
 	}
+	options.Host = monitor.NewHost(witnesses)
 	p.monitor = monitor.New(sites, options)
 	w.log("monitor %d starts", m+1)
 	p.monitor.Start(ctx)
@@ -126,6 +128,7 @@ func (w *world) serve(ctx context.Context, m int, until time.Duration) {
 	w.current[m].Store(nil)
 	stop()
 	p.monitor.Wait()
+	options.Host.Wait()
 	w.log("monitor %d has stopped", m+1)
 }
 
