@@ -28,7 +28,7 @@ func check(ctx context.Context, p process, s setup) int {
 	var targets []*target
 	for i, prober := range newProbers(s) {
 		site := s.Sites[i]
-		targets = append(targets, &target{name: site.Name, limit: time.Duration(site.Timeout),
+		targets = append(targets, &target{name: site.ID(), limit: time.Duration(site.Timeout),
 			probe: prober.Probe})
 	}
 	for _, w := range newWitnesses(s.Config) {

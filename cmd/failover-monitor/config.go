@@ -17,7 +17,7 @@ func printConfig(_ context.Context, p process, s setup) int {
 		watched := newSite(site)
 		worst := watched.WorstCase(s.confirmTime())
 		fmt.Fprintf(p.stdout, "# %s: %vs when it hangs, %vs when it refuses connections\n#   %s\n",
-			site.Name, worst.Hangs.Seconds(), worst.Refuses.Seconds(),
+			site.ID(), worst.Hangs.Seconds(), worst.Refuses.Seconds(),
 			server.Formula(watched, s.confirmTime()))
 	}
 	for _, warning := range s.Warnings {

@@ -71,8 +71,8 @@ func askLocal(ctx context.Context, timeout time.Duration, s config.Serving, meth
 	return resp.StatusCode, printable(string(body)), nil
 }
 
-// printable leaves out what a terminal would act on: any user of the machine may have taken the name
-// of the socket first.
+// printable leaves out what a terminal would act on: any user of the machine may have taken the
+// name of the socket first.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && !unicode.IsPrint(r) {

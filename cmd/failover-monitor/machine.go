@@ -36,7 +36,7 @@ func (m machine) warnOfLoopback(cfg config.Config) (warning string) {
 	var asked []string
 	for _, site := range cfg.Sites {
 		if isLoopback(site.HealthURL.Reveal().Hostname()) {
-			asked = append(asked, site.Name)
+			asked = append(asked, site.ID())
 		}
 	}
 	for _, witness := range cfg.Witnesses {
@@ -48,7 +48,7 @@ func (m machine) warnOfLoopback(cfg config.Config) (warning string) {
 		return ""
 	}
 	const is = ": asked at localhost; that is the container itself, not its host"
-	return strings.Join(asked, ", ") + is
+	return config.FirstNames(asked) + is
 }
 
 // isLoopback is whether a host of a URL is the machine, or the container, that asks. Connections to

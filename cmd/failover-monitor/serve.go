@@ -22,7 +22,11 @@ func serve(ctx context.Context, p process, s setup) int {
 	signal.Ignore(syscall.SIGPIPE)
 	log := newLogger(s.Serving, p.stderr)
 	attrs := []any{"version", version}
-	for _, setting := range s.Settings() {
+	settings := s.Settings()
+	if s.Apps != nil {
+		settings = s.ForAll() // those of a thousand apps would be a very long line
+	}
+	for _, setting := range settings {
 		if setting.Value != "" {
 			attrs = append(attrs, setting.Name, setting.Value)
 		}

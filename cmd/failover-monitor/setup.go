@@ -35,7 +35,7 @@ func loadSetup(environ []string, m machine) (setup, error) {
 		if site.CacheTTL == 0 && wait >= config.KEDATimeout {
 			s.Warnings = append(s.Warnings, fmt.Sprintf(
 				"CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v",
-				site.Name, wait, config.KEDATimeout))
+				site.ID(), wait, config.KEDATimeout))
 		}
 	}
 	for i, warning := range s.Warnings {

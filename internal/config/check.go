@@ -15,31 +15,31 @@ import (
 // allowed and dangerous is warned of.
 
 // check looks at the settings of one site.
-func (l *loader) check(prefix string, s Site) {
-	l.checkHost(prefix, s)
-	l.checkHeader(prefix, s.Probing)
-	l.wantBoth(prefix, "CLIENT_CERT_FILE", "CLIENT_KEY_FILE")
+func (l *loader) check(of scope, s Site) {
+	l.checkHost(of, s)
+	l.checkHeader(of, s.Probing)
+	l.wantBoth(of, "CLIENT_CERT_FILE", "CLIENT_KEY_FILE")
 	if s.ExpectBody.Regexp() != nil && s.Method == "HEAD" {
 		l.report("%s is set, and %s is HEAD, which has no body: use GET",
-			l.source(prefix, "EXPECT_BODY_REGEX"), l.source(prefix, "PROBE_METHOD"))
+			l.source(of, "EXPECT_BODY_REGEX"), l.source(of, "PROBE_METHOD"))
 	}
-	l.warnAboutFile(prefix, "EXTRA_HEADER_VAL_FILE", s.HeaderValFile, s.Name)
-	l.warnAboutFile(prefix, "CLIENT_CERT_FILE", s.ClientCert, s.Name)
-	l.warnAboutFile(prefix, "CLIENT_KEY_FILE", s.ClientKey, s.Name)
+	l.warnAboutFile(of, "EXTRA_HEADER_VAL_FILE", s.HeaderValFile, s.ID())
+	l.warnAboutFile(of, "CLIENT_CERT_FILE", s.ClientCert, s.ID())
+	l.warnAboutFile(of, "CLIENT_KEY_FILE", s.ClientKey, s.ID())
 }
 
-func (l *loader) checkHeader(prefix string, p Probing) {
-	key, val := l.source(prefix, "EXTRA_HEADER_KEY"), l.source(prefix, "EXTRA_HEADER_VAL")
-	file := l.source(prefix, "EXTRA_HEADER_VAL_FILE")
+func (l *loader) checkHeader(of scope, p Probing) {
+	key, val := l.source(of, "EXTRA_HEADER_KEY"), l.source(of, "EXTRA_HEADER_VAL")
+	file := l.source(of, "EXTRA_HEADER_VAL_FILE")
 	switch {
 	case l.vars[val] != "" && l.vars[file] != "":
 		l.report("%s and %s are set: keep one of them", val, file)
 	case l.vars[file] != "":
-		l.wantBoth(prefix, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL_FILE")
+		l.wantBoth(of, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL_FILE")
 	case l.vars[key] != "" && l.vars[val] == "":
 		l.report("%s is set, and neither %s nor %s is: set one of them", key, val, file)
 	default:
-		l.wantBoth(prefix, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL")
+		l.wantBoth(of, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL")
 	}
 	if p.HeaderKey == "Host" && p.HeaderValFile != "" {
 		l.report("%s is set, and %s is Host, which is no secret and does not change: use %s", file, key,
@@ -57,8 +57,8 @@ func (l *loader) checkHeader(prefix string, p Probing) {
 var hostPort = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
 // wantBoth refuses one of two settings without the other.
-func (l *loader) wantBoth(prefix, key, other string) {
-	key, other = l.source(prefix, key), l.source(prefix, other)
+func (l *loader) wantBoth(of scope, key, other string) {
+	key, other = l.source(of, key), l.source(of, other)
 	if l.vars[key] == "" {
 		key, other = other, key
 	}
@@ -74,7 +74,7 @@ func (l *loader) warnOfCleaning(environ []string) {
 	for _, entry := range environ {
 		damaged, raw, _ := strings.Cut(entry, "=")
 		name := cleanName(damaged)
-		if !strings.HasPrefix(name, "SITE_") && !slices.Contains(known, name) {
+		if !strings.HasPrefix(name, "SITE_") && !l.isOfApp(name) && !slices.Contains(known, name) {
 			continue
 		}
 		if keepsQuotes(raw) {
@@ -128,17 +128,17 @@ func (l *loader) warnAbout(cfg Config) {
 	seen := make(map[string]string)
 	for _, s := range cfg.Sites {
 		if !s.VerifyTLS {
-			unverified = append(unverified, s.Name)
+			unverified = append(unverified, s.ID())
 		}
 		if s.FailureThreshold == 1 && cfg.Witnesses == nil {
-			hasty = append(hasty, s.Name)
+			hasty = append(hasty, s.ID())
 		}
 		// A Host header can tell sites apart.
 		asks := fmt.Sprintln(s.HealthURL.Reveal(), s.HeaderKey, s.HeaderVal.Reveal())
 		if other := seen[asks]; other != "" {
-			l.warn("%s and %s have the same health URL: they can only be down together", other, s.Name)
+			l.warn("%s and %s have the same health URL: they can only be down together", other, s.ID())
 		}
-		seen[asks] = s.Name
+		seen[asks] = s.ID()
 		l.warnAboutSite(s)
 	}
 	for _, w := range cfg.Witnesses {
@@ -148,7 +148,7 @@ func (l *loader) warnAbout(cfg Config) {
 		if i := slices.IndexFunc(cfg.Sites, sameHost); i >= 0 {
 			l.warn(
 				"WITNESS_URLS has the host of %s, which cannot witness its own death: name one that is "+
-					"independent of all sites", cfg.Sites[i].Name)
+					"independent of all sites", cfg.Sites[i].ID())
 		}
 	}
 	if word := l.vars["VERIFY_TLS"]; word != "" && bool(cfg.Defaults.VerifyTLS) &&
@@ -158,11 +158,11 @@ func (l *loader) warnAbout(cfg Config) {
 	if hasty != nil {
 		l.warn("FAILURE_THRESHOLD=1 without WITNESS_URLS: one lost packet can take %s down "+
 			"and scale the others; recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS",
-			strings.Join(hasty, ", "))
+			FirstNames(hasty))
 	}
 	if unverified != nil {
 		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site",
-			strings.Join(unverified, ", "))
+			FirstNames(unverified))
 	}
 	if time.Duration(cfg.AnswerTimeout) >= KEDATimeout {
 		l.warn("ANSWER_TIMEOUT_SEC=%s is too long: KEDA gives up after 3 s", cfg.AnswerTimeout)
@@ -174,36 +174,36 @@ func (l *loader) warnAboutSite(s Site) {
 		max(s.FailureThreshold, s.SuccessThreshold) > 1 {
 		l.warn(
 			"RETRY_INTERVAL_SEC=%s is longer than CACHE_TTL_SEC=%s: %s is probed less often when its "+
-				"verdict is in doubt", s.RetryInterval, s.CacheTTL, s.Name)
+				"verdict is in doubt", s.RetryInterval, s.CacheTTL, s.ID())
 	}
 	if s.CacheTTL > 0 && s.RetryInterval > s.Timeout && s.FailureThreshold > 1 {
 		l.warn(
 			"RETRY_INTERVAL_SEC=%s is longer than PROBE_TIMEOUT_SEC=%s: the probes that confirm a "+
 				"failure of %s do not overlap, and it is found down later than need be", s.RetryInterval,
-			s.Timeout, s.Name)
+			s.Timeout, s.ID())
 	}
 	if turns := max(s.FailureThreshold, s.SuccessThreshold); s.CacheTTL == 0 && turns > 1 {
 		l.warn(
 			"CACHE_TTL_SEC=0 has %s probed only when somebody asks: with a threshold of %d its verdict "+
-				"turns after as many polls, however long that takes", s.Name, turns)
+				"turns after as many polls, however long that takes", s.ID(), turns)
 	}
 	if s.AcceptStatus.Match(http.StatusInternalServerError) &&
 		s.AcceptStatus.Match(http.StatusServiceUnavailable) && s.ExpectBody.Regexp() == nil {
-		l.warn("ACCEPT_STATUS_REGEX=%s: %s is up even when it answers 500 or 503", s.AcceptStatus, s.Name)
+		l.warn("ACCEPT_STATUS_REGEX=%s: %s is up even when it answers 500 or 503", s.AcceptStatus, s.ID())
 	}
 	if s.Override != "" {
-		l.warn("%s is pinned %s by its OVERRIDE, whatever its probes say", s.Name, s.Override)
+		l.warn("%s is pinned %s by its OVERRIDE, whatever its probes say", s.ID(), s.Override)
 	}
 }
 
 // warnAboutFile tells of a file that is read for every probe, and cannot be read now.
-func (l *loader) warnAboutFile(prefix, key, path, site string) {
+func (l *loader) warnAboutFile(of scope, key, path, site string) {
 	if path == "" {
 		return
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		l.warn("%s: %v: %s cannot be probed before that file can be read", l.source(prefix, key), err,
+		l.warn("%s: %v: %s cannot be probed before that file can be read", l.source(of, key), err,
 			site)
 		return
 	}

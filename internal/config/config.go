@@ -2,8 +2,10 @@
 // cleans values that the readers of env files have damaged, checks everything, and reports every
 // mistake at once.
 //
-// A setting of [Probing] may be given for all sites (PROBE_TIMEOUT_SEC) or for one
-// (SITE_B_PROBE_TIMEOUT_SEC). What is empty counts as not given.
+// A setting of [Probing] may be given for all sites (PROBE_TIMEOUT_SEC), for one
+// (SITE_B_PROBE_TIMEOUT_SEC), for an app (APP_SHOP_PROBE_TIMEOUT_SEC), and for a site of an app
+// (APP_SHOP_SITE_B_PROBE_TIMEOUT_SEC). What is most specific counts: app and site, app, site, all.
+// What is empty counts as not given.
 package config
 
 import (
@@ -11,8 +13,6 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
-	"slices"
-	"strings"
 
 	"golang.org/x/net/http/httpproxy"
 )
@@ -169,20 +169,24 @@ func (s Site) ID() string {
 func Load(environ []string) (Config, error) {
 	l := newLoader(environ)
 	var cfg Config
-	l.parse(&cfg.Serving, "")
-	l.parse(&cfg.Deciding, "")
-	l.parse(&cfg.Proxies, "")
-	l.parse(&cfg.Supervisor, "")
-	l.parse(&cfg.Defaults, "")
-	for _, prefix := range l.sitePrefixes() {
-		site := l.site(prefix)
+	l.parse(&cfg.Serving, scope{})
+	l.parse(&cfg.Deciding, scope{})
+	l.parse(&cfg.Proxies, scope{})
+	l.parse(&cfg.Supervisor, scope{})
+	l.parse(&cfg.Defaults, scope{})
+	if l.hasApps() && cfg.Apps == nil { // it is unknown what the sites are
+		return cfg, errors.Join(l.problems...)
+	}
+	sites := l.scopes(cfg.Apps)
+	for _, s := range sites {
+		site := l.site(s)
 		if site.AcceptStatus.String() == cfg.Defaults.AcceptStatus.String() {
 			site.AcceptStatus = cfg.Defaults.AcceptStatus // one of them for thousands of sites
 		}
 		cfg.Sites = append(cfg.Sites, site)
 	}
-	slices.SortFunc(cfg.Sites, func(a, b Site) int { return strings.Compare(a.Name, b.Name) })
-	l.checkSites(cfg.Sites)
+	l.checkTemplates(sites)
+	l.checkSites(cfg.Apps, cfg.Sites)
 	l.fillAddress(&cfg.Serving)
 	if len(l.problems) > 0 {
 		l.typos(l.report) // perhaps what is missing has only another name
@@ -191,6 +195,7 @@ func Load(environ []string) (Config, error) {
 	l.warnAbout(cfg)
 	l.typos(l.warn)
 	l.warnOfCleaning(environ)
+	l.countWarnings()
 	cfg.Warnings = l.warnings
 	return cfg, nil
 }
@@ -200,7 +205,7 @@ func Load(environ []string) (Config, error) {
 func LoadServing(environ []string) (Serving, error) {
 	l := newLoader(environ)
 	var s Serving
-	l.parse(&s, "")
+	l.parse(&s, scope{})
 	l.fillAddress(&s)
 	return s, errors.Join(l.problems...)
 }

@@ -80,7 +80,9 @@ func TestEnvExample(t *testing.T) {
 	beside := map[string][]string{ // what a setting cannot be without
 		"EXTRA_HEADER_KEY": {"EXTRA_HEADER_VAL=x"}, "EXTRA_HEADER_VAL": {header},
 		"EXTRA_HEADER_VAL_FILE": {header},
-		"CLIENT_CERT_FILE":      certificate, "CLIENT_KEY_FILE": certificate,
+		"APPS": {"SITE_A_HEALTH_URL=https://{app}.a.test",
+			"SITE_B_HEALTH_URL=https://{app}.b.test"},
+		"CLIENT_CERT_FILE": certificate, "CLIENT_KEY_FILE": certificate,
 	}
 	// and no defaults
 	examples := []string{"LISTEN_ADDR", "ACCEPT_STATUS_REGEX", "FAILURE_THRESHOLD",

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,13 +16,18 @@ type loader struct {
 	vars     map[string]string
 	shared   []string // the settings that a site may have of its own, or inherit
 	problems []error
+	refused  map[string]bool // by variable
 	warnings []string
+	warned   map[string][]string  // all warnings, by format
 	bundles  map[string]*CABundle // by path: many sites share one
 }
 
 func newLoader(environ []string) *loader {
 	vars := clean(environ)
-	l := &loader{vars: vars, shared: keys(&Probing{}), bundles: map[string]*CABundle{}}
+	l := &loader{
+		vars: vars, shared: keys(&Probing{}), refused: map[string]bool{}, warned: map[string][]string{},
+		bundles: map[string]*CABundle{},
+	}
 	if strings.HasPrefix(vars["PORT"], "tcp://") {
 		delete(vars, "PORT")
 		l.warn("PORT looks like a Kubernetes service link and is ignored; the default holds")
@@ -47,8 +53,13 @@ func (l *loader) report(format string, args ...any) {
 	}
 }
 
-// refuse reports what is wrong with the value of a variable.
+// refuse reports what is wrong with the value of a variable, once: with {app} in it, it may be
+// wrong for each app.
 func (l *loader) refuse(name string, why error) {
+	if l.refused[name] {
+		return
+	}
+	l.refused[name] = true
 	separator := ": "
 	if strings.HasPrefix(why.Error(), `"`) {
 		separator = "="
@@ -56,45 +67,43 @@ func (l *loader) refuse(name string, why error) {
 	l.report("%s%s%w", name, separator, why)
 }
 
+// warn keeps a warning, once. Of those of one kind, such as one for each site, it keeps the first.
 func (l *loader) warn(format string, args ...any) {
-	if warning := fmt.Sprintf(format, args...); !slices.Contains(l.warnings, warning) {
+	warning := fmt.Sprintf(format, args...)
+	if slices.Contains(l.warnings, warning) {
+		return
+	}
+	l.warned[format] = append(l.warned[format], warning)
+	if len(l.warned[format]) <= mostListed {
 		l.warnings = append(l.warnings, warning)
 	}
 }
 
-// parse fills a struct of settings from the variables with this prefix, and from those without a
-// prefix where there is none.
-func (l *loader) parse(into any, prefix string) {
-	scoped := make(map[string]string)
+// countWarnings says how many warnings were not kept.
+func (l *loader) countWarnings() {
+	for _, format := range slices.Sorted(maps.Keys(l.warned)) {
+		if all := l.warned[format]; len(all) > mostListed {
+			l.warnings = append(l.warnings,
+				fmt.Sprintf("%d more warnings like this one: %s", len(all)-mostListed, all[0]))
+		}
+	}
+}
+
+// parse fills a struct of settings for a scope.
+func (l *loader) parse(into any, of scope) {
+	own := make(map[string]string)
 	for _, key := range keys(into) {
-		scoped[prefix+key] = l.vars[l.source(prefix, key)]
+		own[of.own()+key] = l.value(of, key)
 	}
 	var all env.AggregateError
-	errors.As(env.ParseWithOptions(into, env.Options{Environment: scoped, Prefix: prefix}), &all)
+	errors.As(env.ParseWithOptions(into, env.Options{Environment: own, Prefix: of.own()}), &all)
 	for _, err := range all.Errors {
 		var bad env.ParseError
 		if !errors.As(err, &bad) {
 			panic(err) // the struct's tags are wrong, not the environment
 		}
-		l.refuse(l.source(prefix, keyOf(into, bad.Name)), bad.Err)
+		l.refuse(l.source(of, keyOf(into, bad.Name)), bad.Err)
 	}
-}
-
-// source names the variable that a setting comes from: the site's own, or the one for all sites.
-func (l *loader) source(prefix, key string) string {
-	if !slices.Contains(l.shared, key) {
-		return prefix + key // nothing to inherit
-	}
-	for _, group := range groups {
-		if slices.Contains(group, key) && slices.ContainsFunc(group,
-			func(k string) bool { return l.vars[prefix+k] != "" }) {
-			return prefix + key
-		}
-	}
-	if l.vars[prefix+key] != "" {
-		return prefix + key
-	}
-	return key
 }
 
 // keys lists the settings of a struct, without prefix.
@@ -115,26 +124,26 @@ func keyOf(of any, field string) string {
 }
 
 // site reads one site's settings and checks those that depend on each other.
-func (l *loader) site(prefix string) Site {
-	s := Site{Name: siteName(prefix)}
-	l.parse(&s, prefix)
-	l.check(prefix, s)
-	s.Bundle = l.bundle(prefix, s.Probing)
+func (l *loader) site(of scope) Site {
+	s := Site{App: of.appName(), Name: of.siteName()}
+	l.parse(&s, of)
+	l.check(of, s)
+	s.Bundle = l.bundle(of, s.Probing)
 	return s
 }
 
 // bundle loads the CA bundle, under whichever of its two names it was given.
-func (l *loader) bundle(prefix string, p Probing) *CABundle {
-	name, path := l.source(prefix, "CA_BUNDLE"), p.CABundle
+func (l *loader) bundle(of scope, p Probing) *CABundle {
+	name, path := l.source(of, "CA_BUNDLE"), p.CABundle
 	if path == "" {
-		name, path = l.source(prefix, "REQUESTS_CA_BUNDLE"), p.RequestsCA
+		name, path = l.source(of, "REQUESTS_CA_BUNDLE"), p.RequestsCA
 	}
 	if path == "" {
 		return nil
 	}
 	if p.RequestsCA != "" && p.RequestsCA != path {
 		l.report("%s=%q and %s=%q: both name the CA bundle: keep one of them",
-			l.source(prefix, "REQUESTS_CA_BUNDLE"), p.RequestsCA, name, path)
+			l.source(of, "REQUESTS_CA_BUNDLE"), p.RequestsCA, name, path)
 		return nil
 	}
 	if _, loaded := l.bundles[path]; !loaded {

@@ -3,7 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
-	"strings"
+	"slices"
 )
 
 // Setting is a variable and its effective value as it may be shown: secrets are masked.
@@ -11,13 +11,20 @@ type Setting struct{ Name, Value string }
 
 // Settings lists what is in effect: what holds for all, then of each site the health URL and what
 // it has of its own.
-func (c Config) Settings() []Setting {
-	list := settingsOf("", c.Serving, nil)
-	list = append(list, settingsOf("", c.Deciding, nil)...)
-	list = append(list, settingsOf("", c.Proxies, nil)...)
-	list = append(list, settingsOf("", c.Defaults, nil)...)
+func (c Config) Settings() []Setting { return append(c.ForAll(), c.ofSites()...) }
+
+// ForAll lists what holds for all sites.
+func (c Config) ForAll() []Setting {
+	return slices.Concat(settingsOf("", c.Serving, nil), settingsOf("", c.Deciding, nil),
+		settingsOf("", c.Proxies, nil), settingsOf("", c.Defaults, nil))
+}
+
+func (c Config) ofSites() (list []Setting) {
 	for _, s := range c.Sites {
-		prefix := strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_"
+		prefix := variables(s.Name)
+		if s.App != "" {
+			prefix = variables("app-"+s.App) + prefix
+		}
 		list = append(list, Setting{prefix + healthURL, s.HealthURL.String()})
 		if s.Override != "" {
 			list = append(list, Setting{prefix + "OVERRIDE", string(s.Override)})

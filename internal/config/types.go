@@ -196,7 +196,8 @@ func (n *ServerName) UnmarshalText(text []byte) error {
 	return nil
 }
 
-var hostOnly = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+// hostOnly may have {app} in it, in a name for all apps.
+var hostOnly = regexp.MustCompile(`^([A-Za-z0-9._-]|\{app\})+$`)
 
 // HeaderName is the name of an HTTP header.
 type HeaderName string

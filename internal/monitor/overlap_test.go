@@ -11,7 +11,8 @@ import (
 	"failover-monitor/internal/probe"
 )
 
-// TestOneProbeForEachPollOnDemand: probes that polls wait for do not overlap, whatever the threshold.
+// TestOneProbeForEachPollOnDemand: probes that polls wait for do not overlap, whatever the
+// threshold.
 func TestOneProbeForEachPollOnDemand(t *testing.T) {
 	t.Parallel()
 	b := newFake()

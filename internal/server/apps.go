@@ -35,8 +35,8 @@ func (a apps) names() []string {
 	return names
 }
 
-// asked parts what stands behind /metric/ into the app's monitor and the site's name. The monitor is
-// nil for an app that there is not; without apps, it is the only one.
+// asked parts what stands behind /metric/ into the app's monitor and the site's name. The monitor
+// is nil for an app that there is not; without apps, it is the only one.
 func (a apps) asked(path string) (m *monitor.Monitor, site string) {
 	if !a.named() {
 		return a.list[0], path
@@ -45,8 +45,8 @@ func (a apps) asked(path string) (m *monitor.Monitor, site string) {
 	return a.byName[app], site
 }
 
-// chosen are the apps that a request asks for: the one of its parameter app, or all. It is false for
-// an app that there is not.
+// chosen are the apps that a request asks for: the one of its parameter app, or all. It is false
+// for an app that there is not.
 func (a apps) chosen(r *http.Request) (chosen apps, ok bool) {
 	if !a.named() || !r.URL.Query().Has(paramApp) {
 		return a, true

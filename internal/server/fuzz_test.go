@@ -47,7 +47,8 @@ func FuzzRequests(f *testing.F) {
 		f.Add([]byte(request))
 	}
 	var log logLines
-	srv := server.New([]*monitor.Monitor{startMonitor(f, monitor.Up, monitor.Down)}, server.NewMetrics("fuzz", false), testPage(),
+	srv := server.New([]*monitor.Monitor{startMonitor(f, monitor.Up, monitor.Down)},
+		server.NewMetrics("fuzz", false), testPage(),
 		nil, slog.New(slog.NewTextHandler(&log, nil)))
 	socket := filepath.Join(f.TempDir(), "monitor")
 	listener, err := net.Listen("unix", socket) // TCP would run out of ports

@@ -39,7 +39,9 @@ func NewLocal(
 ) *Local {
 	l := &Local{apps: newApps(monitors), save: save}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, l.apps) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeHealth(w, l.apps)
+	})
 	mux.HandleFunc("GET /overrides", l.list)
 	mux.HandleFunc("POST /overrides/{of}", authorized(l.set))
 	mux.HandleFunc("DELETE /overrides/{of}", authorized(l.clear))

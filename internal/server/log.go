@@ -84,7 +84,8 @@ func logFailover(log *slog.Logger, e monitor.FailoverEvent) {
 func tellTimes(f monitor.Failover) string {
 	var words []string
 	for _, t := range f.Told {
-		words = append(words, fmt.Sprintf("%s after %v", t.Peer, t.At.Sub(f.Down).Round(time.Millisecond)))
+		words = append(words,
+			fmt.Sprintf("%s after %v", t.Peer, t.At.Sub(f.Down).Round(time.Millisecond)))
 	}
 	return strings.Join(words, ", ")
 }

@@ -157,7 +157,8 @@ func TestPageEscapes(t *testing.T) {
 		m.Start(ctx)
 		time.Sleep(6 * time.Minute)
 		m.Polled("site-a", evil, 0)
-		srv := server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), page, nil, slog.New(slog.DiscardHandler))
+		srv := server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), page, nil,
+			slog.New(slog.DiscardHandler))
 		body := request(srv.Handler, "GET /").Body.String()
 		cancel()
 		m.Wait()

@@ -52,7 +52,8 @@ func startSites(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
 }
 
 func newServer(m *monitor.Monitor) *server.Server {
-	return server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), testPage(), nil, slog.New(slog.DiscardHandler))
+	return server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), testPage(), nil,
+		slog.New(slog.DiscardHandler))
 }
 
 func TestAnswers(t *testing.T) {

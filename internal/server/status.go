@@ -155,7 +155,8 @@ func witnessDetail(w monitor.WitnessAnswer) string {
 func newSite(s *monitor.Snapshot, now time.Time, confirm time.Duration) siteJSON {
 	verdict := s.Current(now)
 	site := siteJSON{
-		App: s.App, Site: s.Name, Verdict: verdict, Explanation: explain(s, now), Since: since(s, now).UTC(),
+		App: s.App, Site: s.Name, Verdict: verdict, Explanation: explain(s, now),
+		Since:    since(s, now).UTC(),
 		Observed: s.Verdict, ObservedSince: s.State.Since.UTC(),
 		Streak: s.Streak, FailureThreshold: s.Failure, SuccessThreshold: s.Success,
 		Prober: proberFault(s, now), LastResult: newResult(s.Last),

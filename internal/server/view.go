@@ -53,8 +53,9 @@ func newView(o monitor.Overview, p *Page, host string) view {
 	for i, site := range v.Sites {
 		told := v.Metrics[i]
 		c := card{
-			siteJSON: site, Told: told, URL: p.urls[o.Sites[i].ID()], Reason: explainReason(o.Sites[i], o.Time),
-			Asks: told.Armed && !told.LastPoll.IsZero(), ScaleUp: told.Value != nil && *told.Value > 0,
+			siteJSON: site, Told: told, URL: p.urls[o.Sites[i].ID()],
+			Reason: explainReason(o.Sites[i], o.Time),
+			Asks:   told.Armed && !told.LastPoll.IsZero(), ScaleUp: told.Value != nil && *told.Value > 0,
 			Certificate: certificateText(site), OnDemand: o.Sites[i].OnDemand(),
 			Strip: newStrip(o.Sites[i], o.Time),
 		}
@@ -145,7 +146,8 @@ func names(cards []card) (names []string) {
 	return names
 }
 
-// toBeTold says what sites will or would be told, and on which condition: in one's words, or more's.
+// toBeTold says what sites will or would be told, and on which condition: in one's words, or
+// more's.
 func toBeTold(cards []card, verb, one, more string) string {
 	if len(cards) == 1 {
 		return fmt.Sprintf("%s %s %d, %s", cards[0].Site, verb, *cards[0].Told.Value, one)

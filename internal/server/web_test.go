@@ -40,7 +40,8 @@ func TestServeBrokenWebConfig(t *testing.T) {
 		defer on.Close()
 		m := startMonitor(t, monitor.Up, monitor.Up)
 		log := slog.New(slog.DiscardHandler)
-		err = server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), testPage(), guard, log).Serve(on)
+		err = server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), testPage(), guard,
+			log).Serve(on)
 		if err == nil || strings.Contains(err.Error(), "\n") ||
 			strings.Contains(err.Error(), "geheim") ||
 			!strings.HasPrefix(err.Error(), "WEB_CONFIG_FILE cannot be used") {
