@@ -99,7 +99,7 @@ reproducible: ## check that two clones of this commit, in two folders, build the
 	cmp "$$dir/a/failover-monitor" "$$dir/elsewhere/b/failover-monitor"
 
 fuzz: ## look for inputs that break something, FUZZTIME (30s) for each kind
-	@for target in statefile:FuzzLoad config:FuzzLoad config:FuzzCABundle config:FuzzToken probe:FuzzAnswer monitor:FuzzStep server:FuzzRequests; do \
+	@for target in statefile:FuzzLoad config:FuzzLoad config:FuzzApps config:FuzzCABundle config:FuzzToken probe:FuzzAnswer monitor:FuzzStep server:FuzzRequests; do \
 		go test -run '^$$' -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./internal/$${target%:*} || exit; \
 	done
 

@@ -123,9 +123,12 @@ func labels(prefixes []string) (labels []string) {
 	return labels
 }
 
-// ofSomeApp parts a variable into the app's label and the setting.
-var ofSomeApp = regexp.MustCompile(
-	`^APP_(.+?)_((SITE_[A-Z0-9_]+_)?(` + strings.Join(keys(&Site{}), "|") + `))$`)
+var (
+	someSetting = `(` + strings.Join(keys(&Site{}), "|") + `)$`
+	// ofSomeApp parts a variable into the app's label and the setting.
+	ofSomeApp = regexp.MustCompile(`^APP_(.+?)_((SITE_[A-Z0-9_]+_)?` + someSetting + `)`)
+	siteOfApp = regexp.MustCompile(`^APP_.+_SITE_.+_` + someSetting)
+)
 
 // mostAlike is the word that takes the fewest letters to change, at most half of them; empty if
 // there is none.

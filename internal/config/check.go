@@ -99,23 +99,37 @@ func settings() []string {
 
 // typos tells of names that are almost a setting's. They may be another program's, and are no
 // reason not to start.
-func (l *loader) typos(tell func(format string, args ...any)) {
+func (l *loader) typos(apps AppNames, tell func(format string, args ...any)) {
 	known := settings()
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
-		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || slices.Contains(known, name) {
-			continue
-		}
 		upper := strings.ToUpper(name)
-		if _, key := splitVariable(upper); strings.HasPrefix(upper, "SITE") && key != "" {
+		_, key := splitVariable(upper)
+		switch {
+		case len(name) < 6, strings.HasPrefix(name, "SITE_"), l.isOfApp(name),
+			slices.Contains(known, name):
+		case !l.hasApps() && siteOfApp.MatchString(name):
+			tell("%s is ignored: APPS is not set, which names the apps", name)
+		case l.isOfApp(upper) && len(readings(upper, apps.prefixes())) > 0:
+			tell("%s is no setting and is ignored; did you mean %s?", name, upper)
+		case strings.HasPrefix(upper, "SITE") && key != "":
 			tell("%s is no setting and is ignored; %s", name, didYouMean(name))
-		}
-		for _, key := range known {
-			if strings.HasPrefix(key, name+"_") || len(name) < 2*len(key) && distance(upper, key) <= 2 {
+		default:
+			if key := almost(name, known); key != "" {
 				tell("%s is no setting and is ignored; did you mean %s?", name, key)
-				break
 			}
 		}
 	}
+}
+
+// almost is the setting that a name is mistyped for; empty if there is none.
+func almost(name string, known []string) string {
+	for _, key := range known {
+		if strings.HasPrefix(key, name+"_") ||
+			len(name) < 2*len(key) && distance(strings.ToUpper(name), key) <= 2 {
+			return key
+		}
+	}
+	return ""
 }
 
 // KEDATimeout is how long KEDA's HTTP client waits: its KEDA_HTTP_DEFAULT_TIMEOUT, 3000 ms unless

@@ -189,11 +189,11 @@ func Load(environ []string) (Config, error) {
 	l.checkSites(cfg.Apps, cfg.Sites)
 	l.fillAddress(&cfg.Serving)
 	if len(l.problems) > 0 {
-		l.typos(l.report) // perhaps what is missing has only another name
+		l.typos(cfg.Apps, l.report) // perhaps what is missing has only another name
 		return cfg, errors.Join(l.problems...)
 	}
 	l.warnAbout(cfg)
-	l.typos(l.warn)
+	l.typos(cfg.Apps, l.warn)
 	l.warnOfCleaning(environ)
 	l.countWarnings()
 	cfg.Warnings = l.warnings

@@ -81,6 +81,7 @@ func (l *loader) scopedVariables(apps []string) (all []variable) {
 		case len(found) > 1:
 			l.report("%s can be read in two ways, as %s and as %s: rename one of the apps", name, found[0],
 				found[1])
+			delete(l.vars, name) // neither counts
 		case len(found) == 1:
 			all = append(all, found[0])
 		case serviceLink.MatchString(name): // not meant for us
