@@ -26,26 +26,40 @@ func startLocal(t *testing.T, setting monitor.Verdict, saveError error) (
 	ask func(method, path string, form ...string) (int, string), saved map[string]monitor.Override,
 ) {
 	t.Helper()
+	return startLocalOf(t, []*monitor.Monitor{twoUp("", setting)}, saveError)
+}
+
+// twoUp is a monitor of two sites that are up, of which the first may be pinned.
+func twoUp(app string, setting monitor.Verdict) *monitor.Monitor {
 	up := func(context.Context) (probe.Result, error) {
 		return probe.Result{Up: true, Began: time.Now()}, nil
 	}
 	site := func(name string, v monitor.Verdict) *monitor.Site {
 		return &monitor.Site{
-			Name: name, Probe: up, Interval: time.Hour, Timeout: time.Hour, Override: v,
+			App: app, Name: name, Probe: up, Interval: time.Hour, Timeout: time.Hour, Override: v,
 			Thresholds: monitor.Thresholds{Failure: 1, Success: 1},
 		}
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	m := monitor.New([]*monitor.Site{site("site-a", setting), site("site-b", 0)},
+	return monitor.New([]*monitor.Site{site("site-a", setting), site("site-b", 0)},
 		monitor.Options{AnswerTimeout: time.Minute})
-	m.Start(ctx)
-	for _, name := range m.Names() { // each waits for the other's first probe
-		if _, err := m.Value(ctx, name); err != nil {
-			t.Fatal(err)
+}
+
+func startLocalOf(t *testing.T, monitors []*monitor.Monitor, saveError error) (
+	ask func(method, path string, form ...string) (int, string), saved map[string]monitor.Override,
+) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	for _, m := range monitors {
+		m.Start(ctx)
+		t.Cleanup(m.Wait)
+		for _, name := range m.Names() { // each waits for the other's first probe
+			if _, err := m.Value(ctx, name); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	saved = make(map[string]monitor.Override)
-	l := NewLocal([]*monitor.Monitor{m}, func(all map[string]monitor.Override) error {
+	l := NewLocal(monitors, func(all map[string]monitor.Override) error {
 		clear(saved)
 		maps.Copy(saved, all)
 		return saveError
@@ -56,7 +70,7 @@ func startLocal(t *testing.T, setting monitor.Verdict, saveError error) (
 		t.Fatal(err)
 	}
 	go l.Serve(listener)
-	t.Cleanup(func() { l.Close(); cancel(); m.Wait() })
+	t.Cleanup(func() { l.Close(); cancel() })
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		return net.Dial("unix", socket)
 	}
@@ -206,4 +220,41 @@ func TestAuthorized(t *testing.T) {
 	if got := answer(t.Context()); got != 403 {
 		t.Errorf("an unknown user: got %d, want 403", got)
 	}
+}
+
+// TestOverridesOfApps: shop/site-b is one site, site-b that of every app.
+func TestOverridesOfApps(t *testing.T) {
+	t.Parallel()
+	ask, saved := startLocalOf(t, []*monitor.Monitor{twoUp("shop", 0), twoUp("blog", monitor.Up)}, nil)
+	step := func(method, of string, form []string, code int, want string, pinned ...string) {
+		t.Helper()
+		path := "/overrides"
+		if of != "" {
+			path += "/" + url.PathEscape(of)
+		}
+		got, text := ask(method, path, form...)
+		if got != code || !strings.Contains(text, want) {
+			t.Errorf("%s %s: %d %s, want %d and %q in it", method, of, got, text, code, want)
+		}
+		if keys := slices.Sorted(maps.Keys(saved)); !slices.Equal(keys, pinned) {
+			t.Errorf("%s %s: %q are saved, want %q", method, of, keys, pinned)
+		}
+	}
+	down := []string{"down", "1h", "x"}
+	step("POST", "nix/site-b", down, 404, `"nix/site-b": no such site: name APP/SITE, or a site for `+
+		"all apps. There are the apps shop, blog")
+	step("POST", "site-c", down, 404, `"site-c": no such site: name APP/SITE`)
+	step("POST", "shop/site-c", down, 404, `no such site of shop: there are site-a, site-b`)
+	step("POST", "shop/site-b", down, 200, "shop/site-b is pinned down by uid 0", "shop/site-b")
+	step("POST", "site-b", down, 200, "blog/site-b is pinned down by uid 0", "blog/site-b",
+		"shop/site-b")
+	step("GET", "", nil, 200, "blog/site-a is pinned up by its OVERRIDE", "blog/site-b", "shop/site-b")
+	step("DELETE", "shop/site-b", nil, 200, "shop/site-b is up since", "blog/site-b")
+	step("DELETE", "site-b", nil, 200, "blog/site-b is up since")
+	step("DELETE", "site-b", nil, 200, "nothing to clear: shop/site-b is up since")
+	step("DELETE", "blog/site-a", nil, 400, "that is a setting")
+	step("POST", "site-a", down, 200, "blog/site-a is pinned down", "blog/site-a", "shop/site-a")
+	step("DELETE", "site-a", nil, 200, "shop/site-a is up since")
+	step("DELETE", "site-a", nil, 400,
+		"that is a setting, and goes with a restart without it: blog/site-a")
 }
