@@ -34,6 +34,10 @@ func (k *stateKeeper) observe(event monitor.Event) {
 	}
 }
 
+// savePause is from one save of the failovers to the next: when a site of a thousand apps dies, they
+// change all the time, and to save them all takes a while.
+const savePause = time.Second
+
 // start saves the failovers of all monitors whenever they change. The function that it returns
 // saves what has changed last, and stops that.
 func (k *stateKeeper) start(monitors []*monitor.Monitor) (stop func()) {
@@ -42,6 +46,7 @@ func (k *stateKeeper) start(monitors []*monitor.Monitor) (stop func()) {
 	saving.Go(func() {
 		for wait(ctx, k.changed) {
 			k.saveFailovers(monitors)
+			wait(ctx, time.After(savePause))
 		}
 	})
 	return func() {
