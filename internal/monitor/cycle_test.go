@@ -101,3 +101,29 @@ func TestProbesAfterAFailure(t *testing.T) {
 		}
 	})
 }
+
+// TestPollHastensTheFirstProbe: a poll just after the start does not wait for the place of its
+// peer's first probe among those of thousands. The probes after it keep theirs.
+func TestPollHastensTheFirstProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		peer := newFake()
+		late := newSite('b', peer.probe)
+		late.Delay, late.Phase = 4*time.Second, 3*time.Second
+		sites := []*monitor.Site{newSite('a', script(nil).probe(midnight)), late}
+		runMonitor(t, sites, noEvents, func(m *monitor.Monitor) {
+			time.Sleep(500 * time.Millisecond)
+			for range 2 {
+				if value, err := m.Value(t.Context(), "site-a"); value != 0 || err != nil {
+					t.Errorf("%d, %v, want 0", value, err)
+				}
+			}
+			sleepUntil(14 * time.Second)
+			want := []time.Duration{500 * time.Millisecond, 3 * time.Second, 8 * time.Second,
+				13 * time.Second}
+			if got := peer.probes(); !slices.Equal(got, want) {
+				t.Errorf("probes at %v, want %v", got, want)
+			}
+		})
+	})
+}

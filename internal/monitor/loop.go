@@ -27,6 +27,7 @@ type siteLoop struct {
 	failovers        *failovers
 	probeRequests    chan chan<- (<-chan struct{}) // on demand: each is sent the done of its probe
 	overrideRequests chan overrideRequest
+	hurry            chan struct{} // a poll waits for the first probe
 	ended            chan struct{} // closed when the loop has ended
 
 	state    State
@@ -57,6 +58,7 @@ func newSiteLoop(site *Site, peers int, s *shared) *siteLoop {
 		failovers:        newFailovers(site, peers, s.observe),
 		probeRequests:    make(chan chan<- (<-chan struct{})),
 		overrideRequests: make(chan overrideRequest),
+		hurry:            make(chan struct{}, 1),
 		ended:            make(chan struct{}),
 		finished:         make(chan *attempt),
 	}
@@ -86,6 +88,10 @@ func (l *siteLoop) run(ctx context.Context) {
 				l.startProbe(ctx)
 			}
 			request <- l.done
+		case <-l.hurry:
+			if l.isWaiting() {
+				l.next = time.Now()
+			}
 		case a := <-l.finished:
 			if ctx.Err() != nil {
 				return
@@ -107,6 +113,9 @@ func (l *siteLoop) run(ctx context.Context) {
 		}
 	}
 }
+
+// isWaiting is whether the first probe has not started yet, and is not made on demand.
+func (l *siteLoop) isWaiting() bool { return l.done != nil && len(l.attempts) == 0 }
 
 // nextStart is when the next probe starts; zero if none may. While a probe is under way the next
 // one starts beside it, a retry interval after the youngest (see [siteLoop]).
@@ -306,7 +315,7 @@ func (l *siteLoop) snapshot() *Snapshot {
 	s := &Snapshot{
 		Site: l.Site, State: l.state, Pinned: l.pinned, Lifetime: l.shared.lifetime(l.Site),
 		History: lastOf(l.history),
-		Probing: l.done != nil, due: l.due(), done: l.done,
+		Probing: l.done != nil, due: l.due(), done: l.done, waiting: l.isWaiting(),
 	}
 	if !s.Probing {
 		s.NextProbe = l.next

@@ -22,7 +22,7 @@ type Site struct {
 	// Interval is from the start of one probe to the start of the next. With 0 the site is probed
 	// on demand: when, and whenever, its verdict is asked for.
 	Interval time.Duration
-	// Delay is from the start of the monitor to the first probe.
+	// Delay is from the start of the monitor to the first probe, unless a poll asks for it before.
 	Delay time.Duration
 	// Phase is the site's place in the cycle, less than Interval. Apart from the first probe and
 	// from retries, probes start that long after the start of the monitor, and at every Interval

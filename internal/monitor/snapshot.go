@@ -51,6 +51,8 @@ type Snapshot struct {
 	due time.Time
 	// done is closed when the probe that is under way, or about to start, has ended; nil without one.
 	done <-chan struct{}
+	// waiting is whether the first probe has not started yet.
+	waiting bool
 }
 
 // Current is the verdict that counts: the override; or what the probes say, unless that is too old.
