@@ -115,7 +115,7 @@ simulate-table: ## print false scale-ups and times to 4 replicas by settings, as
 bench: build ## measure the binary against the practical limit and other servers; as root, 5 minutes
 	@internal/e2e/bench/run
 
-bench-scale: build ## measure how cost grows from 2 to 2000 sites; 6 minutes
+bench-scale: build ## measure how cost grows from 2 to 2000 sites, and with 1000 apps; 8 minutes
 	@internal/e2e/bench/run scale
 
 e2e-faults: ## break all around the binary, as root, and print a table of what a poller sees

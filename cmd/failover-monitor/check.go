@@ -21,7 +21,7 @@ type target struct {
 	err    error
 }
 
-// check probes every site and every witness once, all at the same time, and prints a table: does
+// check probes every site and every witness once, nearly at the same time, and prints a table: does
 // the firewall let us through, is the CA right, which step is slow. It fails when one of them is
 // not up.
 func check(ctx context.Context, p process, s setup) int {
@@ -36,8 +36,9 @@ func check(ctx context.Context, p process, s setup) int {
 			probe: w.Probe})
 	}
 	var probes sync.WaitGroup
-	for _, t := range targets {
+	for i, t := range targets {
 		probes.Go(func() {
+			time.Sleep(time.Duration(i) * firstProbeGap)
 			ctx, cancel := context.WithTimeout(ctx, t.limit)
 			defer cancel()
 			t.result, t.err = t.probe(ctx)

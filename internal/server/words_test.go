@@ -145,6 +145,31 @@ func TestStatusLine(t *testing.T) {
 	}
 }
 
+// TestStatusLineOfApps counts, since forty names would not be read. A site that an app does not have
+// does not count for it.
+func TestStatusLineOfApps(t *testing.T) {
+	t.Parallel()
+	app := func(verdicts ...monitor.Verdict) monitor.Overview {
+		o := monitor.Overview{Time: after(61)}
+		for i, v := range verdicts {
+			o.Sites = append(o.Sites, snapshot(fmt.Sprintf("site-%c", 'a'+i), 0,
+				monitor.State{Verdict: v, Since: after(1), Counted: after(60)}))
+		}
+		return o
+	}
+	up, down, unknown := monitor.Up, monitor.Down, monitor.Unknown
+	for want, apps := range map[string][]monitor.Overview{
+		"site-a up, site-b up":                   {app(up, up), app(up, up)},
+		"site-a up, site-b down for 2 of 3 apps": {app(up, down), app(up, up), app(up, down)},
+		"site-a up, site-b down for 1 of 2 apps, site-b unknown for 1 of 2 apps, site-c up": {
+			app(up, down, up), app(up, unknown)},
+	} {
+		if got := StatusLine(apps); got != want {
+			t.Errorf("got\n %s\nwant\n %s", got, want)
+		}
+	}
+}
+
 // TestFormula has a site with and without an interval.
 func TestFormula(t *testing.T) {
 	t.Parallel()

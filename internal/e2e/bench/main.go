@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
 const usage = "want answers, probes, starting or detection, and the binary; or scale, the " +
-	"binary, and numbers of sites"
+	"binary, and numbers of sites, or of apps (10x2)"
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -50,13 +51,18 @@ func run(args []string) error {
 }
 
 func scaleAll(binary string, numbers []string) error {
-	var counts []int
+	var fleets []fleet
 	for _, number := range numbers {
-		n, err := strconv.Atoi(number)
-		if err != nil || n < 2 {
-			return fmt.Errorf("%q is no number of sites", number)
+		of, apps := strings.CutSuffix(number, "x2")
+		n, err := strconv.Atoi(of)
+		switch {
+		case err != nil || n < 1 || n < 2 && !apps:
+			return fmt.Errorf("%q is no number of sites, such as 20, or of apps, such as 10x2", number)
+		case apps:
+			fleets = append(fleets, fleet{n, 2 * n})
+		default:
+			fleets = append(fleets, fleet{0, n})
 		}
-		counts = append(counts, n)
 	}
-	return scale(binary, counts, 30*time.Second)
+	return scale(binary, fleets, 30*time.Second)
 }

@@ -14,37 +14,84 @@ import (
 // interval is CACHE_TTL_SEC, the cadence of the probes.
 const interval = 5 * time.Second
 
-// scale measures how cost grows with the number of sites.
-func scale(binary string, counts []int, during time.Duration) error {
+// scale measures how cost grows with the number of sites and apps.
+func scale(binary string, fleets []fleet, during time.Duration) error {
 	fmt.Printf(
 		"The cost of sites: %v of a probe of each every %v, while 50 clients a second connect and ask "+
 			"for a value.\n", during, interval)
 	head("sites", "", "first value after", "CPU, % of a core", "RSS, MB", "RSS a site, kB",
 		"goroutines", "probes/s",
 		"start late p50 / p99 / max, ms", "answer p50 / p99, ms", "503s", "failed probes",
-		"/metrics, ms, kB", "/status, ms, kB")
+		"/metrics, ms, kB", "/status, ms, kB", "page, ms, kB")
 	var least [2]float64 // RSS of the smallest number of sites, plain and TLS
-	for _, n := range counts {
+	for _, f := range fleets {
 		for i, secure := range []bool{false, true} {
 			perSite := func(rss float64) string {
 				if least[i] == 0 {
 					least[i] = rss
 					return "–"
 				}
-				return fmt.Sprintf("%.1f", (rss-least[i])/float64(n-counts[0])/1000)
+				return fmt.Sprintf("%.1f", (rss-least[i])/float64(f.sites-fleets[0].sites)/1000)
 			}
-			if err := scaleTo(binary, n, secure, perSite, during); err != nil {
-				return fmt.Errorf("%d sites: %w", n, err)
+			if err := scaleTo(binary, f, secure, perSite, during); err != nil {
+				return fmt.Errorf("%v sites: %w", f, err)
 			}
+		}
+	}
+	for _, f := range fleets {
+		if f.apps > 1 {
+			return pollCost(binary, f)
 		}
 	}
 	return nil
 }
 
-// scaleTo measures a monitor of n sites, and prints a row.
-func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string,
+// pollCost compares a poll of one app of many with that of the only app, in turn. No probe disturbs.
+func pollCost(binary string, f fleet) error {
+	const rounds = 15
+	var one, many sample
+	fmt.Printf("\nCPU time of a poll of one of %v, of a monitor that has only one app: ", f)
+	var targets []target
+	for _, f := range []fleet{{1, 2}, f} {
+		sites, err := startMany(f, false)
+		if err != nil {
+			return err
+		}
+		defer sites.server.Close()
+		m, err := startMonitor("", binary, append(sites.environ(), "CACHE_TTL_SEC=3600")...)
+		if err != nil {
+			return err
+		}
+		defer m.stop()
+		go func() {
+			for range m.lines {
+			}
+		}()
+		paths := sites.polls()
+		poll := target{name: f.String(), server: m, path: paths[len(paths)-1]}
+		if _, err := firstValue(poll, time.Now()); err != nil {
+			return err
+		}
+		targets = append(targets, poll)
+	}
+	time.Sleep(2 * interval) // until all first probes are over
+	for range rounds {
+		for i, into := range []*sample{&one, &many} {
+			l, err := measure(targets[i], 1, time.Second)
+			if err != nil {
+				return err
+			}
+			*into = append(*into, l.cpuPerCall)
+		}
+	}
+	fmt.Println(ratios(many, one).quartiles("%.2f", 1))
+	return nil
+}
+
+// scaleTo measures a monitor, and prints a row.
+func scaleTo(binary string, f fleet, secure bool, perSite func(rss float64) string,
 	during time.Duration) error {
-	sites, err := startMany(n, secure)
+	sites, err := startMany(f, secure)
 	if err != nil {
 		return err
 	}
@@ -73,10 +120,14 @@ func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string
 		for range m.lines { // the log is not read
 		}
 	}()
-	poll := target{name: "monitor", server: m, path: "/metric/site-00000"}
-	ready, err := firstValue(poll, began)
-	if err != nil {
-		return err
+	poll := target{name: "monitor", server: m}
+	paths := sites.polls()
+	var ready time.Duration
+	for i := range paths { // the last first: it has to wait the longest
+		poll.path = paths[len(paths)-1-i]
+		if ready, err = firstValue(poll, began); err != nil {
+			return err
+		}
 	}
 	time.Sleep(2 * interval) // to get into step
 
@@ -88,15 +139,16 @@ func scaleTo(binary string, n int, secure bool, perSite func(rss float64) string
 	late := sites.lateness(from, to, interval)
 	goroutines, failed, metrics := scrape(m)
 	_, status := fetch(m, "/status")
+	_, page := fetch(m, "/")
 	ms := 1000.
-	row(n, kind, fmt.Sprintf("%.2f s", ready.Seconds()),
+	row(f, kind, fmt.Sprintf("%.2f s", ready.Seconds()),
 		fmt.Sprintf("%.2f", 100*cpu.Seconds()/to.Sub(from).Seconds()),
 		fmt.Sprintf("%.1f", rss/1e6), perSite(rss), goroutines,
 		fmt.Sprintf("%.1f", float64(sites.probes(from, to))/to.Sub(from).Seconds()),
 		fmt.Sprintf("%.1f / %.1f / %.0f", ms*late.quantile(.5), ms*late.quantile(.99),
 			ms*late.quantile(1)),
 		fmt.Sprintf("%.2f / %.2f", ms*answers.quantile(.5), ms*answers.quantile(.99)), refused, failed,
-		metrics, status)
+		metrics, status, page)
 	return nil
 }
 

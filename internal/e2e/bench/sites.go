@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,9 +19,21 @@ import (
 // okAnswer is what a site answers that is well.
 const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 
-// many is one server for many sites, each at a path of its own: /7 is the site with index 7.
-// It notes when each is probed.
+// fleet is how many sites are watched: all of one app without a name, or two of each app.
+type fleet struct{ apps, sites int }
+
+// String is what a table says.
+func (f fleet) String() string {
+	if f.apps > 0 {
+		return fmt.Sprintf("%d apps × 2", f.apps)
+	}
+	return strconv.Itoa(f.sites)
+}
+
+// many is one server for many sites, each at a path of its own: /7 is the site with index 7, and
+// /7/b the second site of the app with index 7. It notes when each is probed.
 type many struct {
+	fleet
 	server *fakesite.Site
 	ca     []byte // PEM; nil without TLS
 
@@ -28,9 +41,9 @@ type many struct {
 	arrivals [][]time.Time
 }
 
-// startMany starts the server of n sites.
-func startMany(n int, secure bool) (m *many, err error) {
-	m = &many{arrivals: make([][]time.Time, n)}
+// startMany starts the server of all sites.
+func startMany(f fleet, secure bool) (m *many, err error) {
+	m = &many{fleet: f, arrivals: make([][]time.Time, f.sites)}
 	behave := m.answer
 	if secure {
 		ca := rig.NewCA("bench")
@@ -51,9 +64,16 @@ func (m *many) answer(conn net.Conn) {
 		return
 	}
 	path, _, _ := bytes.Cut(bytes.TrimPrefix(line, []byte("GET /")), []byte(" "))
-	site, err := strconv.Atoi(string(path))
+	number, second := bytes.CutSuffix(path, []byte("/b"))
+	site, err := strconv.Atoi(string(number))
 	if err != nil {
 		return
+	}
+	if m.apps > 0 {
+		site *= 2
+	}
+	if second {
+		site++
 	}
 	for len(line) > 2 {
 		if line, err = in.ReadSlice('\n'); err != nil {
@@ -72,12 +92,31 @@ func (m *many) environ() []string {
 	if m.ca != nil {
 		scheme = "https"
 	}
-	var environ []string
-	for i := range m.arrivals {
+	var environ, names []string
+	for i := range m.apps {
+		names = append(names, fmt.Sprintf("%05d", i))
+	}
+	if m.apps > 0 {
+		url := scheme + "://" + m.server.Address() + "/{app}"
+		return []string{"APPS=" + strings.Join(names, ","), "SITE_A_HEALTH_URL=" + url,
+			"SITE_B_HEALTH_URL=" + url + "/b"}
+	}
+	for i := range m.sites {
 		environ = append(environ, fmt.Sprintf("SITE_%05d_HEALTH_URL=%s://%s/%d", i, scheme,
 			m.server.Address(), i))
 	}
 	return environ
+}
+
+// polls are the paths to ask for a value: of each app, or of one site.
+func (m *many) polls() (paths []string) {
+	if m.apps == 0 {
+		return []string{"/metric/site-00000"}
+	}
+	for i := range m.apps {
+		paths = append(paths, fmt.Sprintf("/metric/%05d/site-a", i))
+	}
+	return paths
 }
 
 // lateness is how much later than planned each probe of a time began. The plan is not known out
