@@ -89,7 +89,8 @@ func TestRulesFindMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const siteUp = `failover_site_up{job=~\"$job\", instance=~\"$instance\", site=~\"$site\"}`
+	const siteUp = `failover_site_up{job=~\"$job\", instance=~\"$instance\", ` +
+		`app=~\"$app\", site=~\"$site\"}`
 	for _, c := range []struct{ rule, old, new string }{
 		{"template-datasource", `"name": "datasource"`, `"name": "ds"`},
 		{"template-datasource", `"Data source"`, `"Source"`},
@@ -97,6 +98,8 @@ func TestRulesFindMistakes(t *testing.T) {
 		{"template-job", `"multi": true`, `"multi": false`},
 		{"template-job", `"allValue": ".+"`, `"allValue": ".*"`},
 		{"template-instance", `"name": "instance"`, `"name": "monitor"`},
+		{"template-app", `"name": "app"`, `"name": "application"`},
+		{"template-app", `"allValue": ".*"`, `"allValue": ".+"`},
 		{"template-site", `"name": "site"`, `"name": "cluster"`},
 		{"template-label-promql", `label_values(failover_build_info, job)`, `failover_build_info`},
 		{"template-label-promql", `label_values(failover_build_info, job)`, `label_values({, job)`},
@@ -111,6 +114,9 @@ func TestRulesFindMistakes(t *testing.T) {
 		{"target-rate-interval", `[$__rate_interval]`, `[5m]`},
 		{"target-job", siteUp, strings.Replace(siteUp, `$job`, `.+`, 1)},
 		{"target-instance", siteUp, strings.Replace(siteUp, `$instance`, `.+`, 1)},
+		{"target-app", siteUp, strings.Replace(siteUp, `$app`, `.+`, 1)},
+		{"target-app", `(app, site, le)`, `(site, le)`},
+		{"target-app", `"{{app}} {{site}} median"`, `"{{site}} median"`},
 		{"target-site", siteUp, strings.Replace(siteUp, `$site`, `.+`, 1)},
 		{"target-counter-agg", siteUp, strings.Replace(siteUp, `site_up`, `probes_total`, 1)},
 		{"target-histogram", siteUp, strings.Replace(siteUp, `site_up`, `x_bucket`, 1)},

@@ -11,13 +11,22 @@ import (
 )
 
 // The rules. Those with the name of a rule of dashboard-linter, without its "-rule", want what that
-// one wants, or more; "template-site", "target-site", "uid" and "panel-layout" are our own.
+// one wants, or more; those about "app" and "site", "uid" and "panel-layout" are our own.
 
 // found reports a mistake.
 type found func(rule, format string, args ...any)
 
 // variables are those that every query goes by. Dashboard-linter wants the first two.
-var variables = []string{"job", "instance", "site"}
+var variables = []string{"job", "instance", "app", "site"}
+
+// allValue is what a variable stands for while nothing is chosen. Without APPS there is no label
+// app: its value matches that, too.
+func allValue(variable string) string {
+	if variable == "app" {
+		return ".*"
+	}
+	return ".+"
+}
 
 func lintDashboard(d dashboard, find found) {
 	if d.ID != nil || d.UID == "" {
@@ -37,10 +46,10 @@ func lintDashboard(d dashboard, find found) {
 	for _, name := range variables {
 		v := byName[name]
 		label := strings.ToUpper(name[:1]) + name[1:]
-		if v.Type != "query" || v.Label != label || !v.Multi || v.AllValue != ".+" ||
+		if v.Type != "query" || v.Label != label || !v.Multi || v.AllValue != allValue(name) ||
 			v.Datasource.UID != "${datasource}" {
-			find("template-"+name, `want a query, several values, allValue ".+", the label %q: %+v`,
-				label, v)
+			find("template-"+name, `want a query, several values, allValue %q, the label %q: %+v`,
+				allValue(name), label, v)
 		}
 	}
 	lintLayout(d.Panels, find)
@@ -121,9 +130,17 @@ func lintTarget(p panel, t target, find found) {
 			if inRate && n.Range != rateInterval {
 				find("target-rate-interval", "%s: want $__rate_interval in %s", p.Title, n)
 			}
+		case *parser.AggregateExpr:
+			if slices.Contains(n.Grouping, "site") && !slices.Contains(n.Grouping, "app") {
+				find("target-app", "%s: want by app and site, or all apps are one: %s", p.Title, n)
+			}
 		}
 		return nil
 	})
+	if strings.Contains(t.LegendFormat, "{{site}}") &&
+		!strings.Contains(t.LegendFormat, "{{app}} {{site}}") {
+		find("target-app", "%s: want {{app}} before {{site}} in the legend", p.Title)
+	}
 }
 
 // lintSelector wants the matchers of all variables that the metric has labels for, counters in a
@@ -134,7 +151,8 @@ func lintSelector(p panel, s *parser.VectorSelector, parents []parser.Node, find
 		matches := func(m *labels.Matcher) bool {
 			return m.Name == name && m.Type == labels.MatchRegexp && m.Value == "$"+name
 		}
-		if (name != "site" || ofSites) && !slices.ContainsFunc(s.LabelMatchers, matches) {
+		always := name == "job" || name == "instance"
+		if (always || ofSites) && !slices.ContainsFunc(s.LabelMatchers, matches) {
 			find("target-"+name, `%s: want %s=~"$%s" in %s`, p.Title, name, name, s)
 		}
 	}
