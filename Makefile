@@ -126,7 +126,7 @@ e2e-predecessor: ## ask odd and sick sites beside the predecessor's client, and 
 	@dpkg -s python3-requests openssl >/dev/null 2>&1 || { apt-get update -q && $(INSTALL) python3-requests openssl; } </dev/null
 	cd internal/e2e/predecessor && go test -tags e2e -count=1 -timeout 5m
 
-e2e-prometheus: ## show /metrics, the alerts, the scrape config and the dashboard's queries to Debian's Prometheus
+e2e-prometheus: ## show /metrics, the alerts, the scrape config and the dashboard's queries to Debian's Prometheus and Alertmanager
 	internal/e2e/prometheus/run
 
 e2e-grafana: ## check the dashboard by the rules of Grafana's dashboard-linter
