@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"failover-monitor/internal/config"
@@ -16,12 +17,22 @@ const healthcheckTimeout = 2 * time.Second
 // healthcheck asks the monitor that runs with the same settings whether it is well. An image from
 // scratch has no curl to do that, and curl would need a certificate or a password where a web
 // configuration asks for one.
-func healthcheck(ctx context.Context, p process) int {
+//
+// With the argument live it only asks whether a restart would help, as /livez does.
+func healthcheck(ctx context.Context, p process, args []string) int {
+	path := "/healthz"
+	switch {
+	case len(args) == 1 && args[0] == "live":
+		path = "/livez"
+	case len(args) > 0:
+		return p.fail(exitUsage, fmt.Errorf("%q: want healthcheck, or healthcheck live",
+			strings.Join(args, " ")))
+	}
 	serving, err := config.LoadServing(p.environ)
 	if err != nil {
 		return p.fail(exitUsage, err)
 	}
-	code, text, err := askLocal(ctx, healthcheckTimeout, serving, http.MethodGet, "/healthz", nil)
+	code, text, err := askLocal(ctx, healthcheckTimeout, serving, http.MethodGet, path, nil)
 	switch {
 	case err != nil:
 		return p.fail(exitFailed, err)

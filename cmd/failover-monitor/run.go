@@ -75,8 +75,11 @@ func (p process) run(ctx context.Context, args []string) int {
 	if len(args) > 0 {
 		command = args[0]
 	}
-	if command == "override" {
+	switch command {
+	case "override":
 		return override(ctx, p, args[1:])
+	case "healthcheck":
+		return healthcheck(ctx, p, args[1:])
 	}
 	if len(args) > 1 {
 		fmt.Fprintf(p.stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s",
@@ -90,8 +93,6 @@ func (p process) run(ctx context.Context, args []string) int {
 		return p.withConfig(ctx, check)
 	case "config":
 		return p.withConfig(ctx, printConfig)
-	case "healthcheck":
-		return healthcheck(ctx, p)
 	case "demo":
 		return demo(ctx, p)
 	case "version", "--version", "-v":

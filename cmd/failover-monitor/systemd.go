@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -90,7 +89,7 @@ func notifySystemd(
 		for ticks := time.Tick(min(notifyInterval, watchdog(s)/2)); wait(ctx, ticks); {
 			overviews := monitor.Overviews(monitors)
 			state := status(overviews)
-			if live(overviews) { // without it, systemd's watchdog restarts the monitor
+			if monitor.Live(overviews) { // without it, systemd's watchdog restarts the monitor
 				state += "\nWATCHDOG=1"
 			}
 			send(state)
@@ -101,11 +100,6 @@ func notifySystemd(
 		loop.Wait()
 		send("STOPPING=1\nSTATUS=stopping")
 	}
-}
-
-// live is whether the loops of all apps run.
-func live(overviews []monitor.Overview) bool {
-	return !slices.ContainsFunc(overviews, func(o monitor.Overview) bool { return !o.Live() })
 }
 
 // notify sends systemd a message (sd_notify(3)).

@@ -53,6 +53,12 @@ func Overviews(monitors []*Monitor) []Overview {
 	return all
 }
 
+// Live is whether a restart would only do harm: all loops of some app run. One that is stalled in
+// another app is for a person to look into, since a restart takes the answers from all apps.
+func Live(overviews []Overview) bool {
+	return slices.ContainsFunc(overviews, Overview.Live)
+}
+
 // Told is what a site's KEDA is told, by the rules of [Monitor.Value], and the peers that are the
 // reason: those that are down, or those that are unknown if that makes it an error.
 func (o Overview) Told(self *Snapshot) (value int, because []*Snapshot, err error) {

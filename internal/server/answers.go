@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"failover-monitor/internal/monitor"
 	"failover-monitor/internal/probe"
@@ -54,23 +55,39 @@ func (rs *routes) metric(w http.ResponseWriter, r *http.Request) int {
 }
 
 func (rs *routes) health(w http.ResponseWriter, _ *http.Request) int {
-	return writeHealth(w, rs.apps)
+	return writeHealth(w, rs.apps.overviews())
+}
+
+func (rs *routes) live(w http.ResponseWriter, _ *http.Request) int {
+	return writeLive(w, rs.apps.overviews())
 }
 
 // writeHealth says whether the probers of all sites are healthy, up or down.
-func writeHealth(w http.ResponseWriter, all apps) int {
+func writeHealth(w http.ResponseWriter, overviews []monitor.Overview) int {
+	return writeFaults(w, overviews, proberFault)
+}
+
+// writeLive says whether a restart would help ([monitor.Live]).
+func writeLive(w http.ResponseWriter, overviews []monitor.Overview) int {
+	if monitor.Live(overviews) {
+		overviews = nil
+	}
+	return writeFaults(w, overviews, stalledLoop)
+}
+
+// writeFaults lists the faults of sites; without one, all is well.
+func writeFaults(w http.ResponseWriter, overviews []monitor.Overview,
+	faultOf func(*monitor.Snapshot, time.Time) string) int {
 	w.Header()["Content-Type"] = plainType
-	healthy := true
 	var lines strings.Builder
-	for _, overview := range all.overviews() {
+	for _, overview := range overviews {
 		for _, site := range overview.Sites {
-			if fault := proberFault(site, overview.Time); fault != "" {
-				healthy = false
+			if fault := faultOf(site, overview.Time); fault != "" {
 				fmt.Fprintf(&lines, "%s: %s\n", site.ID(), fault)
 			}
 		}
 	}
-	if healthy {
+	if lines.Len() == 0 {
 		io.WriteString(w, "ok\n")
 		return http.StatusOK
 	}
@@ -90,7 +107,7 @@ func (rs *routes) notFound(w http.ResponseWriter, r *http.Request) int {
 	} else {
 		body.Apps, body.More = firstNames(rs.apps.names())
 	}
-	body.Error = fmt.Sprintf("nothing at %q; there are /, /healthz, /status, /metrics and, %s",
+	body.Error = fmt.Sprintf("nothing at %q; there are /, /healthz, /livez, /status, /metrics and, %s",
 		r.URL.Path, metric)
 	return writeError(w, http.StatusNotFound, body)
 }

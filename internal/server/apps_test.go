@@ -36,7 +36,7 @@ func TestAnswersOfApps(t *testing.T) {
 		[]monitor.Verdict{monitor.Up, monitor.Up, monitor.Down},
 		[]monitor.Verdict{monitor.Unknown, monitor.Up})
 	const (
-		there = "; there are /, /healthz, /status, /metrics and, for each site of an app, " +
+		there = "; there are /, /healthz, /livez, /status, /metrics and, for each site of an app, " +
 			`/metric/{app}/{site}",`
 		apps = `"apps":["shop","blog","pay"]}` + "\n"
 	)

@@ -40,7 +40,10 @@ func NewLocal(
 	l := &Local{apps: newApps(monitors), save: save}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeHealth(w, l.apps)
+		writeHealth(w, l.apps.overviews())
+	})
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		writeLive(w, l.apps.overviews())
 	})
 	mux.HandleFunc("GET /overrides", l.list)
 	mux.HandleFunc("POST /overrides/{of}", authorized(l.set))

@@ -35,6 +35,7 @@ func New(
 		metric: r.route("/metric", r.metric),
 		paths: map[string]http.HandlerFunc{
 			"/healthz": r.route("/healthz", r.health),
+			"/livez":   r.route("/livez", r.live),
 			"/status":  r.route("/status", r.status),
 			"/metrics": r.route("/metrics", recordStatus(metrics.handler(all))),
 			"/":        r.route("/", r.page),

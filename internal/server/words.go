@@ -172,11 +172,19 @@ func explainValue(o monitor.Overview, because []*monitor.Snapshot, err error) st
 
 // proberFault is what is wrong with a site's prober; empty if it is healthy.
 func proberFault(s *monitor.Snapshot, now time.Time) string {
-	if late := s.Stalled(now); late > 0 {
-		return fmt.Sprintf("its probe loop is stuck, %v late", late.Round(100*time.Millisecond))
+	if stalled := stalledLoop(s, now); stalled != "" {
+		return stalled
 	}
 	if fault := s.Fault(); fault != nil {
 		return fault.Error()
+	}
+	return ""
+}
+
+// stalledLoop says that a site's loop is stuck; empty if it is not.
+func stalledLoop(s *monitor.Snapshot, now time.Time) string {
+	if late := s.Stalled(now); late > 0 {
+		return fmt.Sprintf("its probe loop is stuck, %v late", late.Round(100*time.Millisecond))
 	}
 	return ""
 }

@@ -90,7 +90,7 @@ patches:
       - {op: add, path: /spec/template/spec/nodeName, value: e2e}
       - op: replace
         path: /spec/template/spec/containers/0/livenessProbe
-        value: {httpGet: {path: /healthz, port: http}, periodSeconds: 2, failureThreshold: 3}
+        value: {httpGet: {path: /livez, port: http}, periodSeconds: 2, failureThreshold: 3}
 `
 
 // apply is kubectl apply -k, with these settings.
@@ -232,6 +232,30 @@ func TestPods(t *testing.T) {
 			t.Errorf("it answered for %v, want the 5 s of preStop", last)
 		}
 		t.Logf("a pod that is deleted answered for %v more", last.Round(100*time.Millisecond))
+	})
+
+	t.Run("one app's token is missing", func(t *testing.T) {
+		apply(t, `"APPS=shop,pay"`, `"SITE_A_HEALTH_URL=`+a.url+`/{app}"`,
+			`"SITE_B_HEALTH_URL=`+b.url+`/{app}"`, "EXTRA_HEADER_KEY=Authorization",
+			"EXTRA_HEADER_VAL_FILE=/etc/failover-monitor/token",
+			"APP_PAY_EXTRA_HEADER_VAL_FILE=/etc/failover-monitor/gone")
+		kubectl(t, "rollout", "status", "deployment/failover-monitor", "--timeout=2m")
+		time.Sleep(10 * time.Second) // liveness would have restarted them after 6 s
+		pods := readyPods(t)
+		if len(pods) != 2 {
+			t.Errorf("ready: %v", pods)
+		}
+		for name, address := range pods {
+			for path, want := range map[string]string{"/metric/shop/site-a": "200 OK",
+				"/metric/pay/site-a": "503 ", "/healthz": "503 ", "/livez": "200 OK"} {
+				if got, err := ask(address, path); !strings.HasPrefix(got, want) {
+					t.Errorf("%s of %s: %s %v, want %s", path, name, got, err, want)
+				}
+			}
+			if count := restarts(t, name); count != "0" {
+				t.Errorf("%s restarted %s times", name, count)
+			}
+		}
 	})
 }
 
