@@ -21,10 +21,11 @@ type Past struct {
 }
 
 // remember adds a probe to a history. Snapshots share its array and never look behind their own
-// end, so the loop, which alone adds to it, may go on in the same one until that is full.
+// end, so the loop, which alone adds to it, may go on in the same one until that is full: for a dozen
+// probes, since a longer array would be most of what thousands of sites take.
 func remember(history []Past, o Outcome) []Past {
 	if len(history) == cap(history) {
-		history = append(make([]Past, 0, 2*HistoryLength), lastOf(history)...)
+		history = append(make([]Past, 0, HistoryLength+12), lastOf(history)...)
 	}
 	return append(history, Past{
 		Ended: o.Ended, Duration: o.Result.Duration, Reason: o.Result.Reason, Up: o.Result.Up,
