@@ -166,7 +166,7 @@ func TestRefusedApps(t *testing.T) {
 		"SITE_B_HEALTH_URL=https://b.test/healthz": "SITE_B_HEALTH_URL has no " +
 			"{app} in it, and there is " +
 			"no APP_<APP>_SITE_B_HEALTH_URL for shop, eu-blog: each app needs a URL of its own",
-		"EXPECT_BODY_REGEX={app}": "EXPECT_BODY_REGEX has {app} in it, which stands for an app only in " +
+		"EXPECT_BODY_REGEX={app}": "EXPECT_BODY_REGEX: has {app} in it, which stands for an app only in " +
 			"HEALTH_URL, TLS_SERVER_NAME, EXTRA_HEADER_VAL, EXTRA_HEADER_VAL_FILE",
 		"SITE_B_HEALTH_URL={app}": `SITE_B_HEALTH_URL="shop": want a URL such as ` +
 			"https://site.example.com/healthz",
@@ -239,7 +239,7 @@ func TestWithoutApps(t *testing.T) {
 			"which names the apps"}; !slices.Equal(got, want) {
 		t.Errorf("warnings %q, want %q", got, want)
 	}
-	const want = "SITE_B_HEALTH_URL has {app} in it, and APPS is not set, which names the apps"
+	const want = "SITE_B_HEALTH_URL: has {app} in it, and APPS is not set, which names the apps"
 	if got := problems(twoSites("SITE_B_HEALTH_URL=http://b.test/{app}")...); !slices.Equal(got,
 		[]string{want}) {
 		t.Errorf("got %q, want %q", got, want)
