@@ -47,18 +47,21 @@ func TestAppsShareWitnesses(t *testing.T) {
 	turned("up")
 	witness.Refuse()
 	b.Refuse()
+	var polls sync.WaitGroup
 	for i := range count {
-		path := fmt.Sprintf("/metric/app-%d/site-a", i)
-		body := ""
-		until(t, "a 503 for each app", func() bool {
-			var code int
-			code, body = m.Get(t, path)
-			return code == http.StatusServiceUnavailable
+		polls.Go(func() { // each waits for a probe, and that for the witnesses
+			path, body := fmt.Sprintf("/metric/app-%d/site-a", i), ""
+			until(t, "a 503 for each app", func() bool {
+				var code int
+				code, body = m.Get(t, path)
+				return code == http.StatusServiceUnavailable
+			})
+			if !strings.Contains(body, "offline since ") || !strings.Contains(body, "last known: up") {
+				t.Errorf("%s: the 503 says %s", path, body)
+			}
 		})
-		if !strings.Contains(body, "offline since ") || !strings.Contains(body, "last known: up") {
-			t.Errorf("%s: the 503 says %s", path, body)
-		}
 	}
+	polls.Wait()
 	if log := m.Log(); strings.Contains(log, `"to":"down"`) ||
 		strings.Count(log, `"monitor is offline`) != 1 {
 		t.Errorf("want no outage, and that the monitor is offline once:\n%s", log)
