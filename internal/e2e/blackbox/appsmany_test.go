@@ -56,7 +56,7 @@ func TestAppsShareWitnesses(t *testing.T) {
 				code, body = m.Get(t, path)
 				return code == http.StatusServiceUnavailable
 			})
-			if !strings.Contains(body, "offline since ") || !strings.Contains(body, "last known: up") {
+			if !strings.Contains(body, "last known: up") {
 				t.Errorf("%s: the 503 says %s", path, body)
 			}
 		})
@@ -88,13 +88,17 @@ func TestAppsShareWitnesses(t *testing.T) {
 // TestThousandApps starts as many, at sites of which one is down: every KEDA is told so.
 func TestThousandApps(t *testing.T) {
 	t.Parallel()
-	const count = 1000
+	count := 1000
+	if raceEnabled { // which takes ten times as long
+		count = 100
+	}
+	last := fmt.Sprintf("app-%d", count-1)
 	m := start(t, appSites(manyApps(count), healthy(t), bound(t), "CACHE_TTL_SEC=30")...)
 	until(t, "the first value of all", func() bool {
 		_, metrics := m.Get(t, "/metrics")
 		return strings.Count(metrics, "\nfailover_metric_value{") == 2*count
 	})
-	for _, app := range []string{"app-0", "app-500", "app-999"} {
+	for _, app := range []string{"app-0", "app-50", last} {
 		m.WantValue(t, app+"/site-a", "1")
 		m.WantValue(t, app+"/site-b", "0")
 	}
