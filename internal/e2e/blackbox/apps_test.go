@@ -32,7 +32,9 @@ type cluster struct {
 
 // startCluster starts one that answers 200. issue makes its certificate for a server name; an empty
 // host in what it has seen is its own address.
-func startCluster(t *testing.T, name string, issue func(serverName string) tls.Certificate) *cluster {
+func startCluster(
+	t *testing.T, name string, issue func(serverName string) tls.Certificate,
+) *cluster {
 	t.Helper()
 	c := new(cluster)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

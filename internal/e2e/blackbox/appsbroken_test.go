@@ -16,9 +16,9 @@ import (
 	"failover-monitor/internal/fakesite"
 )
 
-// TestBrokenApps breaks some apps at site B, each in another way: their own values say so, and those
-// of the others stay what they were. Polls of these go on all the time. One that waited for the
-// probe of a broken app would be a 503, or take longer than KEDA waits.
+// TestBrokenApps breaks some apps at site B, each in another way: their own values say so, and
+// those of the others stay what they were. Polls of these go on all the time. One that waited for
+// the probe of a broken app would be a 503, or take longer than KEDA waits.
 func TestBrokenApps(t *testing.T) {
 	t.Parallel()
 	ca, dir := rig.NewCA("Test CA"), t.TempDir()
@@ -171,7 +171,7 @@ func TestAppsOutliveARestart(t *testing.T) {
 	override(0, "no verdict is pinned\n")
 
 	for named, want := range map[string]string{
-		"site-x":        `"site-x": no such site: name APP/SITE, or a site for all apps. There are the apps`,
+		"site-x":        `"site-x": no such site: name APP/SITE, or a site for all apps. There are`,
 		"shop":          `"shop": no such site of shop: there are site-a, site-b, site-c`,
 		"pay/site-c":    `"pay/site-c": no such site of pay: there are site-a, site-b`,
 		"shop/":         `"shop/": no such site of shop: there are site-a, site-b, site-c`,

@@ -112,7 +112,8 @@ func TestThousandApps(t *testing.T) {
 	}
 }
 
-// TestCheckTakesItsTime: check spreads its probes. Thousands at once would make each other time out.
+// TestCheckTakesItsTime: check spreads its probes. Thousands at once would make each other time
+// out.
 func TestCheckTakesItsTime(t *testing.T) {
 	t.Parallel()
 	const count = 200
