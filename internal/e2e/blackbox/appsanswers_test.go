@@ -245,8 +245,7 @@ func TestWithoutApps(t *testing.T) {
 			t.Errorf("/%s: %d %s", query, code, body)
 		}
 	}
-	want := "; there are /, /healthz, /status, /metrics and, for each site, /metric/{site}\"," +
-		"\"sites\":[\"site-a\",\"site-b\"]}\n"
+	want := " and, for each site, /metric/{site}\",\"sites\":[\"site-a\",\"site-b\"]}\n"
 	for _, path := range []string{"/metric//site-a", "/metric/shop/site-a", "/metric/x", "/shop"} {
 		if code, body := m.Get(t, path); code != 404 || !strings.HasSuffix(body, want) {
 			t.Errorf("%s: %d %s, want 404 …%s", path, code, body, want)

@@ -98,6 +98,9 @@ func TestBrokenApps(t *testing.T) {
 		strings.Count(body, "\n") != 1 {
 		t.Errorf("/healthz: %d %q, want it to name locked/site-b alone", code, body)
 	}
+	if code, body := m.Get(t, "/livez"); code != http.StatusOK {
+		t.Errorf("/livez: %d %q: a restart would not help", code, body)
+	}
 	for _, app := range []string{"blog", "locked"} {
 		if log := m.Log(); regexp.MustCompile(`"app":"` + app + `",.*"to":"down"`).MatchString(log) {
 			t.Errorf("%s is blamed in the log:\n%s", app, log)
