@@ -73,8 +73,8 @@ func TestBrokenApps(t *testing.T) {
 	}
 	for app, reason := range map[string]string{"hangs": "timeout", "refuses": "refused reset",
 		"expires": "tls_expired"} {
-		if line := m.Verdict(t, app+"/site-b", "down"); !strings.Contains(reason,
-			line.Reason) {
+		line := m.Verdict(t, app+"/site-b", "down")
+		if !strings.Contains(reason, line.Reason) {
 			t.Errorf("%s/site-b is down with the reason %s, want %s", app, line.Reason, reason)
 		}
 		m.WantValue(t, app+"/site-a", "1")
