@@ -166,8 +166,8 @@ func TestRefusedApps(t *testing.T) {
 		"SITE_B_HEALTH_URL=https://b.test/healthz": "SITE_B_HEALTH_URL has no " +
 			"{app} in it, and there is " +
 			"no APP_<APP>_SITE_B_HEALTH_URL for shop, eu-blog: each app needs a URL of its own",
-		"EXPECT_BODY_REGEX={app}": "EXPECT_BODY_REGEX has {app} in it, which stands for an app only in " +
-			"HEALTH_URL, TLS_SERVER_NAME, EXTRA_HEADER_VAL, EXTRA_HEADER_VAL_FILE",
+		"EXPECT_BODY_REGEX={app}": "EXPECT_BODY_REGEX: has {app} in it, which stands for an app " +
+			"only in HEALTH_URL, TLS_SERVER_NAME, EXTRA_HEADER_VAL, EXTRA_HEADER_VAL_FILE",
 		"SITE_B_HEALTH_URL={app}": `SITE_B_HEALTH_URL="shop": want a URL such as ` +
 			"https://site.example.com/healthz",
 		"SITE_B_HEALTH_URL=https://{app}.example.com/": "SITE_B_HEALTH_URL=" +
@@ -212,6 +212,8 @@ func TestAcceptedApps(t *testing.T) {
 	for _, line := range []string{
 		"APPS=shop", "APPS=xn--bcher-kva,site-a,metric,0," + strings.Repeat("a", 63),
 		"APP_SHOP_SERVICE_HOST=10.0.0.1", "APP_SHOP_PORT_80_TCP_ADDR=10.0.0.1", "APP_=", "APP_X=",
+		"APP_SERVICE_HOST=10.0.0.1|APP_SERVICE_PORT_HTTP=80|APP_PORT=tcp://10.0.0.1:80",
+		"APP_PORT_80_TCP_ADDR=10.0.0.1", "SITE_SERVICE_HOST=10.0.0.1|SITE_PORT=tcp://10.0.0.1:80",
 		"SITE_B_HEALTH_URL=https://10.0.0.1/|EXTRA_HEADER_KEY=host|EXTRA_HEADER_VAL={app}.test",
 		"SITE_B_HEALTH_URL=https://b.test/|APP_SHOP_SITE_B_HEALTH_URL=https://shop.test/|" +
 			"APP_EU_BLOG_SITE_B_HEALTH_URL=https://blog.test/",
@@ -239,7 +241,7 @@ func TestWithoutApps(t *testing.T) {
 			"which names the apps"}; !slices.Equal(got, want) {
 		t.Errorf("warnings %q, want %q", got, want)
 	}
-	const want = "SITE_B_HEALTH_URL has {app} in it, and APPS is not set, which names the apps"
+	const want = "SITE_B_HEALTH_URL: has {app} in it, and APPS is not set, which names the apps"
 	if got := problems(twoSites("SITE_B_HEALTH_URL=http://b.test/{app}")...); !slices.Equal(got,
 		[]string{want}) {
 		t.Errorf("got %q, want %q", got, want)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -80,10 +81,10 @@ func (l *loader) value(s scope, key string) string {
 	switch {
 	case !strings.Contains(value, placeholder):
 	case !l.hasApps() && slices.Contains(withPlaceholder, key):
-		l.report("%s has %s in it, and APPS is not set, which names the apps", name, placeholder)
+		l.refuse(name, fmt.Errorf("has %s in it, and APPS is not set, which names the apps", placeholder))
 	case l.hasApps() && !slices.Contains(withPlaceholder, key):
-		l.report("%s has %s in it, which stands for an app only in %s", name, placeholder,
-			strings.Join(withPlaceholder, ", "))
+		l.refuse(name, fmt.Errorf("has %s in it, which stands for an app only in %s", placeholder,
+			strings.Join(withPlaceholder, ", ")))
 	case s.app != "":
 		return strings.ReplaceAll(value, placeholder, s.appName())
 	}

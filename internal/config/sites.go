@@ -14,10 +14,10 @@ var (
 	siteLabel = regexp.MustCompile(`^[A-Z0-9]+(_[A-Z0-9]+)*$`)
 
 	// serviceLink is the shape of the variables that Kubernetes gives every pod for a Service, here
-	// one called site-something or app-something (its documentation: Service, discovering services,
-	// environment variables).
+	// one called site, app, site-something or app-something (its documentation: Service, discovering
+	// services, environment variables).
 	serviceLink = regexp.MustCompile(
-		`^(SITE|APP)_.*_(SERVICE_HOST|SERVICE_PORT(_.+)?|` +
+		`^(SITE|APP)_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|` +
 			`PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 )
 

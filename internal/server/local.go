@@ -182,8 +182,8 @@ func (of siteOf) snapshot() (*monitor.Snapshot, time.Time) {
 // sites finds what a person has named: shop/site-b, or site-b, which is that site of every app.
 func (l *Local) sites(named string) (sites []siteOf) {
 	app, site, one := strings.Cut(named, "/")
-	if !one {
-		site = named
+	if !one || !l.apps.named() {
+		one, site = false, named
 	}
 	for _, m := range l.apps.list {
 		if (!one || m.App() == app) && slices.Contains(m.Names(), site) {

@@ -89,6 +89,37 @@ func TestBrokenTokenOfOneSite(t *testing.T) {
 	}
 }
 
+// TestApps starts the monitor with a ConfigMap of two apps, of which one is down at site B.
+func TestApps(t *testing.T) {
+	m := buildFrom(t, "testdata/apps", nil)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/up" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(site.Close)
+	address := rig.FreeAddress(t)
+	cmd := exec.Command(binary)
+	cmd.Env = []string{"LISTEN_ADDR=" + address}
+	ours := strings.NewReplacer("SITE_A/", site.Listener.Addr().String()+"/",
+		"SITE_B/", site.Listener.Addr().String()+"/")
+	for name, value := range m.ConfigMap.Data {
+		if name != "LISTEN_ADDR" {
+			cmd.Env = append(cmd.Env, name+"="+ours.Replace(value))
+		}
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	container := m.Deployment.Spec.Template.Spec.Containers[0]
+	wantAnswer(t, address, container.StartupProbe.HTTPGet.Path, http.StatusOK, "ok")
+	wantAnswer(t, address, container.ReadinessProbe.HTTPGet.Path, http.StatusOK, "")
+	wantAnswer(t, address, "/metric/shop/site-a", http.StatusOK, `{"value":1}`)
+	wantAnswer(t, address, "/metric/blog/site-a", http.StatusOK, `{"value":0}`)
+	wantAnswer(t, address, "/metric/site-a", http.StatusNotFound, `"apps":["shop","blog"]`)
+}
+
 // wantAnswer polls a path until its answer is that.
 func wantAnswer(t *testing.T, address, path string, status int, text string) {
 	t.Helper()

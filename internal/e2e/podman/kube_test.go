@@ -175,6 +175,19 @@ func TestPodBecomesReady(t *testing.T) {
 	}
 }
 
+// TestPodOfApps has a ConfigMap of two apps.
+func TestPodOfApps(t *testing.T) {
+	up, b := site(t, fakesite.Answer(http.StatusOK)), site(t, fakesite.Answer(http.StatusOK))
+	p := play(t, false, `"APPS=shop,blog"`, `"SITE_A_HEALTH_URL=http://`+up.Address()+`/{app}"`,
+		`"SITE_B_HEALTH_URL=http://`+up.Address()+`/{app}"`,
+		"APP_SHOP_SITE_B_HEALTH_URL=http://"+b.Address())
+	wantReady(t, p)
+	wait(t, pod, "/metric/shop/site-a", `{"value":0}`)
+	b.Refuse()
+	wait(t, pod, "/metric/shop/site-a", `{"value":1}`)
+	wait(t, pod, "/metric/blog/site-a", `{"value":0}`)
+}
+
 // TestPodSendsItsToken from the Secret. Podman 4.3 forgets to decode the Secret's base64.
 func TestPodSendsItsToken(t *testing.T) {
 	var header atomic.Value

@@ -55,6 +55,21 @@ func TestMonitor(t *testing.T) {
 	}
 }
 
+// TestApps has an env file of two apps, with what podman leaves in it. One is down at site B.
+func TestApps(t *testing.T) {
+	up, b := site(t, fakesite.Answer(http.StatusOK)), site(t, fakesite.Answer(http.StatusOK))
+	name := run(t, "APPS=shop, blog   # at both sites\n"+
+		urls(`"http://`+up.Address()+`/{app}"`, "http://"+up.Address()+"/{app}  # as site A")+
+		"APP_SHOP_SITE_B_HEALTH_URL='http://"+b.Address()+"'\n", "")
+	wait(t, name, "/metric/shop/site-a", `{"value":0}`)
+	b.Refuse()
+	wait(t, name, "/metric/shop/site-a", `{"value":1}`)
+	wait(t, name, "/metric/blog/site-a", `{"value":0}`)
+	must(t, "podman healthcheck run "+name)
+	must(t, "podman exec "+name+" /failover-monitor override blog/site-b down 1h a drill")
+	wait(t, name, "/metric/blog/site-a", `{"value":1}`)
+}
+
 // TestMonitorHasNoPrivileges asks the kernel.
 func TestMonitorHasNoPrivileges(t *testing.T) {
 	name := run(t, urls("http://"+gateway+":1", "http://"+gateway+":1"), "")

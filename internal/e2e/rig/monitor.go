@@ -27,11 +27,19 @@ type Monitor struct {
 
 // LogLine is a line of the log, in JSON.
 type LogLine struct {
-	Msg, Level, Site, From, To, Reason, Detail, Took, Address string
+	Msg, Level, App, Site, From, To, Reason, Detail, Took, Address string
 
 	Probes        int
 	SinceLastUp   string `json:"since_last_up"`
 	SinceLastDown string `json:"since_last_down"`
+}
+
+// ID is the site that a line is about: "shop/site-a" with apps.
+func (l LogLine) ID() string {
+	if l.App == "" {
+		return l.Site
+	}
+	return l.App + "/" + l.Site
 }
 
 // NoExitSleep is a variable that tells the race detector, where there is one, not to sleep a second
@@ -153,7 +161,7 @@ func (m *Monitor) Get(t testing.TB, path string) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// WantValue checks the value that a site gets.
+// WantValue checks the value that a site gets: "site-a", or "shop/site-a" with apps.
 func (m *Monitor) WantValue(t testing.TB, site, value string) {
 	t.Helper()
 	if status, body := m.Get(t, "/metric/"+site); status != http.StatusOK ||
@@ -215,11 +223,12 @@ func (m *Monitor) WaitFor(t testing.TB, like func(LogLine) bool) LogLine {
 	}
 }
 
-// Verdict waits until the log says that a site has become up or down.
+// Verdict waits until the log says that a site has become up or down: "site-a", or "shop/site-a"
+// with apps.
 func (m *Monitor) Verdict(t testing.TB, site, to string) LogLine {
 	t.Helper()
 	return m.WaitFor(t, func(l LogLine) bool {
-		return l.Msg == "site is "+to && l.Site == site &&
+		return l.Msg == "site is "+to && l.ID() == site &&
 			l.To == to
 	})
 }
