@@ -24,17 +24,40 @@ func (n *AppNames) UnmarshalText(text []byte) error {
 	const want = "want names of lower-case letters, digits and hyphens, with commas between them, " +
 		"such as shop,blog"
 	var bad error
+	refuse := func(format string, args ...any) {
+		bad = fmt.Errorf("%q: "+format, append([]any{shorten(string(text))}, args...)...)
+	}
 	for name := range strings.SplitSeq(string(text), ",") {
 		switch name = strings.TrimSpace(name); {
 		case !dnsLabel.MatchString(name):
-			bad = fmt.Errorf("%q: %q is no name for an app: %s", shorten(string(text)), name, want)
+			refuse("%q is no name for an app: %s", name, want)
 		case slices.Contains(*n, name):
-			bad = fmt.Errorf("%q: has %s twice: %s", shorten(string(text)), name, want)
+			refuse("has %s twice: %s", name, want)
 		default:
 			*n = append(*n, name)
 		}
 	}
+	if app, other := n.alike(); app != "" {
+		refuse("a variable that begins with %sSITE_ could be of %s or of %s: rename one of them",
+			variables("app-"+app), app, other)
+	}
 	return bad
+}
+
+// alike finds two apps whose variables could be taken for each other: shop and shop-site-a, of
+// which APP_SHOP_SITE_A_VERIFY_TLS could be.
+func (n AppNames) alike() (app, other string) {
+	for _, other := range n {
+		if !strings.Contains(other, "-site") { // nearly all
+			continue
+		}
+		for _, app := range n {
+			if rest, ok := strings.CutPrefix(other, app+"-site"); ok && (rest == "" || rest[0] == '-') {
+				return app, other
+			}
+		}
+	}
+	return "", ""
 }
 
 // shorten keeps a long value from hiding what is said of it.
@@ -70,13 +93,14 @@ func (l *loader) isLeftOut(s scope) bool {
 // names no app or no setting. There are two if one app's name goes on where another's ends.
 func readings(name string, apps []string) (found []variable) {
 	for _, app := range apps {
-		key, ok := strings.CutPrefix(name, app)
+		rest, ok := strings.CutPrefix(name, app)
 		if !ok {
 			continue
 		}
-		if slices.Contains(keys(&Probing{}), key) {
-			found = append(found, variable{name, scope{app: app}, key})
-		} else if site, key := splitVariable(key); key != "" {
+		switch site, key := splitVariable(rest); {
+		case slices.Contains(keys(&Probing{}), rest):
+			found = append(found, variable{name, scope{app: app}, rest})
+		case strings.HasPrefix(rest, "SITE_") && key != "":
 			found = append(found, variable{name, scope{app, site}, key})
 		}
 	}
