@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -15,6 +16,13 @@ import (
 
 // shutdownTimeout is how long requests may take to finish when the monitor stops.
 const shutdownTimeout = time.Second
+
+// The heap of many sites is in use for ever, nearly all of it. Go would let it double before it
+// collects the rest; this lets it grow by less (percent), which costs about 1 % of a core.
+const (
+	manySites  = 500
+	heapGrowth = 65
+)
 
 // serve logs how it is set up and runs the monitor.
 func serve(ctx context.Context, p process, s setup) int {
@@ -34,6 +42,9 @@ func serve(ctx context.Context, p process, s setup) int {
 	log.Info("starting", append(attrs, "worst_case_detection", worstCase(s))...)
 	for _, warning := range s.Warnings {
 		log.Warn(warning)
+	}
+	if len(s.Sites) >= manySites {
+		debug.SetGCPercent(heapGrowth)
 	}
 	listener, err := listen(string(s.ListenAddr), s.Supervisor, log)
 	if err != nil {
