@@ -49,7 +49,7 @@ func printKEDA(ctx context.Context, p process, args []string) int {
 		return p.fail(exitUsage, fmt.Errorf("keda: %w; \"failover-monitor keda -h\" explains the flags", err))
 	}
 	return p.withConfig(ctx, func(_ context.Context, p process, s setup) int {
-		if c.Apps, err = appsWith(s.Config, c.Site); err != nil {
+		if c.Apps, err = appsWith(c.Site, s.Sites); err != nil {
 			return p.fail(exitUsage, fmt.Errorf("keda: %w", err))
 		}
 		objects, err := c.YAML()
@@ -62,9 +62,22 @@ func printKEDA(ctx context.Context, p process, args []string) int {
 }
 
 // parseKEDA reads the arguments of the command.
-func parseKEDA(args []string) (keda.Cluster, error) {
-	c := keda.Cluster{Command: append([]string{"failover-monitor", "keda"}, args...)}
-	flags := flag.NewFlagSet("keda", flag.ContinueOnError)
+func parseKEDA(args []string) (*keda.Cluster, error) {
+	c, flags := kedaFlags()
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() != 1 {
+		// Its arguments might be a URL with a password.
+		return nil, fmt.Errorf("want one SITE, behind all flags; got %d", flags.NArg())
+	}
+	c.Command, c.Site = append([]string{"failover-monitor", "keda"}, args...), flags.Arg(0)
+	return c, nil
+}
+
+// kedaFlags are what kedaUsage explains, and where their values go.
+func kedaFlags() (*keda.Cluster, *flag.FlagSet) {
+	c, flags := new(keda.Cluster), flag.NewFlagSet("keda", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Var((*list)(&c.URLs), "url", "")
 	flags.IntVar(&c.Min, "min", 2, "")
@@ -74,26 +87,28 @@ func parseKEDA(args []string) (keda.Cluster, error) {
 	flags.StringVar(&c.Namespace, "namespace", "", "")
 	flags.StringVar(&c.Auth, "auth", "", "")
 	flags.StringVar(&c.Secret, "secret", "", "")
-	if err := flags.Parse(args); err != nil {
-		return c, err
-	}
-	if flags.NArg() != 1 {
-		// Its arguments might be a URL with a password.
-		return c, fmt.Errorf("want one SITE, behind all flags; got %d", flags.NArg())
-	}
-	c.Site = flags.Arg(0)
-	return c, nil
+	return c, flags
 }
 
 // appsWith gives the apps that have a site, each with its other sites.
-func appsWith(cfg config.Config, site string) ([]keda.App, error) {
+func appsWith(site string, all []config.Site) (apps []keda.App, err error) {
+	peers := make(map[string][]string) // by app
 	var names []string
-	for _, s := range cfg.Sites {
+	for _, s := range all {
+		if s.Name == site {
+			apps = append(apps, keda.App{Name: s.App})
+			continue
+		}
+		peers[s.App] = append(peers[s.App], s.Name)
 		names = append(names, s.Name)
 	}
-	i := slices.Index(names, site)
-	if i < 0 {
-		return nil, fmt.Errorf("%q: there is no such site, but %s", site, strings.Join(names, ", "))
+	if apps == nil {
+		slices.Sort(names)
+		return nil, fmt.Errorf("%q: no such site; there are %s", site,
+			strings.Join(slices.Compact(names), ", "))
 	}
-	return []keda.App{{Peers: slices.Delete(names, i, i+1)}}, nil
+	for i, app := range apps {
+		apps[i].Peers = peers[app.Name]
+	}
+	return apps, nil
 }
