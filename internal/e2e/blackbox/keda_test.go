@@ -72,3 +72,44 @@ func TestKEDACommand(t *testing.T) {
 		}
 	}
 }
+
+// TestKEDAOfApps asks the monitor at each URL that the command prints, for the apps that have the
+// site.
+func TestKEDAOfApps(t *testing.T) {
+	t.Parallel()
+	up := "http://" + healthy(t)
+	environ := []string{
+		"APPS=shop,blog,pay", "SITE_A_HEALTH_URL=" + up + "/{app}/a", "SITE_B_HEALTH_URL=" + up + "/{app}/b",
+		"SITE_C_HEALTH_URL=" + up + "/{app}/c", "APP_BLOG_SITE_C_HEALTH_URL=none", "LISTEN_ADDR=127.0.0.1:0",
+	}
+	m := start(t, environ...)
+	for site, apps := range map[string]string{
+		"site-a": "shop blog pay", "site-b": "shop blog pay", "site-c": "shop pay",
+	} {
+		url := "http://" + m.Address
+		code, text, stderr := command(t, environ, "keda", "-url", url, site)
+		if code != 0 || stderr != "" {
+			t.Fatalf("%s: exit code %d, %q", site, code, stderr)
+		}
+		var asked []string
+		for _, path := range submatches(regexp.MustCompile(`url: "`+url+`(.*)"\n`), text) {
+			asked = append(asked, strings.Split(path, "/")[2])
+			name := strings.TrimPrefix(path, "/metric/")
+			m.WantValue(t, name, "0")
+		}
+		if got := strings.Join(asked, " "); got != apps {
+			t.Errorf("%s: objects for %s, want %s", site, got, apps)
+		}
+	}
+	code, _, stderr := command(t, environ, "keda", "-url", "http://m", "site-d")
+	want := "failover-monitor: keda: \"site-d\": no such site; there are site-a, site-b, site-c\n"
+	if code != 2 || stderr != want {
+		t.Errorf("exit code %d, %q; want 2, %q", code, stderr, want)
+	}
+	code, _, stderr = command(t, environ, "keda", "-url", "http://m", "-deployment", "web", "site-c")
+	want = "failover-monitor: -deployment=web: shop and pay get the same, in the same namespace: " +
+		"put {app} into it\n"
+	if code != 2 || stderr != want {
+		t.Errorf("exit code %d, %q; want 2, %q", code, stderr, want)
+	}
+}
