@@ -46,7 +46,8 @@ func printKEDA(ctx context.Context, p process, args []string) int {
 		return exitOK
 	}
 	if err != nil {
-		return p.fail(exitUsage, fmt.Errorf("keda: %w; \"failover-monitor keda -h\" explains the flags", err))
+		return p.fail(exitUsage, fmt.Errorf(
+			"keda: %w; \"failover-monitor keda -h\" explains the flags", err))
 	}
 	return p.withConfig(ctx, func(_ context.Context, p process, s setup) int {
 		if c.Apps, err = appsWith(c.Site, s.Sites); err != nil {

@@ -23,15 +23,16 @@ func (c Cluster) checkReplicas() error {
 	}
 	switch {
 	case c.Min < 1:
-		return fmt.Errorf("-min=%d: want at least 1: with 0, KEDA stops the app while all sites are up", c.Min)
+		return fmt.Errorf("-min=%d: want at least 1: with 0, KEDA stops the app while all sites are up",
+			c.Min)
 	case c.Max <= c.Min:
 		return fmt.Errorf("-max=%d: want more than -min=%d, or nothing scales", c.Max, c.Min)
 	case c.Max > most:
-		return fmt.Errorf("-max=%d: want at most %d: 1 / max is targetValue, of which KEDA keeps three decimals",
+		return fmt.Errorf("-max=%d: want at most %d: 1 / max is targetValue, and KEDA keeps three decimals",
 			c.Max, most)
 	case 10*c.Max <= 11*c.Min:
-		return fmt.Errorf("-max=%d: want at least %d with -min=%d: an HPA ignores a change of 10 %%", c.Max,
-			11*c.Min/10+1, c.Min)
+		return fmt.Errorf("-max=%d: want at least %d with -min=%d: an HPA ignores a change of 10 %%",
+			c.Max, 11*c.Min/10+1, c.Min)
 	}
 	return nil
 }
@@ -73,8 +74,7 @@ func (c Cluster) urlProblem(text string) string {
 	case !plainURL.MatchString(text):
 		return fmt.Sprintf("%q: want letters, digits and the signs -._~%%:/[] only", text)
 	case c.Auth == "basic" && u.Scheme != "https":
-		return fmt.Sprintf("%q: want https with -auth basic: the password would cross the network in clear",
-			text)
+		return fmt.Sprintf("%q: want https with -auth basic: the password would be sent in clear", text)
 	case c.Auth == "tls" && u.Scheme != "https":
 		return fmt.Sprintf("%q: want https with -auth tls: there is no certificate without it", text)
 	}

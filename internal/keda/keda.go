@@ -1,6 +1,6 @@
-// Package keda makes the KEDA objects of one site's cluster: for each app a ScaledObject, which asks
-// the monitor, and a TriggerAuthentication where the monitor asks who it is. It refuses what KEDA or
-// the HPA would not scale. It makes no Secret.
+// Package keda makes the KEDA objects of one site's cluster: a ScaledObject for each app, and a
+// TriggerAuthentication for each namespace if the monitor wants a password or a certificate. It
+// refuses what KEDA or the HPA would not scale, and makes no Secret.
 package keda
 
 import (

@@ -123,7 +123,7 @@ func TestNames(t *testing.T) {
 		{"names", cluster(withApps("shop"), func(c *Cluster) {
 			c.Deployment, c.Name = "{app}.web", "failover-{app}-{app}"
 		}), "/failover-shop-shop → shop.web /metric/shop/site-a"},
-		{"that YAML takes for something else", cluster(withApps("404", "1e3", "true", "no", "2026-11-26")),
+		{"what YAML takes for another type", cluster(withApps("404", "1e3", "true", "no", "2026-11-26")),
 			"/404 → 404 /metric/404/site-a, /1e3 → 1e3 /metric/1e3/site-a, " +
 				"/true → true /metric/true/site-a, /no → no /metric/no/site-a, " +
 				"/2026-11-26 → 2026-11-26 /metric/2026-11-26/site-a"},
@@ -254,15 +254,16 @@ func TestRefusals(t *testing.T) {
 		{replicas(2, 2), "-max=2: want more than -min=2, or nothing scales"},
 		{replicas(0, 4), "-min=0: want at least 1: with 0, KEDA stops the app while all sites are up"},
 		{replicas(-1, 4), "-min=-1: want at least 1: with 0, KEDA stops the app while all sites are up"},
-		{replicas(2, 1001), "-max=1001: want at most 1000: 1 / max is targetValue, of which KEDA keeps " +
+		{replicas(2, 1001), "-max=1001: want at most 1000: 1 / max is targetValue, and KEDA keeps " +
 			"three decimals"},
 		{replicas(10, 11), "-max=11: want at least 12 with -min=10: an HPA ignores a change of 10 %"},
 		{replicas(37, 40), "-max=40: want at least 41 with -min=37: an HPA ignores a change of 10 %"},
-		{urls(), "-url is given 0 times: want it once, or an odd number of times, such as 3: a majority " +
-			"decides"},
-		{urls("http://a", "http://b"), "-url is given 2 times: want it once, or an odd number of times, " +
-			"such as 3: a majority decides"},
-		{urls("http://a", "http://b", "http://a/"), "-url=http://a is given twice: one monitor has one vote"},
+		{urls(), "-url is given 0 times: want it once, or an odd number of times, such as 3: a " +
+			"majority decides"},
+		{urls("http://a", "http://b"), "-url is given 2 times: want it once, or an odd number of " +
+			"times, such as 3: a majority decides"},
+		{urls("http://a", "http://b", "http://a/"),
+			"-url=http://a is given twice: one monitor has one vote"},
 		{urls("monitor:8000"), `-url: "monitor:8000": want http:// or https:// and a host`},
 		{urls("ftp://monitor"), `-url: "ftp://monitor": want http:// or https:// and a host`},
 		{urls("http://:8000"), `-url: "http://:8000": want http:// or https:// and a host`},
@@ -273,12 +274,14 @@ func TestRefusals(t *testing.T) {
 			`-._~%:/[] only`},
 		{urls("http://keda:geheim@m"), "-url: want no user and password in it: -auth basic takes them " +
 			"from a Secret"},
-		{urls("http://m?token=geheim"), "-url: want neither ? nor # in it: the path /metric/… comes behind it"},
-		{urls("http://keda:geheim@m m"), "-url: want a URL, such as http://failover-monitor.example.com:8000"},
+		{urls("http://m?token=geheim"),
+			"-url: want neither ? nor # in it: the path /metric/… comes behind it"},
+		{urls("http://keda:geheim@m m"),
+			"-url: want a URL, such as http://failover-monitor.example.com:8000"},
 		{auth("basic", "http://m"), `-url: "http://m": want https with -auth basic: the password would ` +
-			`cross the network in clear`},
-		{auth("tls", "http://m"), `-url: "http://m": want https with -auth tls: there is no certificate ` +
-			`without it`},
+			`be sent in clear`},
+		{auth("tls", "http://m"),
+			`-url: "http://m": want https with -auth tls: there is no certificate without it`},
 		{auth("bearer", "https://m"), "-auth=bearer: want basic or tls"},
 		{func(c *Cluster) { c.Secret = "x" }, "-secret=x: want -auth, too"},
 		{func(c *Cluster) { auth("tls", "https://m")(c); c.Secret = "{app}" },
@@ -286,10 +289,11 @@ func TestRefusals(t *testing.T) {
 				"both ends"},
 		{func(c *Cluster) { c.Deployment = "" },
 			"-deployment is not given: want the name of the Deployment"},
-		{func(c *Cluster) { c.Deployment = "{app}" }, "-deployment={app}: there is no {app} without APPS"},
+		{func(c *Cluster) { c.Deployment = "{app}" },
+			"-deployment={app}: there is no {app} without APPS"},
 		{func(c *Cluster) { c.Namespace = "{app}" }, "-namespace={app}: there is no {app} without APPS"},
-		{func(c *Cluster) { c.Namespace = "a.b" }, "-namespace=a.b: want lower-case letters, digits and " +
-			"hyphens, with a letter or digit at both ends"},
+		{func(c *Cluster) { c.Namespace = "a.b" }, "-namespace=a.b: want lower-case letters, digits " +
+			"and hyphens, with a letter or digit at both ends"},
 		{func(c *Cluster) { c.Deployment = "My_App" }, "-deployment=My_App: want lower-case letters, " +
 			"digits, hyphens and dots, with a letter or digit at both ends"},
 		{func(c *Cluster) { c.Deployment = long + long }, "-deployment=" + long + long +

@@ -79,8 +79,9 @@ func TestKEDAOfApps(t *testing.T) {
 	t.Parallel()
 	up := "http://" + healthy(t)
 	environ := []string{
-		"APPS=shop,blog,pay", "SITE_A_HEALTH_URL=" + up + "/{app}/a", "SITE_B_HEALTH_URL=" + up + "/{app}/b",
-		"SITE_C_HEALTH_URL=" + up + "/{app}/c", "APP_BLOG_SITE_C_HEALTH_URL=none", "LISTEN_ADDR=127.0.0.1:0",
+		"APPS=shop,blog,pay", "LISTEN_ADDR=127.0.0.1:0", "SITE_A_HEALTH_URL=" + up + "/{app}/a",
+		"SITE_B_HEALTH_URL=" + up + "/{app}/b", "SITE_C_HEALTH_URL=" + up + "/{app}/c",
+		"APP_BLOG_SITE_C_HEALTH_URL=none",
 	}
 	m := start(t, environ...)
 	for site, apps := range map[string]string{

@@ -21,8 +21,8 @@ type app struct {
 	round    time.Time // when the HPA was last seen to have made a round
 }
 
-// replacements are what a user replaces in a file, hosts with their ports, and what is in the Secret
-// that the user makes.
+// replacements are what a user replaces in a file, hosts with their ports, and what the user puts
+// into the Secret.
 type replacements struct{ hosts, secrets map[string]string }
 
 // apply applies a file as create does, and runs the app.
@@ -48,8 +48,8 @@ func create(t *testing.T, name string, with replacements) *app {
 	return createAll(t, manifest, "my-app")[0]
 }
 
-// createAll applies a manifest with a ScaledObject for each of these apps. One thing is patched, for
-// the sake of time: the value need not have been 0 for 300 s before the HPA scales down.
+// createAll applies a manifest with a ScaledObject for each of these apps. One thing is patched,
+// for the sake of time: the value need not have been 0 for 300 s before the HPA scales down.
 func createAll(t *testing.T, manifest string, names ...string) (apps []*app) {
 	t.Helper()
 	must(t, control.tryApply(manifest))

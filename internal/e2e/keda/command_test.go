@@ -99,8 +99,8 @@ func TestPrintedFlags(t *testing.T) {
 	}
 }
 
-// scalesInOneStep does the arithmetic of the HPA (podautoscaler/replica_calculator.go and
-// horizontal.go in Kubernetes 1.36), in thousandths as it does, for a value of 1 at minReplicaCount.
+// scalesInOneStep does what the HPA does with a value of 1 at minReplicaCount, in thousandths like it
+// (podautoscaler/replica_calculator.go and horizontal.go in Kubernetes 1.36).
 func (k *keda) scalesInOneStep(t *testing.T) {
 	t.Helper()
 	spec, err := k.spec(t.Context(), 0)
@@ -128,8 +128,8 @@ func (k *keda) scalesInOneStep(t *testing.T) {
 
 // TestPrintedReplicas: a value of 1 scales to max in one step, from each of these counts.
 func TestPrintedReplicas(t *testing.T) {
-	for _, many := range []int{2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 17, 24, 31, 32, 33, 37, 41, 99, 100, 101,
-		333, 334, 499, 500, 501, 666, 999, 1000} {
+	for _, many := range []int{2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 17, 24, 31, 32, 33, 37, 41, 99, 100,
+		101, 333, 334, 499, 500, 501, 666, 999, 1000} {
 		t.Run(fmt.Sprint(many), func(t *testing.T) {
 			t.Parallel()
 			most := (10*many - 1) / 11 // the largest min that is accepted
