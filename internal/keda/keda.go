@@ -57,41 +57,39 @@ type object struct {
 // monitor is one trigger.
 type monitor struct{ Name, URL string }
 
-// YAML gives the objects, or an error with a line for each mistake. Only the first ScaledObject
-// has the comments.
+// YAML gives the objects, or an error with a line for each mistake. Only those of the first app have
+// comments.
 func (c Cluster) YAML() (string, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return "", err
 	}
-	var text strings.Builder
-	if err := tmpl.ExecuteTemplate(&text, "header", c); err != nil {
-		return "", err
-	}
-	var authenticated []string // namespaces
+	var documents, authenticated []string // the latter are namespaces
 	for i, app := range c.Apps {
 		o := c.object(app)
-		var names []string
+		kinds := []string{"ScaledObject"}
 		if c.Auth != "" && !slices.Contains(authenticated, o.Namespace) {
+			kinds = []string{"TriggerAuthentication", "ScaledObject"}
 			authenticated = append(authenticated, o.Namespace)
-			names = append(names, "TriggerAuthentication")
 		}
-		for j, name := range append(names, "ScaledObject") {
-			var document strings.Builder
-			if i+j > 0 {
-				text.WriteString("---\n")
-			}
-			if err := tmpl.ExecuteTemplate(&document, name, o); err != nil {
-				return "", err
-			}
+		for _, kind := range kinds {
+			document := execute(kind, o)
 			if i > 0 {
-				text.WriteString(comment.ReplaceAllString(document.String(), ""))
-			} else {
-				text.WriteString(document.String())
+				document = comment.ReplaceAllString(document, "")
 			}
+			documents = append(documents, document)
 		}
 	}
-	return text.String(), nil
+	return execute("header", c) + strings.Join(documents, "---\n"), nil
+}
+
+// execute gives what a template prints. It cannot fail: a test executes each.
+func execute(name string, data any) string {
+	var text strings.Builder
+	if err := tmpl.ExecuteTemplate(&text, name, data); err != nil {
+		panic(err)
+	}
+	return text.String()
 }
 
 var comment = regexp.MustCompile(`(?m)^ *#.*\n`)
