@@ -80,6 +80,9 @@ func TestPrintedFlags(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "site-a")
 			with := c.rig(t, w)
+			for key := range with.secrets {
+				with.secrets[key] += "\n" // as files end
+			}
 			args := append(slices.Clone(c.args), "-url", c.scheme+"://"+with.hosts[monitorHost], "site-a")
 			k := applyPrinted(t, 1, with.secrets, twoSites, args...)[0]
 			object := k.object
