@@ -14,6 +14,7 @@
 //	failover-monitor config       print the settings in effect, without secrets
 //	failover-monitor healthcheck  ask the monitor that runs with the same settings whether it is well
 //	failover-monitor override     pin a verdict of that monitor for a while, or list what is pinned
+//	failover-monitor keda         print the KEDA objects of a site's cluster
 //	failover-monitor demo         show a failover: the monitor and two built-in sites, to break
 //	failover-monitor version
 //	failover-monitor help

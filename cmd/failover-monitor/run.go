@@ -30,6 +30,7 @@ const usage = `Usage: failover-monitor [command]
   config       print the settings in effect, without secrets
   healthcheck  ask the monitor that runs with the same settings whether it is well
   override     pin a verdict of that monitor for a while, or list what is pinned
+  keda         print the KEDA objects of a site's cluster; keda -h lists the flags
   demo         show a failover: the monitor and two built-in sites, to break
   version      print the version, its commit and when that was made
   help         print this
@@ -80,6 +81,8 @@ func (p process) run(ctx context.Context, args []string) int {
 		return override(ctx, p, args[1:])
 	case "healthcheck":
 		return healthcheck(ctx, p, args[1:])
+	case "keda":
+		return printKEDA(ctx, p, args[1:])
 	}
 	if len(args) > 1 {
 		fmt.Fprintf(p.stderr, "failover-monitor: %q: want one command and nothing behind it\n\n%s",

@@ -1,9 +1,9 @@
 package cluster
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,36 +11,29 @@ import (
 	"time"
 )
 
-// app is my-app with one file of deploy/keda applied to it.
+// app is one with a ScaledObject: my-app, with one file of deploy/keda, if nothing else is said.
 type app struct {
 	t        *testing.T
+	name     string
 	few      int // minReplicaCount
 	many     int // maxReplicaCount
 	manifest string
 	round    time.Time // when the HPA was last seen to have made a round
 }
 
-// replacements are what a user replaces in a file: hosts with their ports, and secrets by their
-// keys.
+// replacements are what a user replaces in a file, hosts with their ports, and what the user puts
+// into the Secret.
 type replacements struct{ hosts, secrets map[string]string }
 
-var secret = regexp.MustCompile(`(?m)^(  ([a-z.]+)): "replace-me"$`)
-
-// apply applies a file as create does, and waits until the HPA gets its metric.
+// apply applies a file as create does, and runs the app.
 func apply(t *testing.T, name string, with replacements) *app {
 	t.Helper()
 	a := create(t, name, with)
-	must(t, control.tryApply(deployment(a.few)))
-	eventually(t, 2*time.Minute, "ScalingActive with "+name, func() bool {
-		return control.field("hpa/keda-hpa-my-app",
-			`{.status.conditions[?(@.type=="ScalingActive")].status}`) == "True" && a.replicas() == a.few
-	})
-	a.round = time.Now()
+	a.run()
 	return a
 }
 
-// create applies a file as it stands, but for what a user replaces. One thing is patched, for the
-// sake of time: the value need not have been 0 for 300 s before the HPA scales down.
+// create applies a file as it stands, but for what a user replaces.
 func create(t *testing.T, name string, with replacements) *app {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "deploy/keda", name))
@@ -49,42 +42,72 @@ func create(t *testing.T, name string, with replacements) *app {
 	for host, address := range with.hosts {
 		manifest = strings.ReplaceAll(manifest, host, address)
 	}
-	manifest = secret.ReplaceAllStringFunc(manifest, func(line string) string {
-		key := secret.FindStringSubmatch(line)
-		value, ok := with.secrets[key[2]]
-		if !ok {
-			t.Fatalf("no value for the secret %s", key[2])
-		}
-		return key[1] + ": " + strconv.Quote(value)
-	})
-	a := &app{t: t, manifest: manifest}
-	must(t, control.tryApply(manifest))
-	t.Cleanup(a.remove)
-	must(t, control.try("patch", "scaledobject", "my-app", "--type=merge", "--patch",
-		`{"spec":{"advanced":{"horizontalPodAutoscalerConfig":{"behavior":`+
-			`{"scaleDown":{"stabilizationWindowSeconds":0}}}}}}`))
-	a.few, a.many = a.number("scaledobject/my-app",
-		"{.spec.minReplicaCount}"), a.number("scaledobject/my-app", "{.spec.maxReplicaCount}")
-	return a
+	if with.secrets != nil {
+		manifest = secret(with.secrets) + manifest
+	}
+	return createAll(t, manifest, "my-app")[0]
 }
 
-func deployment(replicas int) string {
-	return `
+// createAll applies a manifest with a ScaledObject for each of these apps. One thing is patched,
+// for the sake of time: the value need not have been 0 for 300 s before the HPA scales down.
+func createAll(t *testing.T, manifest string, names ...string) (apps []*app) {
+	t.Helper()
+	must(t, control.tryApply(manifest))
+	for _, name := range names {
+		a := &app{t: t, name: name, manifest: manifest}
+		t.Cleanup(a.remove)
+		must(t, control.try("patch", "scaledobject", name, "--type=merge", "--patch",
+			`{"spec":{"advanced":{"horizontalPodAutoscalerConfig":{"behavior":`+
+				`{"scaleDown":{"stabilizationWindowSeconds":0}}}}}}`))
+		a.few = a.number("scaledobject/"+name, "{.spec.minReplicaCount}")
+		a.many = a.number("scaledobject/"+name, "{.spec.maxReplicaCount}")
+		apps = append(apps, a)
+	}
+	return apps
+}
+
+// run makes the app's Deployment, and waits until the HPA gets its metric.
+func (a *app) run() {
+	a.t.Helper()
+	must(a.t, control.tryApply(deployment(a.name, a.few)))
+	eventually(a.t, 2*time.Minute, "ScalingActive of "+a.name, func() bool {
+		return control.field("hpa/keda-hpa-"+a.name,
+			`{.status.conditions[?(@.type=="ScalingActive")].status}`) == "True" && a.replicas() == a.few
+	})
+	a.round = time.Now()
+}
+
+// secret is the one that the files want.
+func secret(values map[string]string) string {
+	text := `
+apiVersion: v1
+kind: Secret
+metadata: {name: failover-monitor, namespace: default}
+stringData:
+`
+	for key, value := range values {
+		text += "  " + key + ": " + strconv.Quote(value) + "\n"
+	}
+	return text + "---\n"
+}
+
+func deployment(name string, replicas int) string {
+	return fmt.Sprintf(`
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: my-app, namespace: default}
+metadata: {name: %[1]s, namespace: default}
 spec:
-  replicas: ` + strconv.Itoa(replicas) + `
-  selector: {matchLabels: {app: my-app}}
+  replicas: %[2]d
+  selector: {matchLabels: {app: %[1]s}}
   template:
-    metadata: {labels: {app: my-app}}
-    spec: {containers: [{name: my-app, image: example.invalid/my-app}]}
-`
+    metadata: {labels: {app: %[1]s}}
+    spec: {containers: [{name: app, image: example.invalid/app}]}
+`, name, replicas)
 }
 
 func (a *app) remove() {
 	cmd := control.kubectl("delete", "--ignore-not-found", "--timeout=60s", "-f", "-")
-	cmd.Stdin = strings.NewReader(a.manifest + "\n---" + deployment(a.few))
+	cmd.Stdin = strings.NewReader(a.manifest + "\n---" + deployment(a.name, a.few))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		a.t.Errorf("%v: %s", err, out)
 	}
@@ -99,7 +122,7 @@ func (a *app) number(object, jsonpath string) int {
 	return number
 }
 
-func (a *app) replicas() int { return a.number("deployment/my-app", "{.spec.replicas}") }
+func (a *app) replicas() int { return a.number("deployment/"+a.name, "{.spec.replicas}") }
 
 // reaches waits for a count of replicas, and gives all that there were until then.
 func (a *app) reaches(want int) (seen []int) {

@@ -11,7 +11,7 @@ import (
 // failover scales up. No replica is taken away, since the HPA scales down only when it knows all.
 func TestWithCPU(t *testing.T) {
 	const hpa = "hpa/my-app"
-	must(t, control.tryApply(deployment(2)+`---
+	must(t, control.tryApply(deployment("my-app", 2)+`---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata: {name: my-app, namespace: default}

@@ -88,16 +88,31 @@ func tryApply(t *testing.T, name string, with replacements) (*keda, error) {
 		}
 		text = strings.ReplaceAll(text, host, address)
 	}
+	kedas, err := applyText(t, text, with.secrets)
+	if err != nil {
+		return nil, err
+	}
+	for i, trigger := range kedas[0].object.Spec.Triggers {
+		for key, value := range trigger.Metadata {
+			if placeholder.MatchString(value) {
+				t.Fatalf("trigger %d: %s is still %s", i, key, value)
+			}
+		}
+	}
+	return kedas[0], nil
+}
+
+// applyText gives a KEDA for each ScaledObject.
+func applyText(t *testing.T, text string, secrets map[string]string) ([]*keda, error) {
+	t.Helper()
 	all := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, kedav1alpha1.AddToScheme} {
 		if err := add(all); err != nil {
 			t.Fatal(err)
 		}
 	}
-	k := new(keda)
-	objects := []client.Object{&appsv1.Deployment{}}
-	objects[0].SetName("my-app")
-	objects[0].SetNamespace("default")
+	var kedas []*keda
+	var objects []client.Object
 	decoder := serializer.NewCodecFactory(all, serializer.EnableStrict).UniversalDeserializer()
 	for document := range strings.SplitSeq(text, "\n---\n") {
 		if err := crds.validate(document); err != nil {
@@ -107,29 +122,58 @@ func tryApply(t *testing.T, name string, with replacements) (*keda, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch object := decoded.(type) {
+		object := decoded.(client.Object)
+		if object.GetNamespace() == "" {
+			object.SetNamespace("default")
+		}
+		objects = append(objects, object)
+		switch object := object.(type) {
 		case *corev1.Secret:
-			fill(t, object, with.secrets)
-		case *kedav1alpha1.ScaledObject:
-			k.object = object
-		}
-		objects = append(objects, decoded.(client.Object))
-	}
-	for i, trigger := range k.object.Spec.Triggers {
-		for key, value := range trigger.Metadata {
-			if placeholder.MatchString(value) {
-				t.Fatalf("trigger %d: %s is still %s", i, key, value)
+			fill(t, object, secrets)
+		case *kedav1alpha1.TriggerAuthentication:
+			if !strings.Contains(text, "\nkind: Secret\n") {
+				objects = append(objects, secretOf(t, object, secrets))
 			}
+		case *kedav1alpha1.ScaledObject:
+			kedas = append(kedas, &keda{object: object})
+			objects = append(objects, scaled(object))
 		}
 	}
-	// What KEDA's reconciler finds out about a Deployment.
-	k.object.Status.ScaleTargetGVKR = &kedav1alpha1.GroupVersionKindResource{
+	withStatus := new(kedav1alpha1.ScaledObject)
+	store := fake.NewClientBuilder().WithScheme(all).WithObjects(objects...).
+		WithStatusSubresource(withStatus).Build()
+	handler := newHandler(store, all)
+	for _, k := range kedas {
+		k.client, k.handler = store, handler
+	}
+	return kedas, nil
+}
+
+// scaled is the Deployment that a ScaledObject is for, and has in the ScaledObject what KEDA's
+// reconciler finds out about it.
+func scaled(object *kedav1alpha1.ScaledObject) *appsv1.Deployment {
+	object.Status.ScaleTargetGVKR = &kedav1alpha1.GroupVersionKindResource{
 		Group: "apps", Version: "v1", Kind: "Deployment", Resource: "deployments",
 	}
-	k.client = fake.NewClientBuilder().WithScheme(all).WithObjects(objects...).
-		WithStatusSubresource(k.object).Build()
-	k.handler = newHandler(k.client, all)
-	return k, nil
+	deployment := new(appsv1.Deployment)
+	deployment.SetName(object.Spec.ScaleTargetRef.Name)
+	deployment.SetNamespace(object.Namespace)
+	return deployment
+}
+
+// secretOf is the Secret that the user makes for a TriggerAuthentication.
+func secretOf(
+	t *testing.T, auth *kedav1alpha1.TriggerAuthentication, values map[string]string,
+) *corev1.Secret {
+	t.Helper()
+	secret := &corev1.Secret{StringData: make(map[string]string)}
+	secret.SetNamespace(auth.Namespace)
+	for _, ref := range auth.Spec.SecretTargetRef {
+		secret.SetName(ref.Name)
+		secret.StringData[ref.Key] = ""
+	}
+	fill(t, secret, values)
+	return secret
 }
 
 // fill does what the API server and the user do to a Secret.

@@ -1,7 +1,7 @@
-// Package keda runs every trigger of every file in deploy/keda through KEDA's own code, which asks
-// the real monitor over real sockets. Only the API server that KEDA reads its objects from is a
-// stand-in; KEDA's CRDs show what it would have against a file. The script "run" does so with
-// several versions of KEDA, one after another.
+// Package keda runs every trigger of every file in deploy/keda, and of what the command keda
+// prints, through KEDA's own code, which asks the real monitor over real sockets. Only the API
+// server that KEDA reads its objects from is a stand-in; KEDA's CRDs show what it would have against
+// a file. The script "run" does so with several versions of KEDA, one after another.
 //
 // It imports nothing of the monitor's module, whose dependencies would change those of KEDA.
 package keda

@@ -7,34 +7,49 @@ import (
 	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 )
 
-// quorum is three monitors, each with its own view of the world.
+// quorum is some monitors, each with its own view of the world.
 type quorum struct {
 	keda     *keda
-	worlds   [3]*world
-	monitors [3]*monitor
+	worlds   []*world
+	monitors []*monitor
 }
 
+// newQuorum is the one of three-monitors.yaml.
 func newQuorum(t *testing.T) *quorum {
 	t.Helper()
-	q, hosts := new(quorum), make(map[string]string)
-	for i := range q.worlds {
-		q.worlds[i] = newWorld(t, "site-a")
-		q.monitors[i] = q.worlds[i].start(t)
-		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = q.monitors[i].address
+	q, hosts := newMonitors(t, 3), make(map[string]string)
+	for i, m := range q.monitors {
+		hosts[fmt.Sprintf("failover-monitor-%d.example.com:8000", i+1)] = m.address
 	}
 	q.keda = apply(t, "three-monitors.yaml", replacements{hosts: hosts})
+	q.reconcile(t)
+	return q
+}
+
+func newMonitors(t *testing.T, count int) *quorum {
+	t.Helper()
+	q := new(quorum)
+	for range count {
+		w := newWorld(t, "site-a")
+		q.worlds, q.monitors = append(q.worlds, w), append(q.monitors, w.start(t))
+	}
+	return q
+}
+
+// reconcile does what KEDA's reconciler does before the HPA can ask.
+func (q *quorum) reconcile(t *testing.T) {
+	t.Helper()
 	cache, err := q.keda.handler.GetScalersCache(t.Context(), q.keda.object)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, spec := range cache.GetMetricSpecForScaling(t.Context()) { // as the reconciler does
+	for _, spec := range cache.GetMetricSpecForScaling(t.Context()) {
 		status := &q.keda.object.Status
 		status.ExternalMetricNames = append(status.ExternalMetricNames, spec.External.Metric.Name)
 	}
 	if err := q.keda.client.Status().Update(t.Context(), q.keda.object); err != nil {
 		t.Fatal(err)
 	}
-	return q
 }
 
 // vote sets what each monitor has to say: 0, 1, or x for a dead one. The dead stay dead.
@@ -57,7 +72,7 @@ func (q *quorum) vote(t *testing.T, votes string) {
 // replicas is what KEDA's formula makes of all three.
 func (q *quorum) replicas(t *testing.T) (string, error) {
 	list, err := q.keda.handler.GetScaledObjectMetrics(
-		t.Context(), "my-app", "default", kedav1alpha1.CompositeMetricName)
+		t.Context(), q.keda.object.Name, q.keda.object.Namespace, kedav1alpha1.CompositeMetricName)
 	if err != nil {
 		return unknown, err
 	}
