@@ -21,9 +21,7 @@ async function update() {
       const same = main.querySelector("#" + id);
       if (same) same.open = true;
     }
-    const focused = document.activeElement.id;
-    document.querySelector("main").replaceWith(main);
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    replace(main);
     lost.hidden = true;
   } catch {
     lost.textContent = `The monitor does not answer. This is how things stood at ${seen}.`;
@@ -33,4 +31,14 @@ async function update() {
   }
   setTimeout(update, 2000);
 }
+
+// replace shows new content. The focus stays.
+function replace(main) {
+  const focused = document.activeElement, old = document.querySelector("main");
+  if (!replaceAroundApps(old, main)) old.replaceWith(main);
+  if (focused.isConnected) return;
+  const same = focused.id ? "#" + focused.id : `#apps a[href="${focused.getAttribute("href")}"]`;
+  document.querySelector(same)?.focus({ preventScroll: true });
+}
+
 setTimeout(update, 2000);

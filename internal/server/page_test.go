@@ -106,7 +106,14 @@ func TestPagePinned(t *testing.T) {
 // else.
 func TestPagePolicy(t *testing.T) {
 	t.Parallel()
-	answer := get(startMonitor(t, monitor.Up, monitor.Down), "/")
+	one := []*monitor.Monitor{startMonitor(t, monitor.Up, monitor.Down)}
+	for _, monitors := range [][]*monitor.Monitor{one, startApps(t, "shop", "blog")} {
+		checkPolicy(t, request(newServer(monitors...).Handler, "GET /"))
+	}
+}
+
+func checkPolicy(t *testing.T, answer *httptest.ResponseRecorder) {
+	t.Helper()
 	body, policy := answer.Body.String(), answer.Header().Get("Content-Security-Policy")
 	for _, tag := range []string{"style", "script"} {
 		element := regexp.MustCompile(`(?s)<` + tag + `>(.*?)</` + tag + `>`)
@@ -117,6 +124,9 @@ func TestPagePolicy(t *testing.T) {
 				t.Errorf("%s is not in %s", want, policy)
 			}
 		}
+	}
+	if strings.Count(body, "<style>") != 1 || strings.Count(body, "<script>") != 1 {
+		t.Errorf("no style, no script, or more than one in\n%s", body)
 	}
 	if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
@@ -131,6 +141,47 @@ func TestPagePolicy(t *testing.T) {
 		`(src|href|action)="(https?:)?//|style="|\son[a-z]+=|@import|url\(`)
 	if found := foreign.FindString(body); found != "" {
 		t.Errorf("the page has %q", found)
+	}
+}
+
+// startApps starts a monitor for each app, whose site-b is down.
+func startApps(t *testing.T, names ...string) (monitors []*monitor.Monitor) {
+	t.Helper()
+	for _, name := range names {
+		pair := sites(monitor.Up, monitor.Down)
+		pair[0].App, pair[1].App = name, name
+		monitors = append(monitors, startSites(t, pair))
+	}
+	return monitors
+}
+
+// TestPageOfApp is at /?app=shop, and leads back; an app that there is not has none.
+func TestPageOfApp(t *testing.T) {
+	t.Parallel()
+	monitors := startApps(t, "shop", "blog")
+	handler := newServer(monitors...).Handler
+	monitors[0].Value(t.Context(), "site-a") // waits for the first results
+	body := request(handler, "GET /?app=shop").Body.String()
+	for _, want := range []string{
+		"<title>site-b down – shop – example.com – Failover Monitor</title>",
+		`<b>shop</b> <a id="all" href="./">All 2 apps</a>`,
+		`href="status?app=shop"`, `aria-label="site-b"`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is not in\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "blog") {
+		t.Errorf("another app is in\n%s", body)
+	}
+	if answer := request(handler, "GET /?app=pay"); answer.Code != 404 ||
+		!strings.Contains(answer.Body.String(), `no app is called \"pay\"","apps":["shop","blog"]`) {
+		t.Errorf("got %d %s", answer.Code, answer.Body)
+	}
+	only := newServer(startApps(t, "shop")[0]).Handler
+	if body := request(only, "GET /").Body.String(); strings.Contains(body, `id="all"`) ||
+		!strings.Contains(body, `aria-label="site-b"`) {
+		t.Errorf("the page of the only app is\n%s", body)
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,12 +20,17 @@ type change struct {
 	At      time.Time
 	Verdict monitor.Verdict // after it
 	Text    string
+
+	kind string   // the same for the same change of a site for several apps; empty without apps
+	apps []string // for which it came soon after each other
 }
 
-// changes are the last ones of all sites, the newest first.
+// changes are the last ones, the newest first: of all apps, and of each. Those of the network are of
+// no app.
 type changes struct {
-	mu   sync.Mutex
-	list []change // replaced as a whole, so that readers may keep it
+	mu    sync.Mutex
+	all   []change            // replaced as a whole, so that readers may keep it
+	byApp map[string][]change // likewise
 }
 
 func (c *changes) observe(event monitor.Event) {
@@ -32,31 +38,81 @@ func (c *changes) observe(event monitor.Event) {
 	switch e := event.(type) {
 	case monitor.SiteEvent:
 		if text := explainChange(e, now); text != "" {
-			c.add(change{now, e.Current(now), text})
+			c.add(e.Site, change{At: now, Verdict: e.Current(now), Text: text})
 		}
 	case monitor.OverrideEvent:
-		c.add(change{now, e.Current(now), explainOverrideChange(e, now)})
+		c.add(e.Site, change{At: now, Verdict: e.Current(now), Text: explainOverrideChange(e, now)})
 	case monitor.NetworkEvent:
+		one := change{At: now, Verdict: monitor.Unknown,
+			Text: "the monitor is offline: no witness answers, and failed probes do not count"}
 		if e.Online {
-			c.add(change{now, monitor.Up,
-				"the monitor is online again, after " + formatSpan(e.Offline)})
-		} else {
-			c.add(change{now, monitor.Unknown,
-				"the monitor is offline: no witness answers, and failed probes do not count"})
+			one.Verdict = monitor.Up
+			one.Text = "the monitor is online again, after " + formatSpan(e.Offline)
 		}
+		c.add(new(monitor.Site), one)
 	}
 }
 
-func (c *changes) add(one change) {
+// add adds a change of a site.
+func (c *changes) add(site *monitor.Site, one change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.list = slices.Concat([]change{one}, c.list[:min(len(c.list), changesKept-1)])
+	if c.byApp == nil {
+		c.byApp = make(map[string][]change)
+	}
+	c.byApp[site.App] = newest(one, c.byApp[site.App])
+	if site.App != "" {
+		one, c.all = joined(site, one, c.all)
+	}
+	c.all = newest(one, c.all)
 }
 
+// joinTime is how long after each other the same happens to a site for several apps and still counts
+// as one change, or one failover: forty times the same is not read.
+const joinTime = 15 * time.Second
+
+// joined makes one of a change and an older one that is the same for other apps, and takes that out
+// of the list.
+func joined(site *monitor.Site, one change, older []change) (change, []change) {
+	one.apps = []string{site.App}
+	one.kind = strings.Replace(one.Text, site.ID(), site.Name, 1)
+	if end := strings.IndexAny(one.kind, ",:"); end > 0 { // details follow
+		one.kind = one.kind[:end]
+	}
+	i := slices.IndexFunc(older, func(c change) bool {
+		return c.kind == one.kind && one.At.Sub(c.At) < joinTime && !slices.Contains(c.apps, site.App)
+	})
+	if i < 0 {
+		return one, older
+	}
+	one.apps = append(older[i].apps, site.App)
+	one.Text = strings.Replace(one.Text, site.ID(),
+		site.Name+" of "+enumerate(one.apps, "apps"), 1)
+	return one, slices.Concat(older[:i], older[i+1:])
+}
+
+// newest are the changes that the page shows of one and the older ones.
+func newest(one change, older []change) []change {
+	return slices.Concat([]change{one}, older[:min(len(older), changesKept-1)])
+}
+
+// latest are the last ones of all apps.
 func (c *changes) latest() []change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.list
+	return c.all
+}
+
+// of are the last ones of an app, and of the network.
+func (c *changes) of(app string) []change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if app == "" {
+		return c.byApp[app]
+	}
+	list := slices.Concat(c.byApp[app], c.byApp[""])
+	slices.SortStableFunc(list, func(a, b change) int { return b.At.Compare(a.At) })
+	return list[:min(len(list), changesKept)]
 }
 
 // explainChange says how a site's verdict changed, and why; it is empty if it did not.

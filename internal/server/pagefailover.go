@@ -44,31 +44,73 @@ func (m moment) Line() string {
 	return "known"
 }
 
-// pictured is how many failovers are drawn; older ones are there in words.
-const pictured = 3
+// pictured is how many failovers are drawn; older ones are there in words. listed is how many.
+const pictured, listed = 3, 50
+
+// outage is a failover, and whose it is.
+type outage struct {
+	*monitor.Site
+	monitor.Failover
+	now    time.Time
+	others int       // apps for which the site went down shortly before
+	first  time.Time // when it did for the first of them
+}
 
 // drawFailovers draws the last failovers of all sites, the newest first, and gives the others in
-// words.
-func drawFailovers(o monitor.Overview) (drawn []picture, older []string) {
-	type outage struct {
-		site string
-		monitor.Failover
-	}
+// words. It leaves out those that are more than the page lists.
+func drawFailovers(overviews ...monitor.Overview) (drawn []picture, older []string, more int) {
 	var all []outage
-	for i, s := range o.Sites {
-		for _, f := range o.Failovers[i] {
-			all = append(all, outage{s.Name, f})
+	for _, o := range overviews {
+		for i, s := range o.Sites {
+			for _, f := range o.Failovers[i] {
+				all = append(all, outage{Site: s.Site, Failover: f, now: o.Time})
+			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b outage) int { return b.Down.Compare(a.Down) })
-	for i, f := range all {
+	all = joinOutages(all)
+	for i, f := range all[:min(len(all), pictured+listed)] {
 		if i < pictured {
-			drawn = append(drawn, newPicture(f.site, f.Failover, o.Time))
+			drawn = append(drawn, newPicture(f.ID(), f.Failover, f.now))
+			drawn[i].Lasted += f.forOthers()
 		} else {
-			older = append(older, f.site+": "+failoverWords(f.Failover, o.Time))
+			older = append(older, f.ID()+": "+failoverWords(f.Failover, f.now)+f.forOthers())
 		}
 	}
-	return drawn, older
+	return drawn, older, len(all) - len(drawn) - len(older)
+}
+
+// joinOutages makes one of those in which a site goes down for several apps within a short time. The
+// newest comes first.
+func joinOutages(all []outage) (joined []outage) {
+	type kind struct {
+		site        string
+		drill, open bool
+	}
+	newest := make(map[kind]int)
+	for _, f := range all {
+		k := kind{f.Name, f.Drill, f.Open()}
+		if i, ok := newest[k]; ok && joined[i].App != f.App && joined[i].first.Sub(f.Down) < joinTime {
+			joined[i].others++
+			joined[i].first = f.Down
+			continue
+		}
+		newest[k] = len(joined)
+		f.first = f.Down
+		joined = append(joined, f)
+	}
+	return joined
+}
+
+// forOthers says for how many apps it was the same; empty if for none.
+func (o outage) forOthers() string {
+	switch o.others {
+	case 0:
+		return ""
+	case 1:
+		return "; also for 1 other app"
+	}
+	return fmt.Sprintf("; also for %d other apps", o.others)
 }
 
 // failoverWords are for below a heading that says which times they are.

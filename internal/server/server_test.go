@@ -51,8 +51,8 @@ func startSites(t testing.TB, sites []*monitor.Site) *monitor.Monitor {
 	return m
 }
 
-func newServer(m *monitor.Monitor) *server.Server {
-	return server.New([]*monitor.Monitor{m}, server.NewMetrics("test", false), testPage(), nil,
+func newServer(monitors ...*monitor.Monitor) *server.Server {
+	return server.New(monitors, server.NewMetrics("test", false), testPage(), nil,
 		slog.New(slog.DiscardHandler))
 }
 

@@ -13,21 +13,25 @@ import (
 // view is what the page shows: the status, and a summary for people.
 type view struct {
 	statusJSON
-	Version  string
-	Host     string          // of the page's address
-	State    monitor.Verdict // the worst of all sites, for the colour
-	Headline string
-	Title    string // the headline in fewer words, for a tab
-	Icon     template.URL
-	Suspect  string   // why the verdicts may be wrong
-	ScaleUp  []string // which sites are told to, and which would be
-	Notes    []string // what a person should look into
-	Cards    []card
-	Changes  []change
-	Drawn    []picture // the last failovers
-	Older    []string  // the ones before, in words
-	CSS      template.CSS
-	JS       template.JS
+	Version   string
+	Host      string          // of the page's address
+	App       string          // whose page this is; empty for that of all apps, and without apps
+	AllApps   int             // how many there are on the page of all, if this is the page of one
+	State     monitor.Verdict // the worst of all sites, for the colour
+	Headline  string
+	Title     string // the headline in fewer words, for a tab
+	Icon      template.URL
+	Suspect   string   // why the verdicts may be wrong
+	ScaleUp   []string // which sites are told to, and which would be
+	Notes     []string // what a person should look into
+	Cards     []card
+	Apps      *appsView // in place of the cards, for several apps
+	Changes   []change
+	Drawn     []picture // the last failovers
+	Older     []string  // the ones before, in words
+	OlderMore int       // how many there are beside these
+	CSS       template.CSS
+	JS        template.JS
 }
 
 // card is one site.
@@ -37,44 +41,51 @@ type card struct {
 	URL         string // what is probed, without its secrets
 	Reason      string // of the verdict
 	Asks        bool   // KEDA asks for the value: it is told, and not only would be
-	ScaleUp     bool   // Told is above 0
-	Waiting     bool   // KEDA has not asked since then
+	Scaling     scaling
 	Certificate string
 	OnDemand    bool
 	Strip       strip
 }
 
+// newView makes the view of one app, or of the sites without apps.
 func newView(o monitor.Overview, p *Page, host string) view {
-	v := view{
-		statusJSON: newStatus(o), Version: p.version, Host: host, Changes: p.changes.latest(),
-		CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
-	}
+	v := p.newView(host)
+	v.statusJSON, v.App, v.Changes = newStatus(o), o.App, p.changes.of(o.App)
 	v.State, v.Headline = headline(v.Sites)
 	for i, site := range v.Sites {
 		told := v.Metrics[i]
 		c := card{
 			siteJSON: site, Told: told, URL: p.urls[o.Sites[i].ID()],
 			Reason: explainReason(o.Sites[i], o.Time),
-			Asks:   told.Armed && !told.LastPoll.IsZero(), ScaleUp: told.Value != nil && *told.Value > 0,
+			Asks:   told.Armed && !told.LastPoll.IsZero(), Scaling: newScaleUp(o, i).Scaling,
 			Certificate: certificateText(site), OnDemand: o.Sites[i].OnDemand(),
 			Strip: newStrip(o.Sites[i], o.Time),
 		}
-		c.Waiting = c.ScaleUp && !isTold(v.Sites, site.Site)
 		v.Cards = append(v.Cards, c)
 		v.Notes = append(v.Notes, warnings(c)...)
 	}
-	v.ScaleUp = scaleUps(v.Cards)
-	v.Drawn, v.Older = drawFailovers(o)
-	observedDown := func(s siteJSON) bool { return s.Observed == monitor.Down }
-	if v.Witnesses == nil && all(v.Sites, observedDown) {
-		v.Suspect = "All sites fail, and no witnesses are set: it may be the monitor's own network"
+	v.ScaleUp = explainScaleUps(scaleUps(o))
+	v.Drawn, v.Older, v.OlderMore = drawFailovers(o)
+	v.finish("All sites fail", all(v.Sites, func(s siteJSON) bool { return s.Prober == "" }),
+		all(v.Sites, func(s siteJSON) bool { return s.Observed == monitor.Down }))
+	return v
+}
+
+// newView makes a view with what all pages have.
+func (p *Page) newView(host string) view {
+	return view{Version: p.version, Host: host, CSS: template.CSS(style), JS: template.JS(script)}
+}
+
+// finish adds what follows from the rest, and from whether all probers are healthy and all sites
+// fail.
+func (v *view) finish(failure string, healthy, allFail bool) {
+	if v.Witnesses == nil && allFail {
+		v.Suspect = failure + ", and no witnesses are set: it may be the monitor's own network"
 	}
-	healthy := func(s siteJSON) bool { return s.Prober == "" }
-	if v.State == monitor.Up && (!v.Online || !all(v.Sites, healthy)) {
+	if v.State == monitor.Up && (!v.Online || !healthy) {
 		v.State = monitor.Unknown
 	}
 	v.Icon, v.Title = icon(v.State), tabTitle(v.Headline, v.Online)
-	return v
 }
 
 // icon is the shape of a verdict, for a tab.
@@ -97,64 +108,6 @@ func tabTitle(headline string, online bool) string {
 	return title
 }
 
-// isTold is whether a peer has been told of an outage that is still on.
-func isTold(sites []siteJSON, peer string) bool {
-	return slices.ContainsFunc(sites, func(s siteJSON) bool {
-		return len(s.Failovers) > 0 && s.Failovers[0].Ended.IsZero() &&
-			slices.ContainsFunc(s.Failovers[0].Told, func(t toldJSON) bool { return t.Site == peer })
-	})
-}
-
-// scaleUps says which sites are told to scale up, and which would be if their KEDA asked.
-func scaleUps(cards []card) (texts []string) {
-	var told, waiting, silent, early []card
-	for _, c := range cards {
-		switch {
-		case !c.ScaleUp:
-		case c.Asks && c.Waiting:
-			waiting = append(waiting, c)
-		case c.Asks:
-			told = append(told, c)
-		case c.Told.Armed:
-			early = append(early, c)
-		default:
-			silent = append(silent, c)
-		}
-	}
-	if told != nil {
-		texts = append(texts, listSites(names(told), "told to scale up"))
-	}
-	if waiting != nil {
-		texts = append(texts, toBeTold(waiting, "will be told", "when its KEDA asks next",
-			"when their KEDAs ask next"))
-	}
-	if silent != nil {
-		texts = append(texts, toBeTold(silent, "would be told", "but its KEDA does not ask",
-			"but their KEDAs do not ask"))
-	}
-	if early != nil {
-		texts = append(texts, toBeTold(early, "would be told", "but its KEDA has not asked yet",
-			"but their KEDAs have not asked yet"))
-	}
-	return texts
-}
-
-func names(cards []card) (names []string) {
-	for _, c := range cards {
-		names = append(names, c.Site)
-	}
-	return names
-}
-
-// toBeTold says what sites will or would be told, and on which condition: in one's words, or
-// more's.
-func toBeTold(cards []card, verb, one, more string) string {
-	if len(cards) == 1 {
-		return fmt.Sprintf("%s %s %d, %s", cards[0].Site, verb, *cards[0].Told.Value, one)
-	}
-	return fmt.Sprintf("%s %s to scale up, %s", enumerate(names(cards)), verb, more)
-}
-
 func all(sites []siteJSON, is func(siteJSON) bool) bool {
 	return !slices.ContainsFunc(sites, func(s siteJSON) bool { return !is(s) })
 }
@@ -164,7 +117,7 @@ func headline(sites []siteJSON) (monitor.Verdict, string) {
 	by := make(map[monitor.Verdict][]string)
 	var pinnedButFailing []string
 	for _, s := range sites {
-		name := strings.ReplaceAll(s.Site, "-", "\u2011") // do not break a line within a name
+		name := unbroken(s.Site)
 		by[s.Verdict] = append(by[s.Verdict], name)
 		if s.Verdict == monitor.Up && s.Observed == monitor.Down {
 			pinnedButFailing = append(pinnedButFailing, name)
@@ -184,32 +137,38 @@ func headline(sites []siteJSON) (monitor.Verdict, string) {
 	return monitor.Up, "All sites are up"
 }
 
+// unbroken is a name that does not break at the end of a line.
+func unbroken(name string) string { return strings.ReplaceAll(name, "-", "\u2011") }
+
 // listSites is "site-a is down", "site-a and site-b are down", "5 sites are down".
 func listSites(names []string, what string) string {
 	verb := " are "
 	if len(names) == 1 {
 		verb = " is "
 	}
-	return enumerate(names) + verb + what
+	return enumerate(names, "sites") + verb + what
 }
 
+// mostNamed is how many names a sentence has at most.
+const mostNamed = 3
+
 // enumerate is "site-a", "site-a and site-b", "5 sites".
-func enumerate(names []string) string {
+func enumerate(names []string, what string) string {
 	switch n := len(names); {
 	case n == 1:
 		return names[0]
-	case n <= 3:
+	case n <= mostNamed:
 		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	default:
-		return fmt.Sprintf("%d sites", n)
+		return fmt.Sprintf("%d %s", n, what)
 	}
 }
 
 // certificateNotice is how long before its expiry a certificate is mentioned, as in the alert rule.
 const certificateNotice = 14 * 24 * time.Hour
 
-// warnings are what a person should look into. That a site's KEDA does not ask is said by scaleUps
-// when there is something to tell it.
+// warnings are what a person should look into. That a site's KEDA does not ask is said by
+// explainScaleUps when there is something to tell it.
 func warnings(c card) (texts []string) {
 	if c.Prober != "" {
 		texts = append(texts, c.Site+" cannot be probed: "+c.Prober)
@@ -217,7 +176,7 @@ func warnings(c card) (texts []string) {
 	if c.Override != "" {
 		texts = append(texts, c.Explanation)
 	}
-	if !c.Told.Armed && !c.ScaleUp {
+	if !c.Told.Armed && c.Scaling == "" {
 		texts = append(texts, "nobody asks for the value of "+c.Site+": its failover is disarmed")
 	}
 	if r := c.LastResult; r != nil && !r.CertificateExpires.IsZero() &&

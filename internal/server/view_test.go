@@ -1,9 +1,11 @@
 package server
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"failover-monitor/internal/monitor"
@@ -13,34 +15,28 @@ import (
 // TestScaleUps: only a site whose KEDA asks is told anything.
 func TestScaleUps(t *testing.T) {
 	t.Parallel()
-	site := func(name string, value int, armed bool, lastPoll time.Time) card {
-		return card{
-			siteJSON: siteJSON{Site: name}, Asks: armed && !lastPoll.IsZero(), ScaleUp: value > 0,
-			Told: metricJSON{Site: name, Value: &value, Armed: armed, LastPoll: lastPoll},
-		}
-	}
-	asks := func(name string) card { return site(name, 1, true, midnight) }
-	waits := func(name string) card { c := asks(name); c.Waiting = true; return c }
-	silent := func(name string) card { return site(name, 2, false, midnight) }
-	early := func(name string) card { return site(name, 1, true, time.Time{}) }
+	asks := func(name string) scaleUp { return scaleUp{name, 1, told} }
+	waits := func(name string) scaleUp { return scaleUp{name, 1, waiting} }
+	unheard := func(name string) scaleUp { return scaleUp{name, 2, silent} }
+	first := func(name string) scaleUp { return scaleUp{name, 1, early} }
 	for _, c := range []struct {
-		cards []card
-		want  string
+		list []scaleUp
+		want string
 	}{
-		{[]card{site("site-a", 0, true, midnight), site("site-b", 0, false, midnight)}, ""},
-		{[]card{asks("site-a"), silent("site-b")},
+		{nil, ""},
+		{[]scaleUp{asks("site-a"), unheard("site-b")},
 			"site-a is told to scale up|site-b would be told 2, but its KEDA does not ask"},
-		{[]card{waits("site-a"), asks("site-b")},
+		{[]scaleUp{waits("site-a"), asks("site-b")},
 			"site-b is told to scale up|site-a will be told 1, when its KEDA asks next"},
-		{[]card{waits("a"), waits("b")}, "a and b will be told to scale up, when their KEDAs ask next"},
-		{[]card{early("site-a")}, "site-a would be told 1, but its KEDA has not asked yet"},
-		{[]card{silent("site-a"), silent("site-b"), early("site-c"), early("site-d"), early("site-e")},
+		{[]scaleUp{waits("a"), waits("b")}, "a and b will be told to scale up, when their KEDAs ask next"},
+		{[]scaleUp{first("site-a")}, "site-a would be told 1, but its KEDA has not asked yet"},
+		{[]scaleUp{unheard("site-a"), unheard("site-b"), first("site-c"), first("site-d"), first("site-e")},
 			"site-a and site-b would be told to scale up, but their KEDAs do not ask|" +
 				"site-c, site-d and site-e would be told to scale up, but their KEDAs have not asked yet"},
-		{[]card{silent("a"), silent("b"), silent("c"), silent("d")},
+		{[]scaleUp{unheard("a"), unheard("b"), unheard("c"), unheard("d")},
 			"4 sites would be told to scale up, but their KEDAs do not ask"},
 	} {
-		if got := strings.Join(scaleUps(c.cards), "|"); got != c.want {
+		if got := strings.Join(explainScaleUps(c.list), "|"); got != c.want {
 			t.Errorf("got\n %s\nwant\n %s", got, c.want)
 		}
 	}
@@ -49,14 +45,15 @@ func TestScaleUps(t *testing.T) {
 // TestIsTold goes by the outages that are still on.
 func TestIsTold(t *testing.T) {
 	t.Parallel()
-	told := []toldJSON{{"site-a", midnight}}
-	sites := []siteJSON{{Site: "site-a"}, {Failovers: []failoverJSON{{}, {Told: told}}},
-		{Failovers: []failoverJSON{{Told: told, Ended: midnight}}}}
-	if isTold(sites, "site-a") {
+	told := []monitor.Told{{Peer: "site-a", At: midnight}}
+	o := monitor.Overview{Failovers: [][]monitor.Failover{nil,
+		{{Down: midnight, Told: told, Ended: midnight}, {Down: midnight}},
+		{{Down: midnight, Told: told, Ended: midnight}}}}
+	if isTold(o, "site-a") {
 		t.Error("site-a has not been told")
 	}
-	sites[1].Failovers[0].Told = told
-	if !isTold(sites, "site-a") || isTold(sites, "site-c") {
+	o.Failovers[1][1].Told = told
+	if !isTold(o, "site-a") || isTold(o, "site-c") {
 		t.Error("site-a alone has been told")
 	}
 }
@@ -164,7 +161,7 @@ func TestDrawFailovers(t *testing.T) {
 	at := func(seconds float64) monitor.Failover {
 		return monitor.Failover{Down: after(seconds), Ended: after(seconds + 1)}
 	}
-	drawn, older := drawFailovers(monitor.Overview{
+	drawn, older, _ := drawFailovers(monitor.Overview{
 		Time: after(60),
 		Sites: []*monitor.Snapshot{
 			snapshot("site-a", 0, monitor.State{}), snapshot("site-b", 0, monitor.State{}),
@@ -179,6 +176,41 @@ func TestDrawFailovers(t *testing.T) {
 		"site-a: down 00:00:01, nobody told, up again 00:00:02"}
 	if got := strings.Join(sites, " "); got != "site-a site-b site-b" || !slices.Equal(older, want) {
 		t.Errorf("got %s, and %q", got, older)
+	}
+}
+
+// TestJoinedFailovers makes one of those that began together, of the same site for several apps.
+func TestJoinedFailovers(t *testing.T) {
+	t.Parallel()
+	app := func(name string, failovers ...monitor.Failover) monitor.Overview {
+		s := snapshot("site-b", 0, monitor.State{})
+		s.App = name
+		return monitor.Overview{Time: after(600), Sites: []*monitor.Snapshot{s},
+			Failovers: [][]monitor.Failover{failovers}}
+	}
+	open := func(at float64) monitor.Failover { return monitor.Failover{Down: after(at)} }
+	over := func(at float64) monitor.Failover {
+		return monitor.Failover{Down: after(at), Ended: after(at + 1)}
+	}
+	drawn, older, more := drawFailovers(app("shop", over(7), open(100)), app("blog", open(110)),
+		app("pay", open(122)), app("mail", over(5), over(6)), app("wiki", open(80)))
+	var got []string
+	for _, p := range drawn {
+		got = append(got, p.Site+" "+p.Lasted)
+	}
+	want := []string{
+		"pay/site-b down for 8 min so far; also for 2 other apps",
+		"wiki/site-b down for 9 min so far", "shop/site-b down for 1 s; also for 2 other apps",
+	}
+	if !slices.Equal(got, want) || len(older) > 0 || more > 0 {
+		t.Errorf("got %q, %q and %d more", got, older, more)
+	}
+	var all []monitor.Overview
+	for i := range 60 {
+		all = append(all, app(fmt.Sprint(i), over(float64(9*60*i))))
+	}
+	if _, older, more := drawFailovers(all...); len(older) != listed || more != 60-pictured-listed {
+		t.Errorf("%d are listed, and %d are not", len(older), more)
 	}
 }
 
@@ -252,4 +284,45 @@ func TestChanges(t *testing.T) {
 			t.Errorf("got\n %s\nwant\n %s", got[i].Text, text)
 		}
 	}
+}
+
+// TestJoinedChanges makes one of those that are the same for several apps. An app has its own.
+func TestJoinedChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPage("", nil)
+		observe := func(app string, verdict monitor.Verdict, detail string) {
+			s := snapshot("site-b", 0, monitor.State{Verdict: verdict, Counted: time.Now(), TurnedBy: 3,
+				Since: time.Now()})
+			s.App, s.Last.Detail = app, detail
+			p.Observe(monitor.SiteEvent{Snapshot: s, Changes: []monitor.Change{monitor.Turned},
+				Before: monitor.State{Verdict: monitor.Up + monitor.Down - verdict, Since: time.Now()}})
+			time.Sleep(10 * time.Second)
+		}
+		observe("shop", monitor.Down, "status 503")
+		observe("shop", monitor.Up, "")
+		observe("blog", monitor.Down, "status 500")
+		observe("pay", monitor.Down, "status 502")
+		p.Observe(monitor.NetworkEvent{})
+		observe("shop", monitor.Down, "status 503")
+		observe("shop", monitor.Down, "status 503")
+		check := func(got []change, want ...string) {
+			t.Helper()
+			var texts []string
+			for _, c := range got {
+				texts = append(texts, c.Text)
+			}
+			if !slices.Equal(texts, want) {
+				t.Errorf("got\n %s\nwant\n %s", strings.Join(texts, "\n "), strings.Join(want, "\n "))
+			}
+		}
+		const offline = "the monitor is offline: no witness answers, and failed probes do not count"
+		check(p.changes.latest(),
+			"shop/site-b is down: 3 of 3 probes failed, last: status 503",
+			"site-b of blog, pay and shop is down: 3 of 3 probes failed, last: status 503",
+			offline,
+			"shop/site-b is up again, after 0 s: 3 of 3 probes succeeded",
+			"shop/site-b is down: 3 of 3 probes failed, last: status 503")
+		check(p.changes.of("pay"), offline, "pay/site-b is down: 3 of 3 probes failed, last: status 502")
+	})
 }

@@ -218,14 +218,14 @@ func StatusLine(overviews []monitor.Overview) string {
 		return strings.Join(words, ", ")
 	}
 	for _, c := range countBySite(overviews) {
-		if c.up == c.apps {
-			words = append(words, c.site+" up")
+		if c.Up == c.Apps {
+			words = append(words, c.Site+" up")
 		}
-		if c.down > 0 {
-			words = append(words, fmt.Sprintf("%s down for %d of %d apps", c.site, c.down, c.apps))
+		if c.Down > 0 {
+			words = append(words, fmt.Sprintf("%s down for %d of %d apps", c.Site, c.Down, c.Apps))
 		}
-		if unknown := c.apps - c.up - c.down; unknown > 0 {
-			words = append(words, fmt.Sprintf("%s unknown for %d of %d apps", c.site, unknown, c.apps))
+		if unknown := c.Unknown(); unknown > 0 {
+			words = append(words, fmt.Sprintf("%s unknown for %d of %d apps", c.Site, unknown, c.Apps))
 		}
 	}
 	return strings.Join(words, ", ")
@@ -246,25 +246,28 @@ func statusWords(s *monitor.Snapshot, now time.Time) string {
 
 // siteCount says for how many apps a site is up, and for how many it is down.
 type siteCount struct {
-	site           string
-	apps, up, down int // apps: that have the site
+	Site           string
+	Apps, Up, Down int // Apps: that have the site
 }
+
+// Unknown is for how many apps there is no verdict.
+func (c siteCount) Unknown() int { return c.Apps - c.Up - c.Down }
 
 // countBySite counts over all apps, in the order of the sites' names.
 func countBySite(overviews []monitor.Overview) (counts []siteCount) {
 	for _, o := range overviews {
 		for _, s := range o.Sites {
 			i, found := slices.BinarySearchFunc(counts, s.Name,
-				func(c siteCount, site string) int { return strings.Compare(c.site, site) })
+				func(c siteCount, site string) int { return strings.Compare(c.Site, site) })
 			if !found {
-				counts = slices.Insert(counts, i, siteCount{site: s.Name})
+				counts = slices.Insert(counts, i, siteCount{Site: s.Name})
 			}
-			counts[i].apps++
+			counts[i].Apps++
 			switch s.Current(o.Time) {
 			case monitor.Up:
-				counts[i].up++
+				counts[i].Up++
 			case monitor.Down:
-				counts[i].down++
+				counts[i].Down++
 			}
 		}
 	}
