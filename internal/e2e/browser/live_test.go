@@ -74,7 +74,7 @@ func (p *tab) icon(t *testing.T) string {
 // updated waits for the next update.
 func (p *tab) updated(t *testing.T) {
 	t.Helper()
-	eval[any](t, p, "window.before = document.querySelector('main'), 0")
+	eval[any](t, p, "window.before = document.querySelector('header'), 0")
 	p.until(t, 5*time.Second, "an update",
 		func() bool { return eval[bool](t, p, "!before.isConnected") })
 }
@@ -154,7 +154,7 @@ func TestEarlierFailovers(t *testing.T) {
 	if text := item(); text != "" {
 		t.Errorf("the list is open already: %s", text)
 	}
-	printed(t, p)
+	printed(t, p, "print.png")
 	if text := item(); !strings.HasPrefix(text, "site-b: first failed probe ") {
 		t.Errorf("on paper the list has %q", text)
 	}
@@ -173,7 +173,7 @@ func TestEarlierFailovers(t *testing.T) {
 }
 
 // printed shows the page as a printer gets it, from a browser with a dark scheme.
-func printed(t *testing.T, p *tab) {
+func printed(t *testing.T, p *tab, file string) {
 	t.Helper()
 	p.do(t, do(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print",
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}),
@@ -188,7 +188,7 @@ func printed(t *testing.T, p *tab) {
 	if link := p.text(t, "footer a"); link != "" {
 		t.Errorf("on paper there is a link: %s", link)
 	}
-	p.picture(t, "print.png")
+	p.picture(t, file)
 }
 
 func signal(s syscall.Signal) func(*rig.Monitor, testing.TB) {

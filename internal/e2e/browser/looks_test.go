@@ -49,7 +49,7 @@ func (p *tab) looks(t *testing.T, name string) {
 		paper[scheme] = eval[string](t, p,
 			"getComputedStyle(document.body).backgroundColor + "+
 				"getComputedStyle(document.querySelector('h1')).color + "+
-				"getComputedStyle(document.querySelector('.verdict')).color")
+				"getComputedStyle(document.querySelector('.verdict, td')).color")
 	}
 	if paper["light"] == paper["dark"] {
 		t.Errorf("%s has the same colours in the light and in the dark: %s", name, paper["light"])
@@ -63,6 +63,11 @@ func (p *tab) picture(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keep(t, file, picture)
+}
+
+func keep(t *testing.T, file string, picture []byte) {
+	t.Helper()
 	if err := os.WriteFile(filepath.Join(screenshots, file), picture, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +90,27 @@ func TestPicture(t *testing.T) {
 	time.Sleep(8 * time.Second)
 	p.reads(t, 10*time.Second, "header", "site-a is told to scale up")
 	p.picture(t, "page.png")
+}
+
+// TestPictureOfApps leaves the other picture of the documents, apps.png: site-b is down for most of
+// twelve apps by then, and has been for one before.
+func TestPictureOfApps(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, 12, "CACHE_TTL_SEC=1", "RETRY_INTERVAL_SEC=0.5", "PROBE_TIMEOUT_SEC=1",
+		"FAILURE_THRESHOLD=3", "SUCCESS_THRESHOLD=2")
+	f.polled(t, f.apps...)
+	time.Sleep(25 * time.Second)
+	f.breaks("blog")
+	time.Sleep(5 * time.Second)
+	f.breaks()
+	time.Sleep(25 * time.Second)
+	f.breaks(f.apps[2:]...)
+	p := open(t, f.Monitor)
+	p.do(t, chromedp.EmulateViewport(1000, 600, chromedp.EmulateScale(2)))
+	p.reads(t, 10*time.Second, "h1", "site-b is down for 10 of 12 apps")
+	time.Sleep(8 * time.Second)
+	p.reads(t, 10*time.Second, "header", "site-a is told to scale up for 10 of 12 apps")
+	p.picture(t, "apps.png")
 }
 
 // worstFirst is whether the cards are in the order in which a user with a phone looks for them.
@@ -131,7 +157,7 @@ const contrasts = `(() => {
 		return (high + .05) / (low + .05);
 	};
 	const seen = [...document.body.querySelectorAll(
-		"h1, h2, h3, p, small, strong, li, dt, dd, a, time, summary, text")]
+		"h1, h2, h3, p, small, strong, li, dt, dd, a, time, summary, text, b, th, td, caption, output")]
 		.filter(e => e.textContent.trim() && e.checkVisibility() && e.id != "news");
 	if (seen.length < 20) return ["there are only " + seen.length + " pieces of text"];
 	return seen.filter(e => contrast(e) < 4.5)

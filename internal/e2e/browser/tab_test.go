@@ -46,7 +46,7 @@ func open(t *testing.T, m *rig.Monitor, before ...chromedp.Action[chromedp.Void]
 func blank(t *testing.T, origin string) *tab {
 	t.Helper()
 	p := &tab{}
-	patience, giveUp := context.WithTimeout(chromium, time.Minute)
+	patience, giveUp := context.WithTimeout(chromium, 2*time.Minute)
 	ctx, closeTab := chromedp.NewContext(patience, chromedp.WithNewBrowserContext(),
 		chromedp.WithListener(p.listen))
 	p.ctx = ctx
