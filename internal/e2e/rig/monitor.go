@@ -161,6 +161,17 @@ func (m *Monitor) Get(t testing.TB, path string) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
+// WantMetrics checks that these lines are in /metrics.
+func (m *Monitor) WantMetrics(t testing.TB, lines ...string) {
+	t.Helper()
+	_, metrics := m.Get(t, "/metrics")
+	for _, line := range lines {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("/metrics has no %s", line)
+		}
+	}
+}
+
 // WantValue checks the value that a site gets: "site-a", or "shop/site-a" with apps.
 func (m *Monitor) WantValue(t testing.TB, site, value string) {
 	t.Helper()
