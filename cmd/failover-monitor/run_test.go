@@ -49,6 +49,8 @@ func TestExitCodes(t *testing.T) {
 			"failover-monitor: SITE_A_HEALTH_URL and SITE_B_HEALTH_URL are not set: " +
 				"want at least two sites\n"},
 		{[]string{"healthcheck"}, 2, "", "failover-monitor: PORT=\"x\": want a port number"},
+		{[]string{"healthcheck", "alive"}, 2, "",
+			"failover-monitor: \"alive\": want healthcheck, or healthcheck live\n"},
 		{[]string{"demo"}, 2, "", "failover-monitor: PORT=\"x\": want a port number"},
 	} {
 		environ := []string{}

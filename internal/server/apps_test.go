@@ -1,15 +1,20 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/probe"
 	"failover-monitor/internal/server"
 )
 
@@ -116,6 +121,58 @@ func TestStatusOfApps(t *testing.T) {
 			!strings.HasPrefix(status.Metrics[0].Explanation, "shop/site-b is down since ") {
 			t.Errorf("the value of shop at site-a: %s", status.Metrics[0].Explanation)
 		}
+	}
+}
+
+// TestLive: a restart is asked for where it helps and does no harm: not while another app is well,
+// and not for a token file that is missing.
+func TestLive(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		apps, stuck int // the first of them are stuck
+		code        int
+	}{{1, 0, 200}, {1, 1, 503}, {3, 1, 200}, {3, 2, 200}, {3, 3, 503}} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan bool)
+			ctx, cancel := context.WithCancel(t.Context())
+			var monitors []*monitor.Monitor
+			for i := range c.apps {
+				of := sites(monitor.Up, monitor.Up)
+				for _, s := range of {
+					s.Interval, s.Timeout = 5*time.Second, 3*time.Second
+					if s.App = fmt.Sprint("app-", i); c.apps == 1 {
+						s.App = ""
+					}
+				}
+				of[0].Probe = func(context.Context) (probe.Result, error) {
+					return probe.Result{}, errors.New("no token")
+				}
+				if i < c.stuck {
+					of[1].Probe = func(context.Context) (probe.Result, error) {
+						<-release
+						return probe.Result{}, nil
+					}
+				}
+				m := monitor.New(of, monitor.Options{AnswerTimeout: time.Second})
+				m.Start(ctx)
+				monitors = append(monitors, m)
+			}
+			time.Sleep(10 * time.Second)
+			handler := server.New(monitors, server.NewMetrics("test", c.apps > 1), testPage(), nil,
+				slog.New(slog.DiscardHandler)).Handler
+			live, health := request(handler, "GET /livez"), request(handler, "GET /healthz")
+			if live.Code != c.code || health.Code != 503 {
+				t.Errorf("%+v: /livez %d %s, /healthz %d", c, live.Code, live.Body, health.Code)
+			}
+			if c.code == 503 && !strings.Contains(live.Body.String(), "site-b: its probe loop is stuck, ") {
+				t.Errorf("/livez: %s", live.Body)
+			}
+			close(release)
+			cancel()
+			for _, m := range monitors {
+				m.Wait()
+			}
+		})
 	}
 }
 

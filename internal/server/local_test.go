@@ -156,6 +156,7 @@ func TestLocalOverrides(t *testing.T) {
 		}
 	}
 	want("GET", "/healthz", nil, "ok\n")
+	want("GET", "/livez", nil, "ok\n")
 	want("GET", "/overrides", nil, "no verdict is pinned\n")
 	want("POST", "/overrides/site-b", []string{"down", "2h", "drill <b>"},
 		"site-b is pinned down by uid ", " UTC (drill <b>); its probes say up\n",
