@@ -38,7 +38,7 @@ func check(ctx context.Context, p process, s setup) int {
 	var probes sync.WaitGroup
 	for i, t := range targets {
 		probes.Go(func() {
-			wait(ctx, time.After(time.Duration(i)*firstProbeGap))
+			wait(ctx, time.After(time.Duration(i)*monitor.FirstProbeGap))
 			ctx, cancel := context.WithTimeout(ctx, t.limit)
 			defer cancel()
 			t.result, t.err = t.probe(ctx)

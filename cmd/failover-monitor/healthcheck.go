@@ -18,14 +18,15 @@ const healthcheckTimeout = 2 * time.Second
 // scratch has no curl to do that, and curl would need a certificate or a password where a web
 // configuration asks for one.
 //
-// With the argument live it only asks whether a restart would help, as /livez does.
+// With the argument live it only asks whether a restart would help, and with ready whether some app
+// is well, as /livez and /readyz do.
 func healthcheck(ctx context.Context, p process, args []string) int {
 	path := "/healthz"
 	switch {
-	case len(args) == 1 && args[0] == "live":
-		path = "/livez"
+	case len(args) == 1 && (args[0] == "live" || args[0] == "ready"):
+		path = "/" + args[0] + "z"
 	case len(args) > 0:
-		return p.fail(exitUsage, fmt.Errorf("%q: want healthcheck, or healthcheck live",
+		return p.fail(exitUsage, fmt.Errorf("%q: want healthcheck, healthcheck live or healthcheck ready",
 			strings.Join(args, " ")))
 	}
 	serving, err := config.LoadServing(p.environ)

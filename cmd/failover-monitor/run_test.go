@@ -50,7 +50,7 @@ func TestExitCodes(t *testing.T) {
 				"want at least two sites\n"},
 		{[]string{"healthcheck"}, 2, "", "failover-monitor: PORT=\"x\": want a port number"},
 		{[]string{"healthcheck", "alive"}, 2, "",
-			"failover-monitor: \"alive\": want healthcheck, or healthcheck live\n"},
+			"failover-monitor: \"alive\": want healthcheck, healthcheck live or healthcheck ready\n"},
 		{[]string{"demo"}, 2, "", "failover-monitor: PORT=\"x\": want a port number"},
 	} {
 		environ := []string{}

@@ -24,6 +24,14 @@ const (
 	heapGrowth = 65
 )
 
+// keepHeapSmall does so, unless GOGC is set.
+func keepHeapSmall() {
+	const goDefault = 100
+	if before := debug.SetGCPercent(heapGrowth); before != goDefault {
+		debug.SetGCPercent(before)
+	}
+}
+
 // serve logs how it is set up and runs the monitor.
 func serve(ctx context.Context, p process, s setup) int {
 	// If the reader of the log ends, the monitor must go on.
@@ -32,7 +40,7 @@ func serve(ctx context.Context, p process, s setup) int {
 	attrs := []any{"version", version}
 	settings := s.Settings()
 	if s.Apps != nil {
-		settings = s.ForAll() // those of a thousand apps would be a very long line
+		settings = append(s.ForAll(), s.Given...) // and not those of a thousand apps
 	}
 	for _, setting := range settings {
 		if setting.Value != "" {
@@ -44,7 +52,7 @@ func serve(ctx context.Context, p process, s setup) int {
 		log.Warn(warning)
 	}
 	if len(s.Sites) >= manySites {
-		debug.SetGCPercent(heapGrowth)
+		keepHeapSmall()
 	}
 	listener, err := listen(string(s.ListenAddr), s.Supervisor, log)
 	if err != nil {

@@ -30,13 +30,18 @@ func loadSetup(environ []string, m machine) (setup, error) {
 			s.Warnings = append(s.Warnings, warning)
 		}
 	}
+	var slow []string
+	longest := time.Duration(0)
 	for _, site := range cfg.Sites {
 		wait := time.Duration(site.Timeout) + s.confirmTime()
 		if site.CacheTTL == 0 && wait >= config.KEDATimeout {
-			s.Warnings = append(s.Warnings, fmt.Sprintf(
-				"CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v",
-				site.ID(), wait, config.KEDATimeout))
+			slow, longest = append(slow, site.ID()), max(longest, wait)
 		}
+	}
+	if slow != nil {
+		s.Warnings = append(s.Warnings, fmt.Sprintf(
+			"CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v",
+			config.FirstNames(slow), longest, config.KEDATimeout))
 	}
 	for i, warning := range s.Warnings {
 		s.Warnings[i] += m.explainDenied(warning)

@@ -82,10 +82,6 @@ func madeAt() time.Time {
 	return made
 }
 
-// firstProbeGap is the time between the first probes of two sites. Without it, the TLS handshakes
-// of thousands of sites at start would make each other time out.
-const firstProbeGap = 2 * time.Millisecond
-
 // newSite translates when a site is probed and how its verdict changes; Probe is set later.
 func newSite(s config.Site) *monitor.Site {
 	return &monitor.Site{
@@ -107,7 +103,8 @@ func newMonitors(s setup, observe func(monitor.Event)) ([]*monitor.Monitor, *mon
 		site := newSite(s.Sites[i])
 		site.Probe = prober.Probe
 		share := site.Interval / time.Duration(len(s.Sites)) // of the cycle
-		site.Delay, site.Phase = time.Duration(i)*min(firstProbeGap, share), time.Duration(i)*share
+		site.Delay, site.Phase = time.Duration(i)*min(monitor.FirstProbeGap,
+			share), time.Duration(i)*share
 		if i == 0 || site.App != s.Sites[i-1].App {
 			apps = append(apps, nil)
 		}

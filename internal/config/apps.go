@@ -21,28 +21,40 @@ var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 // UnmarshalText reads DNS labels with commas between them. It keeps those that are right, whatever
 // is wrong with the others.
 func (n *AppNames) UnmarshalText(text []byte) error {
-	const want = "want names of lower-case letters, digits and hyphens, with commas between them, " +
-		"such as shop,blog"
-	var bad error
-	refuse := func(format string, args ...any) {
-		bad = fmt.Errorf("%q: "+format, append([]any{shorten(string(text))}, args...)...)
-	}
+	var wrong []string
 	for name := range strings.SplitSeq(string(text), ",") {
 		switch name = strings.TrimSpace(name); {
 		case !dnsLabel.MatchString(name):
-			refuse("%q is no name for an app: %s", name, want)
+			wrong = append(wrong, fmt.Sprintf("%q is no name for an app", name))
 		case slices.Contains(*n, name):
-			refuse("has %s twice: %s", name, want)
+			wrong = append(wrong, fmt.Sprintf("%q is there twice", name))
 		default:
 			*n = append(*n, name)
 		}
 	}
-	if app, other := n.alike(); app != "" {
-		refuse("a variable that begins with %sSITE_ could be of %s or of %s: rename one of them",
-			variables("app-"+app), app, other)
+	if wrong != nil {
+		return fmt.Errorf("%q: %s: want names of lower-case letters, digits and hyphens, with commas "+
+			"between them, such as shop,blog", shorten(string(text)), FirstNames(wrong))
 	}
-	return bad
+	if app, other := n.alike(); app != "" {
+		return fmt.Errorf(
+			"%q: a variable that begins with %sSITE_ could be of %s or of %s: rename one of them",
+			shorten(string(text)), variables("app-"+app), app, other)
+	}
+	return nil
 }
+
+// shorten keeps a long value from hiding what is said of it.
+func shorten(value string) string {
+	const most = 60 // bytes
+	if len(value) > most {
+		return value[:most] + "…"
+	}
+	return value
+}
+
+// String lists them.
+func (n AppNames) String() string { return strings.Join(n, ",") }
 
 // alike finds two apps whose variables could be taken for each other: shop and shop-site-a, of
 // which APP_SHOP_SITE_A_VERIFY_TLS could be.
@@ -59,18 +71,6 @@ func (n AppNames) alike() (app, other string) {
 	}
 	return "", ""
 }
-
-// shorten keeps a long value from hiding what is said of it.
-func shorten(value string) string {
-	const most = 60 // bytes
-	if len(value) > most {
-		return value[:most] + "…"
-	}
-	return value
-}
-
-// String lists them.
-func (n AppNames) String() string { return strings.Join(n, ",") }
 
 // prefixes begin the names of the apps' variables: APP_EU_SHOP_ for eu-shop.
 func (n AppNames) prefixes() []string {

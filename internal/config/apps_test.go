@@ -129,11 +129,13 @@ func TestRefusedApps(t *testing.T) {
 		"such as shop,blog"
 	long := strings.Repeat("a", 64)
 	for line, want := range map[string]string{
-		"APPS=shop,eu-blog,Pay": `APPS="shop,eu-blog,Pay": "Pay" is no name for an app: ` + names,
-		"APPS=shop,,eu-blog":    `APPS="shop,,eu-blog": "" is no name for an app: ` + names,
-		"APPS=shop,eu-blog,-x":  `APPS="shop,eu-blog,-x": "-x" is no name for an app: ` + names,
-		"APPS=eu-blog,shop,shop": `APPS="eu-blog,shop,shop": has shop twice: ` +
-			names,
+		"APPS=shop,eu-blog,Pay":  `APPS="shop,eu-blog,Pay": "Pay" is no name for an app: ` + names,
+		"APPS=shop,,eu-blog":     `APPS="shop,,eu-blog": "" is no name for an app: ` + names,
+		"APPS=shop,eu-blog,-x":   `APPS="shop,eu-blog,-x": "-x" is no name for an app: ` + names,
+		"APPS=eu-blog,shop,shop": `APPS="eu-blog,shop,shop": "shop" is there twice: ` + names,
+		"APPS=Shop,eu-blog,eu-blog,pay_x": `APPS="Shop,eu-blog,eu-blog,pay_x": ` +
+			`"Shop" is no name for an ` +
+			`app, "eu-blog" is there twice, "pay_x" is no name for an app: ` + names,
 		"APPS=shop,eu-blog," + long: fmt.Sprintf(`APPS=%q: %q is no name for an app: `+names,
 			("shop,eu-blog," + long)[:60]+"…", long),
 		"APPS=eu_blog": `APPS="eu_blog": "eu_blog" is no name for an app: ` + names,
@@ -186,14 +188,16 @@ func TestRefusedApps(t *testing.T) {
 // TestAmbiguousApps: what two apps could mean is refused, and not given to one of them.
 func TestAmbiguousApps(t *testing.T) {
 	t.Parallel()
-	const names = `APPS=%q: a variable that begins with APP_%s_SITE_ could be of %s or of %s: rename ` +
+	const names = `APPS=%q: a variable that begins with APP_%s_SITE_ could ` +
+		`be of %s or of %s: rename ` +
 		"one of them"
 	for lines, want := range map[string]string{
 		"APPS=shop,shop-site-a": fmt.Sprintf(names, "shop,shop-site-a", "SHOP", "shop", "shop-site-a"),
 		"APPS=a-site-b-site,x,a-site-b": fmt.Sprintf(names, "a-site-b-site,x,a-site-b", "A_SITE_B",
 			"a-site-b", "a-site-b-site"),
 		"APPS=shop-requests,shop|APP_SHOP_REQUESTS_CA_BUNDLE=/x": "APP_SHOP_REQUESTS_CA_BUNDLE can be " +
-			"read in two ways, as CA_BUNDLE of shop-requests and as REQUESTS_CA_BUNDLE of shop: rename one " +
+			"read in two ways, as CA_BUNDLE of shop-requests and as " +
+			"REQUESTS_CA_BUNDLE of shop: rename one " +
 			"of the apps",
 		"APPS=shop,shop-sitemap,site-a,my-site|APP_SHOP_SITEMAP_VERIFY_TLS=0": "",
 	} {

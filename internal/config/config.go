@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"errors"
 	"net/url"
+	"path"
 	"regexp"
 
 	"golang.org/x/net/http/httpproxy"
@@ -23,9 +24,10 @@ type Config struct {
 	Deciding
 	Proxies
 	Supervisor Supervisor
-	Defaults   Probing  // for sites without settings of their own
-	Sites      []Site   // at least two of each app: app by app, in the order of their names
-	Warnings   []string // what is allowed, but worth a line in the log
+	Defaults   Probing   // for sites without settings of their own
+	Sites      []Site    // at least two of each app: app by app as in APPS, then by name
+	Given      []Setting // the variables of sites and apps, as they were set
+	Warnings   []string  // what is allowed, but worth a line in the log
 }
 
 // Serving is how the monitor answers and logs.
@@ -157,12 +159,7 @@ type Site struct {
 }
 
 // ID tells the site from all others: "shop/site-a", or "site-a" without APPS.
-func (s Site) ID() string {
-	if s.App == "" {
-		return s.Name
-	}
-	return s.App + "/" + s.Name
-}
+func (s Site) ID() string { return path.Join(s.App, s.Name) }
 
 // Load reads all settings from "NAME=value" strings. Its error has a line for every mistake; the
 // config is then what could be read.
@@ -177,7 +174,9 @@ func Load(environ []string) (Config, error) {
 	if l.hasApps() && cfg.Apps == nil { // it is unknown what the sites are
 		return cfg, errors.Join(l.problems...)
 	}
-	sites := l.scopes(cfg.Apps)
+	variables := l.scopedVariables(cfg.Apps.prefixes())
+	cfg.Given = l.given(variables)
+	sites := l.scopes(cfg.Apps, variables)
 	for _, s := range sites {
 		site := l.site(s)
 		if site.AcceptStatus.String() == cfg.Defaults.AcceptStatus.String() {

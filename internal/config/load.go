@@ -70,7 +70,7 @@ func (l *loader) refuse(name string, why error) {
 // warn keeps a warning, once. Of those of one kind, such as one for each site, it keeps the first.
 func (l *loader) warn(format string, args ...any) {
 	warning := fmt.Sprintf(format, args...)
-	if slices.Contains(l.warnings, warning) {
+	if slices.Contains(l.warned[format], warning) {
 		return
 	}
 	l.warned[format] = append(l.warned[format], warning)

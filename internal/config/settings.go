@@ -4,10 +4,36 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // Setting is a variable and its effective value as it may be shown: secrets are masked.
 type Setting struct{ Name, Value string }
+
+// given lists variables of sites and apps as they were set, but without secrets.
+func (l *loader) given(variables []variable) (list []Setting) {
+	for _, v := range variables {
+		value := l.vars[v.name]
+		switch v.key {
+		case healthURL:
+			value = maskURL(value)
+		case "EXTRA_HEADER_VAL":
+			value = Secret(value).String()
+		}
+		list = append(list, Setting{v.name, value})
+	}
+	return list
+}
+
+// maskURL hides the secrets of a URL that may have {app} in it, which no host can have.
+func maskURL(text string) string {
+	const stand = "app-placeholder"
+	var u URL
+	if u.UnmarshalText([]byte(strings.ReplaceAll(text, placeholder, stand))) != nil {
+		return none // the only other value, where all is right
+	}
+	return strings.ReplaceAll(u.String(), stand, placeholder)
+}
 
 // Settings lists what is in effect: what holds for all, then of each site the health URL and what
 // it has of its own.

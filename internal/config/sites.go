@@ -37,9 +37,8 @@ func (v variable) String() string {
 }
 
 // scopes lists the sites: by their health URLs, app by app.
-func (l *loader) scopes(apps AppNames) (all []scope) {
+func (l *loader) scopes(apps AppNames, variables []variable) (all []scope) {
 	prefixes := apps.prefixes()
-	variables := l.scopedVariables(prefixes)
 	if len(apps) == 0 {
 		prefixes = []string{""}
 	}
@@ -109,6 +108,8 @@ func (l *loader) checkScopes(variables []variable, sites []scope) {
 				l.report("%s=%s: %s has no %s without it: remove it", v.name, l.vars[v.name], v.appName(),
 					v.siteName())
 			}
+		case v.app == "" && l.vars[v.site+healthURL] != "":
+			l.report("%s: no app has %s", v.name, v.siteName())
 		case v.app == "":
 			l.report("%s: there is no %s; set %s, too", v.name, v.siteName(), v.site+healthURL)
 		default:

@@ -17,19 +17,17 @@ func (c Cluster) check() error {
 }
 
 func (c Cluster) checkReplicas() error {
-	most := milli
-	if c.HasMajority() { // its formula gives replicas, and no fraction of them
-		most = math.MaxInt32
-	}
 	switch {
 	case c.Min < 1:
 		return fmt.Errorf("-min=%d: want at least 1: with 0, KEDA stops the app while all sites are up",
 			c.Min)
 	case c.Max <= c.Min:
 		return fmt.Errorf("-max=%d: want more than -min=%d, or nothing scales", c.Max, c.Min)
-	case c.Max > most:
-		return fmt.Errorf("-max=%d: want at most %d: 1 / max is targetValue, and KEDA keeps three decimals",
-			c.Max, most)
+	case c.Max > math.MaxInt32:
+		return fmt.Errorf("-max=%d: want at most %d", c.Max, math.MaxInt32)
+	case c.Max > milli && !c.HasMajority(): // whose formula gives replicas
+		return fmt.Errorf("-max=%d: want at most %d: 1 / max is targetValue, and KEDA keeps three "+
+			"decimals", c.Max, milli)
 	case 10*c.Max <= 11*c.Min:
 		return fmt.Errorf("-max=%d: want at least %d with -min=%d: an HPA ignores a change of 10 %%",
 			c.Max, 11*c.Min/10+1, c.Min)
@@ -46,7 +44,9 @@ func (c Cluster) checkURLs() (faults []error) {
 	for i, text := range c.URLs {
 		if problem := c.urlProblem(text); problem != "" {
 			faults = append(faults, errors.New("-url: "+problem))
-		} else if slices.Contains(c.URLs[:i], text) {
+		} else if slices.ContainsFunc(c.URLs[:i], func(u string) bool {
+			return strings.EqualFold(u, text)
+		}) {
 			faults = append(faults, fmt.Errorf("-url=%s is given twice: one monitor has one vote", text))
 		}
 	}
@@ -69,7 +69,7 @@ func (c Cluster) urlProblem(text string) string {
 		return fmt.Sprintf("%q: want http:// or https:// and a host", text)
 	case u.Port() != "" && (err != nil || port < 1 || port > math.MaxUint16):
 		return fmt.Sprintf("%q: want a port up to 65535", text)
-	case strings.Contains(u.Path, "/metric"):
+	case strings.Contains(u.Path+"/", "/metric/"):
 		return fmt.Sprintf("%q: want it without /metric/…, which is put behind it", text)
 	case !plainURL.MatchString(text):
 		return fmt.Sprintf("%q: want letters, digits and the signs -._~%%:/[] only", text)

@@ -57,8 +57,8 @@ type object struct {
 // monitor is one trigger.
 type monitor struct{ Name, URL string }
 
-// YAML gives the objects, or an error with a line for each mistake. Only those of the first app have
-// comments.
+// YAML gives the objects, or an error with a line for each mistake. Only those of the first app
+// have comments.
 func (c Cluster) YAML() (string, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {

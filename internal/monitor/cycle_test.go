@@ -102,6 +102,36 @@ func TestProbesAfterAFailure(t *testing.T) {
 	})
 }
 
+// TestFirstProbesKeepTheirDistance: a poll that waits for the first probes of many peers has them
+// start one after the other. Their handshakes, all at once, would make each other time out.
+func TestFirstProbesKeepTheirDistance(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		peers := newFake()
+		sites := []*monitor.Site{newSite('a', script(nil).probe(midnight))}
+		for i := range 100 {
+			peer := newSite('b'+rune(i), peers.probe)
+			peer.Delay = time.Minute
+			sites = append(sites, peer)
+		}
+		runMonitor(t, sites, options(new(recorder)), func(m *monitor.Monitor) {
+			if value, err := m.Value(t.Context(), "site-a"); value != 0 || err != nil {
+				t.Errorf("%d, %v, want 0", value, err)
+			}
+			starts := peers.probes()
+			slices.Sort(starts)
+			for i := 1; i < len(starts); i++ {
+				if starts[i]-starts[i-1] < monitor.FirstProbeGap {
+					t.Fatalf("two probes begin at %v and %v", starts[i-1], starts[i])
+				}
+			}
+			if len(starts) != 100 {
+				t.Errorf("%d probes", len(starts))
+			}
+		})
+	})
+}
+
 // TestPollHastensTheFirstProbe: a poll just after the start does not wait for the place of its
 // peer's first probe among those of thousands. The probes after it keep theirs.
 func TestPollHastensTheFirstProbe(t *testing.T) {

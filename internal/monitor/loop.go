@@ -27,7 +27,7 @@ type siteLoop struct {
 	failovers        *failovers
 	probeRequests    chan chan<- (<-chan struct{}) // on demand: each is sent the done of its probe
 	overrideRequests chan overrideRequest
-	hurry            chan struct{} // a poll waits for the first probe
+	firstRequest     chan struct{} // a poll waits for the first probe
 	ended            chan struct{} // closed when the loop has ended
 
 	state    State
@@ -58,7 +58,7 @@ func newSiteLoop(site *Site, peers int, s *shared) *siteLoop {
 		failovers:        newFailovers(site, peers, s.observe),
 		probeRequests:    make(chan chan<- (<-chan struct{})),
 		overrideRequests: make(chan overrideRequest),
-		hurry:            make(chan struct{}, 1),
+		firstRequest:     make(chan struct{}, 1),
 		ended:            make(chan struct{}),
 		finished:         make(chan *attempt),
 	}
@@ -88,9 +88,9 @@ func (l *siteLoop) run(ctx context.Context) {
 				l.startProbe(ctx)
 			}
 			request <- l.done
-		case <-l.hurry:
-			if l.isWaiting() {
-				l.next = time.Now()
+		case <-l.firstRequest:
+			if at := l.shared.firstProbe(); l.isWaiting() && at.Before(l.next) {
+				l.next = at
 			}
 		case a := <-l.finished:
 			if ctx.Err() != nil {

@@ -222,8 +222,8 @@ func (m *Monitor) await(ctx context.Context, self *siteLoop) bool {
 }
 
 // join gives a channel that is closed when the probe under way ends. It is nil while the verdict is
-// known or pinned, or no probe is under way. On demand it asks for a probe if none is under way. The
-// first probe of a site does not wait for its place among those of many when a poll wants it.
+// known or pinned, or no probe is under way. On demand it asks for a probe if none is under way.
+// The first probe of a site does not wait for its place among those of many when a poll wants it.
 func (m *Monitor) join(ctx context.Context, l *siteLoop) <-chan struct{} {
 	s := m.shared.snapshot(l.Name)
 	switch {
@@ -245,7 +245,7 @@ func (m *Monitor) join(ctx context.Context, l *siteLoop) <-chan struct{} {
 	}
 	if s.waiting {
 		select {
-		case l.hurry <- struct{}{}:
+		case l.firstRequest <- struct{}{}:
 		default: // another poll has asked for it
 		}
 	}

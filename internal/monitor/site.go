@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"path"
 	"time"
 
 	"failover-monitor/internal/probe"
@@ -43,12 +44,7 @@ type Site struct {
 
 // ID tells the site from all others, also from those of other apps: "shop/site-a", or "site-a"
 // without apps.
-func (s *Site) ID() string {
-	if s.App == "" {
-		return s.Name
-	}
-	return s.App + "/" + s.Name
-}
+func (s *Site) ID() string { return path.Join(s.App, s.Name) }
 
 // OnDemand is whether the site is probed only when its verdict is asked for.
 func (s *Site) OnDemand() bool { return s.Interval == 0 }

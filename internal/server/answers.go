@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +63,10 @@ func (rs *routes) live(w http.ResponseWriter, _ *http.Request) int {
 	return writeLive(w, rs.apps.overviews())
 }
 
+func (rs *routes) ready(w http.ResponseWriter, _ *http.Request) int {
+	return writeReady(w, rs.apps.overviews())
+}
+
 // writeHealth says whether the probers of all sites are healthy, up or down.
 func writeHealth(w http.ResponseWriter, overviews []monitor.Overview) int {
 	return writeFaults(w, overviews, proberFault)
@@ -73,6 +78,19 @@ func writeLive(w http.ResponseWriter, overviews []monitor.Overview) int {
 		overviews = nil
 	}
 	return writeFaults(w, overviews, stalledLoop)
+}
+
+// writeReady says whether the probers of some app's sites are all healthy. One that is not says
+// nothing against a new version of the monitor.
+func writeReady(w http.ResponseWriter, overviews []monitor.Overview) int {
+	for _, o := range overviews {
+		faulty := func(s *monitor.Snapshot) bool { return proberFault(s, o.Time) != "" }
+		if !slices.ContainsFunc(o.Sites, faulty) {
+			overviews = nil
+			break
+		}
+	}
+	return writeFaults(w, overviews, proberFault)
 }
 
 // writeFaults lists the faults of sites; without one, all is well.
@@ -107,7 +125,8 @@ func (rs *routes) notFound(w http.ResponseWriter, r *http.Request) int {
 	} else {
 		body.Apps, body.More = firstNames(rs.apps.names())
 	}
-	body.Error = fmt.Sprintf("nothing at %q; there are /, /healthz, /livez, /status, /metrics and, %s",
+	body.Error = fmt.Sprintf(
+		"nothing at %q; there are /, /healthz, /livez, /readyz, /status, /metrics and, %s",
 		r.URL.Path, metric)
 	return writeError(w, http.StatusNotFound, body)
 }

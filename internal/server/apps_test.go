@@ -41,7 +41,8 @@ func TestAnswersOfApps(t *testing.T) {
 		[]monitor.Verdict{monitor.Up, monitor.Up, monitor.Down},
 		[]monitor.Verdict{monitor.Unknown, monitor.Up})
 	const (
-		there = "; there are /, /healthz, /livez, /status, /metrics and, for each site of an app, " +
+		there = "; there are /, /healthz, /livez, /readyz, /status, /metrics and, " +
+			"for each site of an app, " +
 			`/metric/{app}/{site}",`
 		apps = `"apps":["shop","blog","pay"]}` + "\n"
 	)
@@ -161,8 +162,10 @@ func TestLive(t *testing.T) {
 			handler := server.New(monitors, server.NewMetrics("test", c.apps > 1), testPage(), nil,
 				slog.New(slog.DiscardHandler)).Handler
 			live, health := request(handler, "GET /livez"), request(handler, "GET /healthz")
-			if live.Code != c.code || health.Code != 503 {
-				t.Errorf("%+v: /livez %d %s, /healthz %d", c, live.Code, live.Body, health.Code)
+			ready := request(handler, "GET /readyz")
+			if live.Code != c.code || health.Code != 503 || ready.Code != 503 {
+				t.Errorf("%+v: /livez %d %s, /healthz %d, /readyz %d", c, live.Code, live.Body, health.Code,
+					ready.Code)
 			}
 			if c.code == 503 && !strings.Contains(live.Body.String(), "site-b: its probe loop is stuck, ") {
 				t.Errorf("/livez: %s", live.Body)

@@ -45,6 +45,9 @@ func NewLocal(
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeLive(w, l.apps.overviews())
 	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		writeReady(w, l.apps.overviews())
+	})
 	mux.HandleFunc("GET /overrides", l.list)
 	mux.HandleFunc("POST /overrides/{of}", authorized(l.set))
 	mux.HandleFunc("DELETE /overrides/{of}", authorized(l.clear))
@@ -173,6 +176,12 @@ type siteOf struct {
 	name    string
 }
 
+// String is the site's name, and its app's.
+func (of siteOf) String() string {
+	s, _ := of.snapshot()
+	return s.ID()
+}
+
 // snapshot is what is known of the site.
 func (of siteOf) snapshot() (*monitor.Snapshot, time.Time) {
 	o := of.monitor.Overview()
@@ -202,15 +211,19 @@ func (l *Local) override(w http.ResponseWriter, r *http.Request, sites []siteOf,
 	}
 	l.overriding.Lock()
 	defer l.overriding.Unlock()
-	for _, of := range sites {
-		if err := of.monitor.SetOverride(r.Context(), of.name, override); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
+	failed := l.setAll(r.Context(), sites, override)
+	var text strings.Builder
+	for i, of := range sites {
+		if failed[i] == nil {
+			fmt.Fprintln(&text, explain(of.snapshot()))
+		} else {
+			fmt.Fprintf(&text, "%s is left as it was: %v\n", of, failed[i])
 		}
 	}
-	for _, of := range sites {
-		fmt.Fprintln(w, explain(of.snapshot()))
+	if errors.Join(failed...) != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
 	}
+	io.WriteString(w, text.String())
 	switch err := l.save(l.overrides()); {
 	case err == nil && override.Verdict != monitor.Unknown:
 		io.WriteString(w, "a restart does not end it\n")
@@ -219,6 +232,22 @@ func (l *Local) override(w http.ResponseWriter, r *http.Request, sites []siteOf,
 	case err != nil && !errors.Is(err, ErrNotKept):
 		fmt.Fprintf(w, "it may be back after a restart: %v\n", err)
 	}
+}
+
+// setTimeout is how long a site's loop may take to set an override. One that is stuck never does.
+const setTimeout = 2 * time.Second
+
+// setAll sets an override of several sites at once, and gives the error of each.
+func (l *Local) setAll(ctx context.Context, sites []siteOf, override monitor.Override) []error {
+	ctx, cancel := context.WithTimeout(ctx, setTimeout)
+	defer cancel()
+	failed := make([]error, len(sites))
+	var setting sync.WaitGroup
+	for i, of := range sites {
+		setting.Go(func() { failed[i] = of.monitor.SetOverride(ctx, of.name, override) })
+	}
+	setting.Wait()
+	return failed
 }
 
 // overrides are those of all sites that were set while the monitor runs.

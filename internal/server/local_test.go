@@ -44,7 +44,9 @@ func twoUp(app string, setting monitor.Verdict) *monitor.Monitor {
 		monitor.Options{AnswerTimeout: time.Minute})
 }
 
-func startLocalOf(t *testing.T, monitors []*monitor.Monitor, saveError error) (
+func startLocalOf(
+	t *testing.T, monitors []*monitor.Monitor, saveError error, stuck ...*monitor.Monitor,
+) (
 	ask func(method, path string, form ...string) (int, string), saved map[string]monitor.Override,
 ) {
 	t.Helper()
@@ -59,7 +61,7 @@ func startLocalOf(t *testing.T, monitors []*monitor.Monitor, saveError error) (
 		}
 	}
 	saved = make(map[string]monitor.Override)
-	l := NewLocal(monitors, func(all map[string]monitor.Override) error {
+	l := NewLocal(append(monitors, stuck...), func(all map[string]monitor.Override) error {
 		clear(saved)
 		maps.Copy(saved, all)
 		return saveError
@@ -220,6 +222,26 @@ func TestAuthorized(t *testing.T) {
 	}
 	if got := answer(t.Context()); got != 403 {
 		t.Errorf("an unknown user: got %d, want 403", got)
+	}
+}
+
+// TestOverrideWithAStuckApp: the loop of one app that is stuck does not keep the override from the
+// others, and the answer says which one is left out.
+func TestOverrideWithAStuckApp(t *testing.T) {
+	t.Parallel()
+	stuck := twoUp("shop", 0) // it is never started
+	ask, saved := startLocalOf(t, []*monitor.Monitor{twoUp("blog", 0), twoUp("zoo", 0)}, nil, stuck)
+	code, text := ask("POST", "/overrides/site-b", "down", "1h", "x")
+	for _, want := range []string{"blog/site-b is pinned down by uid 0",
+		"zoo/site-b is pinned down by uid 0",
+		"shop/site-b is left as it was: context deadline exceeded"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+	if keys := slices.Sorted(maps.Keys(saved)); code != 503 ||
+		!slices.Equal(keys, []string{"blog/site-b", "zoo/site-b"}) {
+		t.Errorf("%d, and %q are saved", code, keys)
 	}
 }
 

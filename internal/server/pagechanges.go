@@ -21,12 +21,14 @@ type change struct {
 	Verdict monitor.Verdict // after it
 	Text    string
 
-	kind string   // the same for the same change of a site for several apps; empty without apps
-	apps []string // for which it came soon after each other
+	// These are of a change with apps.
+	kind   string   // the same for the same change of a site for several apps, without details
+	detail string   // of the first of them
+	apps   []string // for which it came soon after each other
 }
 
-// changes are the last ones, the newest first: of all apps, and of each. Those of the network are of
-// no app.
+// changes are the last ones, the newest first: of all apps, and of each. Those of the network are
+// of no app.
 type changes struct {
 	mu    sync.Mutex
 	all   []change            // replaced as a whole, so that readers may keep it
@@ -67,17 +69,17 @@ func (c *changes) add(site *monitor.Site, one change) {
 	c.all = newest(one, c.all)
 }
 
-// joinTime is how long after each other the same happens to a site for several apps and still counts
-// as one change, or one failover: forty times the same is not read.
+// joinTime is how long after each other the same happens to a site for several apps and still
+// counts as one change, or one failover: forty times the same is not read.
 const joinTime = 15 * time.Second
 
 // joined makes one of a change and an older one that is the same for other apps, and takes that out
-// of the list.
+// of the list. Details that differ are left out.
 func joined(site *monitor.Site, one change, older []change) (change, []change) {
 	one.apps = []string{site.App}
 	one.kind = strings.Replace(one.Text, site.ID(), site.Name, 1)
-	if end := strings.IndexAny(one.kind, ",:"); end > 0 { // details follow
-		one.kind = one.kind[:end]
+	if end := strings.IndexAny(one.kind, ",:"); end > 0 {
+		one.kind, one.detail = one.kind[:end], one.kind[end:]
 	}
 	i := slices.IndexFunc(older, func(c change) bool {
 		return c.kind == one.kind && one.At.Sub(c.At) < joinTime && !slices.Contains(c.apps, site.App)
@@ -86,8 +88,11 @@ func joined(site *monitor.Site, one change, older []change) (change, []change) {
 		return one, older
 	}
 	one.apps = append(older[i].apps, site.App)
-	one.Text = strings.Replace(one.Text, site.ID(),
-		site.Name+" of "+enumerate(one.apps, "apps"), 1)
+	if one.detail != older[i].detail {
+		one.detail = ""
+	}
+	one.Text = strings.Replace(one.kind, site.Name, site.Name+" of "+enumerate(one.apps, "apps"), 1) +
+		one.detail
 	return one, slices.Concat(older[:i], older[i+1:])
 }
 

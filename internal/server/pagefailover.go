@@ -52,7 +52,7 @@ type outage struct {
 	*monitor.Site
 	monitor.Failover
 	now    time.Time
-	others int       // apps for which the site went down shortly before
+	others []string  // apps for which the site went down shortly before
 	first  time.Time // when it did for the first of them
 }
 
@@ -80,8 +80,8 @@ func drawFailovers(overviews ...monitor.Overview) (drawn []picture, older []stri
 	return drawn, older, len(all) - len(drawn) - len(older)
 }
 
-// joinOutages makes one of those in which a site goes down for several apps within a short time. The
-// newest comes first.
+// joinOutages makes one of those in which a site goes down for several apps within a short time.
+// The newest comes first.
 func joinOutages(all []outage) (joined []outage) {
 	type kind struct {
 		site        string
@@ -90,8 +90,8 @@ func joinOutages(all []outage) (joined []outage) {
 	newest := make(map[kind]int)
 	for _, f := range all {
 		k := kind{f.Name, f.Drill, f.Open()}
-		if i, ok := newest[k]; ok && joined[i].App != f.App && joined[i].first.Sub(f.Down) < joinTime {
-			joined[i].others++
+		if i, ok := newest[k]; ok && joined[i].joins(f) {
+			joined[i].others = append(joined[i].others, f.App)
 			joined[i].first = f.Down
 			continue
 		}
@@ -102,15 +102,21 @@ func joinOutages(all []outage) (joined []outage) {
 	return joined
 }
 
+// joins is whether an older failover is of another app, and shortly before.
+func (o outage) joins(older outage) bool {
+	return o.App != older.App && !slices.Contains(o.others, older.App) &&
+		o.first.Sub(older.Down) < joinTime
+}
+
 // forOthers says for how many apps it was the same; empty if for none.
 func (o outage) forOthers() string {
-	switch o.others {
+	switch len(o.others) {
 	case 0:
 		return ""
 	case 1:
 		return "; also for 1 other app"
 	}
-	return fmt.Sprintf("; also for %d other apps", o.others)
+	return fmt.Sprintf("; also for %d other apps", len(o.others))
 }
 
 // failoverWords are for below a heading that says which times they are.

@@ -36,6 +36,7 @@ func New(
 		paths: map[string]http.HandlerFunc{
 			"/healthz": r.route("/healthz", r.health),
 			"/livez":   r.route("/livez", r.live),
+			"/readyz":  r.route("/readyz", r.ready),
 			"/status":  r.route("/status", r.status),
 			"/metrics": r.route("/metrics", recordStatus(metrics.handler(all))),
 			"/":        r.route("/", r.page),

@@ -64,7 +64,7 @@ func TestAnswers(t *testing.T) {
 		asJSON   = "application/json"
 		asText   = "text/plain; charset=utf-8"
 		only     = `{"error":"only GET and HEAD are answered here"}` + "\n"
-		notThere = `; there are /, /healthz, /livez, /status, /metrics and, for each site, ` +
+		notThere = `; there are /, /healthz, /livez, /readyz, /status, /metrics and, for each site, ` +
 			`/metric/{site}","sites":["site-a","site-b"]}` + "\n"
 	)
 	for _, c := range []struct {

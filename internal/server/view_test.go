@@ -28,9 +28,11 @@ func TestScaleUps(t *testing.T) {
 			"site-a is told to scale up|site-b would be told 2, but its KEDA does not ask"},
 		{[]scaleUp{waits("site-a"), asks("site-b")},
 			"site-b is told to scale up|site-a will be told 1, when its KEDA asks next"},
-		{[]scaleUp{waits("a"), waits("b")}, "a and b will be told to scale up, when their KEDAs ask next"},
+		{[]scaleUp{waits("a"), waits("b")},
+			"a and b will be told to scale up, when their KEDAs ask next"},
 		{[]scaleUp{first("site-a")}, "site-a would be told 1, but its KEDA has not asked yet"},
-		{[]scaleUp{unheard("site-a"), unheard("site-b"), first("site-c"), first("site-d"), first("site-e")},
+		{[]scaleUp{unheard("site-a"), unheard("site-b"), first("site-c"), first("site-d"),
+			first("site-e")},
 			"site-a and site-b would be told to scale up, but their KEDAs do not ask|" +
 				"site-c, site-d and site-e would be told to scale up, but their KEDAs have not asked yet"},
 		{[]scaleUp{unheard("a"), unheard("b"), unheard("c"), unheard("d")},
@@ -200,9 +202,10 @@ func TestJoinedFailovers(t *testing.T) {
 	}
 	want := []string{
 		"pay/site-b down for 8 min so far; also for 2 other apps",
-		"wiki/site-b down for 9 min so far", "shop/site-b down for 1 s; also for 2 other apps",
+		"wiki/site-b down for 9 min so far", "shop/site-b down for 1 s; also for 1 other app",
 	}
-	if !slices.Equal(got, want) || len(older) > 0 || more > 0 {
+	before := []string{"mail/site-b: down 00:00:05, nobody told, up again 00:00:06"}
+	if !slices.Equal(got, want) || !slices.Equal(older, before) || more > 0 {
 		t.Errorf("got %q, %q and %d more", got, older, more)
 	}
 	var all []monitor.Overview
@@ -319,7 +322,7 @@ func TestJoinedChanges(t *testing.T) {
 		const offline = "the monitor is offline: no witness answers, and failed probes do not count"
 		check(p.changes.latest(),
 			"shop/site-b is down: 3 of 3 probes failed, last: status 503",
-			"site-b of blog, pay and shop is down: 3 of 3 probes failed, last: status 503",
+			"site-b of blog, pay and shop is down",
 			offline,
 			"shop/site-b is up again, after 0 s: 3 of 3 probes succeeded",
 			"shop/site-b is down: 3 of 3 probes failed, last: status 503")

@@ -16,7 +16,7 @@ type appsView struct {
 	Count    int
 	Troubled int       // how many apps are in trouble
 	Troubles []trouble // the worst first
-	Untold   int       // how many apps are in troubles that are left out of that
+	NotShown int       // how many apps are in troubles that are left out of that
 	Sites    []siteCount
 	Rows     template.HTML // of the table of all
 }
@@ -47,7 +47,7 @@ func newTable(overviews []monitor.Overview) *appsView {
 		writeRow(&rows, o, state, v.Sites)
 	}
 	v.Rows = template.HTML(rows.String())
-	v.Troubles, v.Untold = troubles.worst()
+	v.Troubles, v.NotShown = troubles.worst()
 	return v
 }
 

@@ -94,7 +94,8 @@ func TestAppsHeadline(t *testing.T) {
 		{apps: 3, down: in("app-001", "app-003"), state: monitor.Down,
 			headline: "site-b is down for app-001 and app-003",
 			title:    "site-b down for app-001 and app-003",
-			scale:    "site-a would be told to scale up for app-001 and app-003, but KEDA has not asked yet"},
+			scale: "site-a would be told to scale up for app-001 and app-003, " +
+				"but KEDA has not asked yet"},
 		{apps: 40, down: in(numbered(37)...), unknown: in("app-040"), state: monitor.Down,
 			headline: "site-b is down for 37 of 40 apps; site-b is unknown for app-040",
 			title:    "site-b down for 37 of 40 apps; site-b unknown for app-040",
@@ -208,10 +209,10 @@ func TestManyTroubles(t *testing.T) {
 		cancel()
 		w.wait()
 		first := apps.Troubles[0]
-		if len(apps.Troubles) != mostTroubles || apps.Untold != 11 || first.Count() != 40 ||
+		if len(apps.Troubles) != mostTroubles || apps.NotShown != 11 || first.Count() != 40 ||
 			len(first.Apps) != mostApps || first.More != 20 {
 			t.Errorf("%d troubles, of %d apps and others, %d untold", len(apps.Troubles), first.Count(),
-				apps.Untold)
+				apps.NotShown)
 		}
 	})
 }

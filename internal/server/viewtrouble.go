@@ -116,7 +116,7 @@ func (g *troubleGroups) add(o monitor.Overview) {
 }
 
 // worst are the troubles that the page shows, and how many apps are in the others.
-func (g *troubleGroups) worst() (shown []trouble, untold int) {
+func (g *troubleGroups) worst() (shown []trouble, notShown int) {
 	slices.SortStableFunc(g.list, func(a, b *trouble) int {
 		if a.State != b.State {
 			return rank(a.State) - rank(b.State)
@@ -127,8 +127,8 @@ func (g *troubleGroups) worst() (shown []trouble, untold int) {
 		if i < mostTroubles {
 			shown = append(shown, *t)
 		} else {
-			untold += t.Count()
+			notShown += t.Count()
 		}
 	}
-	return shown, untold
+	return shown, notShown
 }

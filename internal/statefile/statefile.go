@@ -1,5 +1,5 @@
-// Package statefile keeps what must outlive a restart: the overrides that were set while the monitor
-// runs, and the failovers so far.
+// Package statefile keeps what must outlive a restart: the overrides that were set while the
+// monitor runs, and the failovers so far.
 package statefile
 
 import (
@@ -22,8 +22,9 @@ const (
 	failoversName = "failovers.json"
 )
 
-// sizeLimit is more than thousands of sites need. A longer file is not one of ours.
-const sizeLimit = 16 << 20
+// sizeLimit is more than ten thousand sites need, with 20 failovers of 300 bytes each. A longer
+// file is not one of ours.
+const sizeLimit = 64 << 20
 
 // overridesFile is the content of overrides.json.
 type overridesFile struct {
@@ -56,8 +57,8 @@ type told struct {
 	At   time.Time `json:"at"`
 }
 
-// LoadOverrides reads the overrides of a state directory that have not ended. There are none without
-// a file. Its error names the file, of which nothing is used then.
+// LoadOverrides reads the overrides of a state directory that have not ended. There are none
+// without a file. Its error names the file, of which nothing is used then.
 func LoadOverrides(dir string, now time.Time) (map[string]monitor.Override, error) {
 	return load(filepath.Join(dir, overridesName),
 		func(content overridesFile) (map[string]monitor.Override, error) {
@@ -73,7 +74,8 @@ func (content overridesFile) parse(now time.Time) (map[string]monitor.Override, 
 		}
 		if o.Ends.After(now) {
 			overrides[site] = monitor.Override{
-				Verdict: monitor.ParseVerdict(o.Verdict), Began: o.Began, Ends: o.Ends, Reason: o.Reason, By: o.By,
+				Verdict: monitor.ParseVerdict(o.Verdict), Began: o.Began, Ends: o.Ends, Reason: o.Reason,
+				By: o.By,
 			}
 		}
 	}
@@ -225,7 +227,7 @@ func Check(dir string) error {
 
 // save writes a new file, which takes the name of the old one when it is whole and on the disk.
 func save(dir, name string, content any) error {
-	text, err := json.MarshalIndent(content, "", "  ")
+	text, err := json.Marshal(content)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,8 @@ func TestSaveFails(t *testing.T) {
 	if files, _ := os.ReadDir(dir); len(files) != 1 {
 		t.Errorf("left behind: %v", files)
 	}
-	if err := statefile.SaveOverrides(filepath.Join(dir, "nowhere"), nil); !errors.Is(err, fs.ErrNotExist) {
+	if err := statefile.SaveOverrides(filepath.Join(dir, "nowhere"), nil); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -97,7 +98,7 @@ func TestLoadRefuses(t *testing.T) {
 		"in the future":   {replace("2026-03-29T01", "2026-04-02T01"), ""},
 		"no reason":       {replace(`"reason": "x", `, ""), "no reason"},
 		"nobody":          {replace(`uid 0`, ""), "nobody who asked for it"},
-		"huge":            {good + strings.Repeat(" ", 16<<20), "longer than 16777216 bytes"},
+		"huge":            {good + strings.Repeat(" ", 64<<20), "longer than 67108864 bytes"},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "overrides.json")
@@ -155,7 +156,8 @@ func TestFailovers(t *testing.T) {
 func TestLoadFailoversRefuses(t *testing.T) {
 	t.Parallel()
 	const good = `{"failovers": {"site-b": [
-		{"failed": "2026-03-29T01:00:00Z", "down": "2026-03-29T01:00:07Z", "ended": "2026-03-29T01:09:00Z"},
+		{"failed": "2026-03-29T01:00:00Z", "down": "2026-03-29T01:00:07Z",
+			"ended": "2026-03-29T01:09:00Z"},
 		{"down": "2026-03-29T01:20:00Z", "told": [{"peer": "site-a", "at": "2026-03-29T01:21:00Z"}]}]}}`
 	load := func(text string) (string, error) {
 		dir := t.TempDir()

@@ -66,7 +66,7 @@ func TestAppsUsage(t *testing.T) {
 		"them, such as shop,blog"
 	long := strings.Repeat("a", 64)
 	for i, c := range []struct{ set, want string }{
-		{"APPS=shop,blog,shop", `APPS="shop,blog,shop": has shop twice` + names},
+		{"APPS=shop,blog,shop", `APPS="shop,blog,shop": "shop" is there twice` + names},
 		{"APPS=shop,", `APPS="shop,": "" is no name for an app` + names},
 		{"APPS=Shop", `APPS="Shop": "Shop" is no name for an app` + names},
 		{"APPS=my shop", `APPS="my shop": "my shop" is no name for an app` + names},

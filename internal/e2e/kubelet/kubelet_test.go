@@ -247,7 +247,8 @@ func TestPods(t *testing.T) {
 		}
 		for name, address := range pods {
 			for path, want := range map[string]string{"/metric/shop/site-a": "200 OK",
-				"/metric/pay/site-a": "503 ", "/healthz": "503 ", "/livez": "200 OK"} {
+				"/metric/pay/site-a": "503 ", "/healthz": "503 ", "/livez": "200 OK",
+				"/readyz": "200 OK"} {
 				if got, err := ask(address, path); !strings.HasPrefix(got, want) {
 					t.Errorf("%s of %s: %s %v, want %s", path, name, got, err, want)
 				}
