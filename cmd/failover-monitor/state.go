@@ -34,8 +34,8 @@ func (k *stateKeeper) observe(event monitor.Event) {
 	}
 }
 
-// savePause is from one save of the failovers to the next: when a site of a thousand apps dies, they
-// change all the time, and to save them all takes a while.
+// savePause is from one save of the failovers to the next: when a site of a thousand apps dies,
+// they change all the time, and to save them all takes a while.
 const savePause = time.Second
 
 // start saves the failovers of all monitors whenever they change. The function that it returns
@@ -113,7 +113,7 @@ func (k *stateKeeper) restore(monitors []*monitor.Monitor) {
 	for id, o := range overrides {
 		site := sites[id]
 		if site == nil {
-			k.log.Warn("an override from before the start is lost: no such site", "site", id)
+			k.log.Warn("an override from before the start is ignored: no such site", "site", id)
 			continue
 		}
 		server.WithSite(k.log, site).Info("override goes on", "verdict", o.Verdict, "until", o.Ends.UTC(),

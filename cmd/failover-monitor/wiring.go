@@ -31,9 +31,9 @@ func durationsWithUnit(_ []string, a slog.Attr) slog.Attr {
 
 // newProbers makes a prober for each site.
 func newProbers(cfg setup) []*probe.Prober {
-	peers := make(map[string][]probe.Site) // by app
+	var sites []probe.Site
 	for _, s := range cfg.Sites {
-		peers[s.App] = append(peers[s.App], probe.Site{Name: s.Name, URL: s.HealthURL.Reveal()})
+		sites = append(sites, probe.Site{Name: s.Name, ID: s.ID(), URL: s.HealthURL.Reveal()})
 	}
 	proxy := cfg.Proxies.For()
 	var probers []*probe.Prober
@@ -44,7 +44,8 @@ func newProbers(cfg setup) []*probe.Prober {
 			Accept:          s.AcceptStatus.Match,
 			ExpectBody:      s.ExpectBody.Regexp(),
 			FollowRedirects: probe.Redirects(s.FollowRedirects),
-			OtherSites:      peers[s.App], // the prober skips the site itself
+			Site:            s.Name,
+			Sites:           sites,
 			UserAgent:       product(),
 			HeaderKey:       string(s.HeaderKey),
 			HeaderVal:       explained(cfg.machine, s.HeaderValue),

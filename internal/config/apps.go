@@ -81,9 +81,6 @@ func (n AppNames) prefixes() []string {
 	return all
 }
 
-// none leaves a site out for an app, in place of its URL.
-const none = "none"
-
 // isLeftOut is whether a site is left out for an app.
 func (l *loader) isLeftOut(s scope) bool {
 	return s.app != "" && strings.EqualFold(l.vars[s.own()+healthURL], none)
@@ -111,6 +108,12 @@ func readings(name string, apps []string) (found []variable) {
 func didYouMeanOf(name string, apps []string) string {
 	if key := keyForAll(name); key != "" {
 		return "did you mean " + key + ", which is one for all apps?"
+	}
+	// APPS_SHOP_… and APP_eu-shop_… are slips, too.
+	upper := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	upper = strings.Replace(upper, "APPS_", appPrefix, 1)
+	if upper != name && len(readings(upper, apps)) > 0 {
+		return "did you mean " + upper + "?"
 	}
 	var app, behind string // the longest name of an app that it begins with
 	for _, one := range apps {

@@ -2,11 +2,14 @@ package config_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"failover-monitor/internal/config"
+	"failover-monitor/internal/e2e/rig"
 )
 
 // twoApps is the smallest environment with apps that loads.
@@ -93,6 +96,49 @@ func TestGroupsOfApps(t *testing.T) {
 	}
 }
 
+// TestTakenBack: none has an app not inherit a setting that has no default. What is printed reads
+// back as the same.
+func TestTakenBack(t *testing.T) {
+	t.Parallel()
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(bundle, rig.NewCA("Test CA").PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	given := twoApps("EXTRA_HEADER_KEY=X-Token", "EXTRA_HEADER_VAL=secret", "CA_BUNDLE="+bundle,
+		"EXPECT_BODY_REGEX=ok", "FOLLOW_REDIRECTS=never", "TLS_SERVER_NAME={app}.test",
+		"CLIENT_CERT_FILE=/c", "CLIENT_KEY_FILE=/k", "SITE_B_OVERRIDE=down",
+		"APP_SHOP_EXTRA_HEADER_KEY=none", "APP_SHOP_CA_BUNDLE=None", "APP_SHOP_EXPECT_BODY_REGEX=none",
+		"APP_SHOP_FOLLOW_REDIRECTS=none", "APP_SHOP_TLS_SERVER_NAME=none",
+		"APP_SHOP_CLIENT_CERT_FILE=none", "APP_SHOP_SITE_B_OVERRIDE=none")
+	cfg := load(t, given...)
+	var printed []string
+	for _, s := range cfg.Settings() {
+		printed = append(printed, s.Name+"="+s.Value)
+	}
+	for _, read := range []config.Config{cfg, load(t, printed...)} {
+		shop, blog := read.Sites[1], read.Sites[3]
+		if shop.HeaderKey != "" || shop.HeaderVal != "" || shop.Bundle != nil || shop.ClientCert != "" ||
+			shop.ExpectBody.Regexp() != nil || shop.FollowRedirects != "" || shop.TLSServerName != "" ||
+			shop.Override != "" {
+			t.Errorf("shop inherits %+v", shop)
+		}
+		if blog.HeaderKey != "X-Token" || blog.HeaderVal == "" || blog.Bundle == nil ||
+			blog.ClientCert != "/c" || blog.ExpectBody.Regexp() == nil || blog.FollowRedirects != "never" ||
+			blog.TLSServerName != "eu-blog.test" || blog.Override != "down" {
+			t.Errorf("eu-blog has %+v", blog)
+		}
+	}
+	const want = "APP_SHOP_EXTRA_HEADER_VAL is set but APP_SHOP_EXTRA_HEADER_KEY " +
+		"is not: set both or neither"
+	if got := problems(append(given, "APP_SHOP_EXTRA_HEADER_VAL=x")...); !slices.Equal(got,
+		[]string{want}) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := problems(twoSites("SITE_B_FOLLOW_REDIRECTS=none")...); len(got) != 1 {
+		t.Errorf("without apps: %q", got)
+	}
+}
+
 // TestSettingsOfApps: what is printed reads back as the same sites.
 func TestSettingsOfApps(t *testing.T) {
 	t.Parallel()
@@ -172,6 +218,19 @@ func TestRefusedApps(t *testing.T) {
 			"no APP_<APP>_SITE_B_HEALTH_URL for shop, eu-blog: each app needs a URL of its own",
 		"EXPECT_BODY_REGEX={app}": "EXPECT_BODY_REGEX: has {app} in it, which stands for an app " +
 			"only in HEALTH_URL, TLS_SERVER_NAME, EXTRA_HEADER_VAL, EXTRA_HEADER_VAL_FILE",
+		"SITE_B_HEALTH_URL=https://b.test/{{app}}": "SITE_B_HEALTH_URL: has " +
+			"{{app}} in it: only {app} is " +
+			"replaced, written like this",
+		"SITE_B_HEALTH_URL=https://${app}.b.test/": "SITE_B_HEALTH_URL: has " +
+			"${app} in it: only {app} is " +
+			"replaced, written like this",
+		"SITE_B_HEALTH_URL=https://{app}.test/%7Bapp%7D": "SITE_B_HEALTH_URL: " +
+			"has %7Bapp%7D in it: only " +
+			"{app} is replaced, written like this",
+		"APPS_SHOP_SITE_A_VERIFY_TLS=0": "APPS_SHOP_SITE_A_VERIFY_TLS: no such setting; did you mean " +
+			"APP_SHOP_SITE_A_VERIFY_TLS?",
+		"APP_eu-blog_VERIFY_TLS=0": "APP_eu-blog_VERIFY_TLS: no such setting; did you mean " +
+			"APP_EU_BLOG_VERIFY_TLS?",
 		"SITE_B_HEALTH_URL={app}": `SITE_B_HEALTH_URL="shop": want a URL such as ` +
 			"https://site.example.com/healthz",
 		"SITE_B_HEALTH_URL=https://{app}.example.com/": "SITE_B_HEALTH_URL=" +
@@ -251,6 +310,20 @@ func TestWithoutApps(t *testing.T) {
 	got := problems(twoSites("EXTRA_HEADER_KEY=X", "EXTRA_HEADER_VAL=geheim{app}")...)
 	if len(got) != 1 || strings.Contains(got[0], "geheim") {
 		t.Errorf("got %q, want one line without the secret", got)
+	}
+}
+
+// TestHintsOfApps: names that are almost an app's setting have a warning.
+func TestHintsOfApps(t *testing.T) {
+	t.Parallel()
+	cfg := load(t, twoApps("SHOP_SITE_A_HEALTH_URL=http://x", "app_shop_verify_tls=0", "SHOP_HOME=/x",
+		"APPS_PORT=tcp://10.0.0.1:80", "EXTRA_HEADER_KEY=X", `EXTRA_HEADER_VAL={"a":1}`)...)
+	want := []string{
+		"SHOP_SITE_A_HEALTH_URL is no setting and is ignored; did you mean APP_SHOP_SITE_A_HEALTH_URL?",
+		"app_shop_verify_tls is no setting and is ignored; did you mean APP_SHOP_VERIFY_TLS?",
+	}
+	if got := warnings(cfg); !slices.Equal(got, want) {
+		t.Errorf("warnings %q, want %q", got, want)
 	}
 }
 

@@ -31,12 +31,14 @@ func (l *loader) check(of scope, s Site) {
 func (l *loader) checkHeader(of scope, p Probing) {
 	key, val := l.source(of, "EXTRA_HEADER_KEY"), l.source(of, "EXTRA_HEADER_VAL")
 	file := l.source(of, "EXTRA_HEADER_VAL_FILE")
+	hasVal, hasFile := l.given(of, "EXTRA_HEADER_VAL") != "", l.given(of,
+		"EXTRA_HEADER_VAL_FILE") != ""
 	switch {
-	case l.vars[val] != "" && l.vars[file] != "":
+	case hasVal && hasFile:
 		l.report("%s and %s are set: keep one of them", val, file)
-	case l.vars[file] != "":
+	case hasFile:
 		l.wantBoth(of, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL_FILE")
-	case l.vars[key] != "" && l.vars[val] == "":
+	case l.given(of, "EXTRA_HEADER_KEY") != "" && !hasVal:
 		l.report("%s is set, and neither %s nor %s is: set one of them", key, val, file)
 	default:
 		l.wantBoth(of, "EXTRA_HEADER_KEY", "EXTRA_HEADER_VAL")
@@ -58,12 +60,11 @@ var hostPort = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+
 
 // wantBoth refuses one of two settings without the other.
 func (l *loader) wantBoth(of scope, key, other string) {
-	key, other = l.source(of, key), l.source(of, other)
-	if l.vars[key] == "" {
+	if l.given(of, key) == "" {
 		key, other = other, key
 	}
-	if l.vars[key] != "" && l.vars[other] == "" {
-		l.report("%s is set but %s is not: set both or neither", key, other)
+	if l.given(of, key) != "" && l.given(of, other) == "" {
+		l.report("%s is set but %s is not: set both or neither", l.source(of, key), l.source(of, other))
 	}
 }
 
@@ -106,11 +107,14 @@ func (l *loader) typos(apps AppNames, tell func(format string, args ...any)) {
 		_, key := splitVariable(upper)
 		switch {
 		case len(name) < 6, strings.HasPrefix(name, "SITE_"), l.isOfApp(name),
+			l.hasApps() && strings.HasPrefix(name, "APPS_"),
 			slices.Contains(known, name):
 		case !l.hasApps() && siteOfApp.MatchString(name):
 			tell("%s is ignored: APPS is not set, which names the apps", name)
 		case l.isOfApp(upper) && len(readings(upper, apps.prefixes())) > 0:
 			tell("%s is no setting and is ignored; did you mean %s?", name, upper)
+		case l.hasApps() && len(readings(appPrefix+upper, apps.prefixes())) > 0: // SHOP_VERIFY_TLS
+			tell("%s is no setting and is ignored; did you mean %s?", name, appPrefix+upper)
 		case strings.HasPrefix(upper, "SITE") && key != "":
 			tell("%s is no setting and is ignored; %s", name, didYouMean(name))
 		default:

@@ -175,7 +175,7 @@ func Load(environ []string) (Config, error) {
 		return cfg, errors.Join(l.problems...)
 	}
 	variables := l.scopedVariables(cfg.Apps.prefixes())
-	cfg.Given = l.given(variables)
+	cfg.Given = l.asGiven(variables)
 	sites := l.scopes(cfg.Apps, variables)
 	for _, s := range sites {
 		site := l.site(s)

@@ -106,6 +106,17 @@ func (l *loader) parse(into any, of scope) {
 	}
 }
 
+// withoutDefault are the settings of a site that have no default.
+var withoutDefault = func() (keys []string) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Site]()) {
+		_, has := field.Tag.Lookup("envDefault")
+		if key := field.Tag.Get("env"); key != "" && key != healthURL && !has {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}()
+
 // keys lists the settings of a struct, without prefix.
 func keys(of any) []string {
 	var keys []string

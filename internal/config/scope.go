@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -67,6 +68,30 @@ func (l *loader) isOfApp(name string) bool {
 	return l.hasApps() && strings.HasPrefix(name, appPrefix)
 }
 
+// none leaves a site out for an app, in place of its URL, and takes back for an app what it would
+// inherit: a setting that has no default.
+const none = "none"
+
+// takesBack is whether a variable does.
+func (l *loader) takesBack(name, key string) bool {
+	return l.isOfApp(name) && slices.Contains(withoutDefault, key) &&
+		strings.EqualFold(l.vars[name], none)
+}
+
+// given is what counts for a scope, as it was set.
+func (l *loader) given(s scope, key string) string {
+	name := l.source(s, key)
+	inherited := !l.isOfApp(name)
+	switch header := l.source(s, "EXTRA_HEADER_KEY"); {
+	case l.takesBack(name, key):
+		return ""
+	case inherited && strings.HasPrefix(key, "EXTRA_HEADER_VAL") &&
+		l.takesBack(header, "EXTRA_HEADER_KEY"):
+		return ""
+	}
+	return l.vars[name]
+}
+
 // placeholder stands for the name of an app.
 const placeholder = "{app}"
 
@@ -74,15 +99,34 @@ const placeholder = "{app}"
 var withPlaceholder = []string{healthURL, "TLS_SERVER_NAME", "EXTRA_HEADER_VAL",
 	"EXTRA_HEADER_VAL_FILE"}
 
+var (
+	// likePlaceholder is what may have been meant as one.
+	likePlaceholder = regexp.MustCompile(`(?i)\$?\{+\s*app\s*\}+|%7bapp%7d`)
+	// likeAnyPlaceholder is that in a URL, which has few other braces.
+	likeAnyPlaceholder = regexp.MustCompile(`(?i)\$?\{+\s*[a-z_]*\s*\}+|%7b[a-z_]*%7d`)
+)
+
 // value gives a setting as it was set, with the app's name in it where that belongs.
 func (l *loader) value(s scope, key string) string {
-	name := l.source(s, key)
-	value := l.vars[name]
+	name, value := l.source(s, key), l.given(s, key)
+	replaced := slices.Contains(withPlaceholder, key)
+	if l.hasApps() && replaced {
+		like := likePlaceholder
+		if key == healthURL {
+			like = likeAnyPlaceholder
+		}
+		for _, found := range like.FindAllString(value, -1) {
+			if found != placeholder {
+				l.refuse(name, fmt.Errorf("has %s in it: only %s is replaced, written like this", found,
+					placeholder))
+			}
+		}
+	}
 	switch {
 	case !strings.Contains(value, placeholder):
-	case !l.hasApps() && slices.Contains(withPlaceholder, key):
+	case !l.hasApps() && replaced:
 		l.refuse(name, fmt.Errorf("has %s in it, and APPS is not set, which names the apps", placeholder))
-	case l.hasApps() && !slices.Contains(withPlaceholder, key):
+	case l.hasApps() && !replaced:
 		l.refuse(name, fmt.Errorf("has %s in it, which stands for an app only in %s", placeholder,
 			strings.Join(withPlaceholder, ", ")))
 	case s.app != "":

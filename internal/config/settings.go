@@ -10,8 +10,8 @@ import (
 // Setting is a variable and its effective value as it may be shown: secrets are masked.
 type Setting struct{ Name, Value string }
 
-// given lists variables of sites and apps as they were set, but without secrets.
-func (l *loader) given(variables []variable) (list []Setting) {
+// asGiven lists variables of sites and apps as they were set, but without secrets.
+func (l *loader) asGiven(variables []variable) (list []Setting) {
 	for _, v := range variables {
 		value := l.vars[v.name]
 		switch v.key {
@@ -55,7 +55,12 @@ func (c Config) ofSites() (list []Setting) {
 		if s.Override != "" {
 			list = append(list, Setting{prefix + "OVERRIDE", string(s.Override)})
 		}
-		list = append(list, settingsOf(prefix, s.Probing, c.Defaults)...)
+		for _, own := range settingsOf(prefix, s.Probing, c.Defaults) {
+			if own.Value == "" && s.App != "" {
+				own.Value = none
+			}
+			list = append(list, own)
+		}
 	}
 	return list
 }

@@ -17,7 +17,7 @@ var (
 	// one called site, app, site-something or app-something (its documentation: Service, discovering
 	// services, environment variables).
 	serviceLink = regexp.MustCompile(
-		`^(SITE|APP)_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|` +
+		`^(SITE|APPS?)_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|` +
 			`PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 )
 
@@ -66,14 +66,14 @@ func (l *loader) scopes(apps AppNames, variables []variable) (all []scope) {
 func (l *loader) scopedVariables(apps []string) (all []variable) {
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
 		ofSite := strings.HasPrefix(name, "SITE_")
-		ofApp := len(apps) > 0 && strings.HasPrefix(name, appPrefix)
+		ofApp := l.isOfApp(name) || l.hasApps() && strings.HasPrefix(name, "APPS_")
 		if !ofSite && !ofApp || l.vars[name] == "" {
 			continue
 		}
 		var found []variable
-		if ofApp {
+		if ofApp && len(apps) > 0 {
 			found = readings(name, apps)
-		} else if site, key := splitVariable(name); key != "" {
+		} else if site, key := splitVariable(name); ofSite && key != "" {
 			found = []variable{{name, scope{site: site}, key}}
 		}
 		switch {
@@ -177,7 +177,7 @@ func (l *loader) checkTemplates(sites []scope) {
 // hasOwnHost is whether a Host header tells an app from the others at the same URL.
 func (l *loader) hasOwnHost(s scope) bool {
 	val := l.source(s, "EXTRA_HEADER_VAL")
-	return strings.EqualFold(l.vars[l.source(s, "EXTRA_HEADER_KEY")], "Host") &&
+	return strings.EqualFold(l.given(s, "EXTRA_HEADER_KEY"), "Host") &&
 		(strings.HasPrefix(val, s.app) || strings.Contains(l.vars[val], placeholder))
 }
 

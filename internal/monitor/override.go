@@ -22,6 +22,7 @@ type Override struct {
 	Ends   time.Time
 	Reason string
 	By     string // the user who set it
+	ForAll bool   // it was set for this site of every app
 }
 
 // holds is whether the override is in force. It ends by the wall clock, as its user expects.

@@ -180,3 +180,33 @@ func TestMask(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherSite: no site may answer for another one, not even with another app; an app may answer
+// for another one at the same site.
+func TestOtherSite(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) *url.URL {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	target := Target{Site: "site-b", Sites: []Site{
+		{"site-a", "shop/site-a", parse("https://shop.a.test/up")},
+		{"site-b", "shop/site-b", parse("https://shop.b.test/up")},
+		{"site-a", "login/site-a", parse("https://login.a.test/up")},
+		{"site-b", "login/site-b", parse("https://login.b.test/up")},
+		{"site-a", "pay/site-a", parse("https://both.test/up")},
+		{"site-b", "pay/site-b", parse("https://both.test/up")},
+	}}
+	for to, want := range map[string]string{
+		"https://shop.a.test/x": "shop/site-a", "http://LOGIN.a.test:80/": "login/site-a",
+		"https://shop.b.test/x": "", "https://login.b.test/": "", "https://both.test/": "",
+		"https://elsewhere.test/": "", "https://shop.a.test:8443/": "",
+	} {
+		if got := target.otherSite(parse(to)); got != want {
+			t.Errorf("%s is of %q, want %q", to, got, want)
+		}
+	}
+}

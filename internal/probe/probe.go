@@ -27,7 +27,8 @@ type Target struct {
 	Accept          func(status int) bool // whether a status is up
 	ExpectBody      *regexp.Regexp        // what the body's first 64 KiB must match; nil: anything
 	FollowRedirects Redirects             // empty: GET follows, the others do not
-	OtherSites      []Site                // none of them may answer for this one
+	Site            string                // the name of the site that is probed
+	Sites           []Site                // all of all apps; no other site may answer for this one
 	UserAgent       string
 
 	HeaderKey string                 // a header to send; Host sets the request's host
@@ -44,6 +45,7 @@ type Target struct {
 // Site is the health URL of a configured site.
 type Site struct {
 	Name string
+	ID   string // that tells it from the site of another app
 	URL  *url.URL
 }
 

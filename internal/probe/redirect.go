@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 )
 
 // maxRedirects is also the limit of Go's own client.
@@ -34,13 +35,8 @@ func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
 	case len(via) > maxRedirects:
 		return failure{ReasonRedirect, fmt.Sprintf("more than %d redirects", maxRedirects)}
 	}
-	if !sameServer(next.URL, c.base) {
-		for _, other := range c.target.OtherSites {
-			if sameServer(next.URL, other.URL) {
-				return failure{ReasonRedirect,
-					fmt.Sprintf("redirects to %s, which cannot answer for it", other.Name)}
-			}
-		}
+	if other := c.target.otherSite(next.URL); other != "" && !sameServer(next.URL, c.base) {
+		return failure{ReasonRedirect, fmt.Sprintf("redirects to %s, which cannot answer for it", other)}
 	}
 	next.Response.Body.Close() // it is not read, and may hang
 	next.Response.Body = http.NoBody
@@ -49,4 +45,19 @@ func (c *client) followRedirect(next *http.Request, via []*http.Request) error {
 	next.URL.RawQuery = escapeQuery(next.URL.RawQuery)
 	c.authorize(next)
 	return nil
+}
+
+// otherSite is the other site whose server a URL leads to; empty if that is a server of this site,
+// or of none.
+func (t Target) otherSite(u *url.URL) (other string) {
+	for _, s := range t.Sites {
+		switch {
+		case !sameServer(u, s.URL):
+		case s.Name == t.Site:
+			return ""
+		default:
+			other = s.ID
+		}
+	}
+	return other
 }

@@ -116,8 +116,9 @@ func (l *Local) set(w http.ResponseWriter, r *http.Request, by string) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	o.By = by
-	l.override(w, r, l.sites(r.PathValue("of")), o)
+	sites := l.choose(r.PathValue("of"))
+	o.By, o.ForAll = by, sites.forAll
+	l.override(w, r, sites, o)
 }
 
 // newOverride makes an override from what a person typed.
@@ -146,9 +147,10 @@ func newOverride(verdict, duration, reason string, now time.Time) (monitor.Overr
 
 // clear ends overrides that were set while the monitor runs.
 func (l *Local) clear(w http.ResponseWriter, r *http.Request, by string) {
+	sites := l.choose(r.PathValue("of"))
 	var set []siteOf
 	var none, settings []string // what is not pinned, and what is pinned by the settings
-	for _, of := range l.sites(r.PathValue("of")) {
+	for _, of := range sites.list {
 		s, now := of.snapshot()
 		switch o := s.Override(now); {
 		case !o.Ends.IsZero():
@@ -166,7 +168,8 @@ func (l *Local) clear(w http.ResponseWriter, r *http.Request, by string) {
 	case set == nil && none != nil:
 		fmt.Fprintln(w, "nothing to clear:", strings.Join(none, "; "))
 	default:
-		l.override(w, r, set, monitor.Override{By: by})
+		sites.list = set
+		l.override(w, r, sites, monitor.Override{By: by})
 	}
 }
 
@@ -188,42 +191,58 @@ func (of siteOf) snapshot() (*monitor.Snapshot, time.Time) {
 	return o.Sites[slices.Index(of.monitor.Names(), of.name)], o.Time
 }
 
-// sites finds what a person has named: shop/site-b, or site-b, which is that site of every app.
-func (l *Local) sites(named string) (sites []siteOf) {
+// choice is what a person has named: shop/site-b, or site-b, which is that site of every app.
+type choice struct {
+	list   []siteOf
+	forAll bool
+	// left are those that one for all apps leaves alone, and why: an app has pinned its own.
+	left []string
+}
+
+func (l *Local) choose(named string) (c choice) {
 	app, site, one := strings.Cut(named, "/")
 	if !one || !l.apps.named() {
 		one, site = false, named
 	}
+	c.forAll = l.apps.named() && !one
 	for _, m := range l.apps.list {
-		if (!one || m.App() == app) && slices.Contains(m.Names(), site) {
-			sites = append(sites, siteOf{m, site})
+		if one && m.App() != app || !slices.Contains(m.Names(), site) {
+			continue
+		}
+		of := siteOf{m, site}
+		s, now := of.snapshot()
+		if o := s.Override(now); c.forAll && !o.Ends.IsZero() && !o.ForAll {
+			c.left = append(c.left, explain(s, now))
+		} else {
+			c.list = append(c.list, of)
 		}
 	}
-	return sites
+	return c
 }
 
 // override sets or clears overrides, saves them, and describes the sites after that.
-func (l *Local) override(w http.ResponseWriter, r *http.Request, sites []siteOf,
+func (l *Local) override(w http.ResponseWriter, r *http.Request, sites choice,
 	override monitor.Override) {
-	if len(sites) == 0 {
+	if sites.list == nil && sites.left == nil {
 		http.Error(w, l.explainNoSite(r.PathValue("of")), http.StatusNotFound)
 		return
 	}
 	l.overriding.Lock()
 	defer l.overriding.Unlock()
-	failed := l.setAll(r.Context(), sites, override)
-	var text strings.Builder
-	for i, of := range sites {
-		if failed[i] == nil {
-			fmt.Fprintln(&text, explain(of.snapshot()))
-		} else {
-			fmt.Fprintf(&text, "%s is left as it was: %v\n", of, failed[i])
-		}
-	}
+	failed := l.setAll(r.Context(), sites.list, override)
 	if errors.Join(failed...) != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	io.WriteString(w, text.String())
+	for i, of := range sites.list {
+		if failed[i] == nil {
+			fmt.Fprintln(w, explain(of.snapshot()))
+		} else {
+			fmt.Fprintf(w, "%s is left as it was: %v\n", of, failed[i])
+		}
+	}
+	for _, why := range sites.left {
+		fmt.Fprintf(w, "left alone, since it was pinned by itself: %s\n", why)
+	}
 	switch err := l.save(l.overrides()); {
 	case err == nil && override.Verdict != monitor.Unknown:
 		io.WriteString(w, "a restart does not end it\n")
@@ -263,18 +282,29 @@ func (l *Local) overrides() map[string]monitor.Override {
 	return all
 }
 
-// explainNoSite says which sites there are, if need be of an app.
+// explainNoSite says which sites there are, or which apps.
 func (l *Local) explainNoSite(named string) string {
-	app, _, _ := strings.Cut(named, "/")
-	what, names := "site: there are ", l.apps.list[0].Names()
-	if m := l.apps.byName[app]; l.apps.named() && m != nil {
-		what, names = "site of "+app+": there are ", m.Names()
-	} else if l.apps.named() {
-		what = "site: name APP/SITE, or a site for all apps. There are the apps "
-		names = l.apps.names()
+	app, _, both := strings.Cut(named, "/")
+	m := l.apps.byName[app]
+	switch {
+	case !l.apps.named():
+		return fmt.Sprintf("%q: no such site: there are %s", named, someNames(l.apps.list[0].Names()))
+	case m != nil:
+		return fmt.Sprintf("%q: want %s/ and one of its sites: %s", named, app, someNames(m.Names()))
+	case both:
+		return fmt.Sprintf("%q: no such app: there are %s", named, someNames(l.apps.names()))
 	}
+	var sites []string
+	for _, c := range countBySite(l.apps.overviews()) {
+		sites = append(sites, c.Site)
+	}
+	return fmt.Sprintf("%q: want APP/SITE, or a site for all apps: %s", named, someNames(sites))
+}
+
+// someNames lists names, and says how many more there are.
+func someNames(names []string) string {
 	first, more := firstNames(names)
-	text := fmt.Sprintf("%q: no such %s%s", named, what, strings.Join(first, ", "))
+	text := strings.Join(first, ", ")
 	if more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}

@@ -264,17 +264,22 @@ func TestOverridesOfApps(t *testing.T) {
 		}
 	}
 	down := []string{"down", "1h", "x"}
-	step("POST", "nix/site-b", down, 404, `"nix/site-b": no such site: name APP/SITE, or a site for `+
-		"all apps. There are the apps shop, blog")
-	step("POST", "site-c", down, 404, `"site-c": no such site: name APP/SITE`)
-	step("POST", "shop/site-c", down, 404, `no such site of shop: there are site-a, site-b`)
+	step("POST", "nix/site-b", down, 404, `"nix/site-b": no such app: there are shop, blog`)
+	step("POST", "site-c", down, 404,
+		`"site-c": want APP/SITE, or a site for all apps: site-a, site-b`)
+	step("POST", "shop/site-c", down, 404,
+		`"shop/site-c": want shop/ and one of its sites: site-a, site-b`)
+	step("POST", "shop", down, 404, `"shop": want shop/ and one of its sites: site-a, site-b`)
 	step("POST", "shop/site-b", down, 200, "shop/site-b is pinned down by uid 0", "shop/site-b")
-	step("POST", "site-b", down, 200, "blog/site-b is pinned down by uid 0", "blog/site-b",
+	step("POST", "site-b", []string{"up", "1h", "all"}, 200,
+		"blog/site-b is pinned up by uid 0", "blog/site-b", "shop/site-b")
+	step("POST", "site-b", []string{"up", "1h", "all"}, 200,
+		"left alone, since it was pinned by itself: shop/site-b is pinned down", "blog/site-b",
 		"shop/site-b")
 	step("GET", "", nil, 200, "blog/site-a is pinned up by its OVERRIDE", "blog/site-b", "shop/site-b")
-	step("DELETE", "shop/site-b", nil, 200, "shop/site-b is up since", "blog/site-b")
-	step("DELETE", "site-b", nil, 200, "blog/site-b is up since")
-	step("DELETE", "site-b", nil, 200, "nothing to clear: shop/site-b is up since")
+	step("DELETE", "site-b", nil, 200, "blog/site-b is up since", "shop/site-b")
+	step("DELETE", "site-b", nil, 200, "nothing to clear: blog/site-b is up since", "shop/site-b")
+	step("DELETE", "shop/site-b", nil, 200, "shop/site-b is up since")
 	step("DELETE", "blog/site-a", nil, 400, "that is a setting")
 	step("POST", "site-a", down, 200, "blog/site-a is pinned down", "blog/site-a", "shop/site-a")
 	step("DELETE", "site-a", nil, 200, "shop/site-a is up since")

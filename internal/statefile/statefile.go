@@ -37,6 +37,7 @@ type override struct {
 	Ends    time.Time `json:"ends"`
 	Reason  string    `json:"reason"`
 	By      string    `json:"by"`
+	ForAll  bool      `json:"for_all,omitempty"`
 }
 
 // failoversFile is the content of failovers.json.
@@ -75,7 +76,7 @@ func (content overridesFile) parse(now time.Time) (map[string]monitor.Override, 
 		if o.Ends.After(now) {
 			overrides[site] = monitor.Override{
 				Verdict: monitor.ParseVerdict(o.Verdict), Began: o.Began, Ends: o.Ends, Reason: o.Reason,
-				By: o.By,
+				By: o.By, ForAll: o.ForAll,
 			}
 		}
 	}
@@ -195,7 +196,7 @@ func SaveOverrides(dir string, overrides map[string]monitor.Override) error {
 	content := overridesFile{Overrides: make(map[string]override)}
 	for site, o := range overrides {
 		content.Overrides[site] = override{
-			o.Verdict.String(), o.Began.UTC(), o.Ends.UTC(), o.Reason, o.By,
+			o.Verdict.String(), o.Began.UTC(), o.Ends.UTC(), o.Reason, o.By, o.ForAll,
 		}
 	}
 	return save(dir, overridesName, content)

@@ -35,13 +35,16 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Errorf("without a file: got %v, %v", got, err)
 	}
 	saved := map[string]monitor.Override{"site-a": override(time.Minute),
-		"site-b": override(time.Hour)}
+		"shop/site-b": override(time.Hour)}
+	forAll := override(time.Hour)
+	forAll.ForAll = true
+	saved["blog/site-b"] = forAll
 	for range 2 { // the second replaces the first
 		if err := statefile.SaveOverrides(dir, saved); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for later, want := range map[time.Duration]int{0: 2, time.Minute: 1, time.Hour: 0} {
+	for later, want := range map[time.Duration]int{0: 3, time.Minute: 2, time.Hour: 0} {
 		got, err := statefile.LoadOverrides(dir, now.Add(later))
 		if err != nil || len(got) != want {
 			t.Errorf("after %v: got %v, %v; want %d", later, got, err, want)
@@ -156,8 +159,7 @@ func TestFailovers(t *testing.T) {
 func TestLoadFailoversRefuses(t *testing.T) {
 	t.Parallel()
 	const good = `{"failovers": {"site-b": [
-		{"failed": "2026-03-29T01:00:00Z", "down": "2026-03-29T01:00:07Z",
-			"ended": "2026-03-29T01:09:00Z"},
+		{"failed": "2026-03-29T01:00:00Z", "down": "2026-03-29T01:00:07Z", "ended": "2026-03-29T01:09:00Z"},
 		{"down": "2026-03-29T01:20:00Z", "told": [{"peer": "site-a", "at": "2026-03-29T01:21:00Z"}]}]}}`
 	load := func(text string) (string, error) {
 		dir := t.TempDir()

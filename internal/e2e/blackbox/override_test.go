@@ -83,7 +83,7 @@ func TestOverrideWithoutAPlaceToKeepIt(t *testing.T) {
 		{`{"overrides": {"site-b": {"verdict": "down"`, "overrides from before the start are lost"},
 		{`{"overrides": {"site-x": {"verdict": "down", "began": "` + time.Now().Format(time.RFC3339) +
 			`", "ends": "` + ends + `", "reason": "x", "by": "uid 0"}}}`,
-			"an override from before the start is lost: no such site"},
+			"an override from before the start is ignored: no such site"},
 	} {
 		if err := os.WriteFile(filepath.Join(state, "overrides.json"), []byte(c.text),
 			0o600); err != nil {
