@@ -49,25 +49,26 @@ func check(ctx context.Context, p process, s setup) int {
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table,
 		"SITE\tPROBE\tREASON\tSTATUS\tDNS\tCONNECT\tTLS\tFIRST BYTE\tTOTAL\tCERTIFICATE UNTIL\tADDRESS")
-	var faults, notes []string
+	var faults grouped
+	var notes []string
 	for _, t := range targets {
 		fmt.Fprintln(table, t.row())
 		switch {
 		case t.err != nil:
-			faults = append(faults, fmt.Sprintf("%s is unknown: %v", t.name, t.err))
+			faults.add(s.Apps != nil, t.name, fmt.Sprintf("unknown: %v", t.err))
 		case !t.result.Up:
 			why := t.result.Detail
 			if t.result.Reason == probe.ReasonRefused {
 				why += s.machine.explainRefused(t.result.Address, s.Supervisor)
 			}
-			faults = append(faults, fmt.Sprintf("%s is down: %s", t.name, why))
+			faults.add(s.Apps != nil, t.name, "down: "+why)
 		case t.result.RedirectedTo != "":
 			notes = append(notes, fmt.Sprintf("%s was answered after a redirect, from %s (%s)", t.name,
 				t.result.RedirectedTo, t.result.Address))
 		}
 	}
 	table.Flush()
-	lines := append(faults, notes...)
+	lines := append(faults.lines(" is ", " are "), notes...)
 	for _, warning := range s.Warnings {
 		lines = append(lines, "warning: "+warning)
 	}

@@ -290,7 +290,8 @@ func (l *Local) explainNoSite(named string) string {
 	case !l.apps.named():
 		return fmt.Sprintf("%q: no such site: there are %s", named, someNames(l.apps.list[0].Names()))
 	case m != nil:
-		return fmt.Sprintf("%q: want %s/ and one of its sites: %s", named, app, someNames(m.Names()))
+		return fmt.Sprintf("%q: no such site of %s: want %[2]s/ and one of %s", named, app,
+			someNames(m.Names()))
 	case both:
 		return fmt.Sprintf("%q: no such app: there are %s", named, someNames(l.apps.names()))
 	}
@@ -298,7 +299,8 @@ func (l *Local) explainNoSite(named string) string {
 	for _, c := range countBySite(l.apps.overviews()) {
 		sites = append(sites, c.Site)
 	}
-	return fmt.Sprintf("%q: want APP/SITE, or a site for all apps: %s", named, someNames(sites))
+	return fmt.Sprintf("%q: no such site: want APP/SITE, or a site for all apps: %s", named,
+		someNames(sites))
 }
 
 // someNames lists names, and says how many more there are.

@@ -266,10 +266,10 @@ func TestOverridesOfApps(t *testing.T) {
 	down := []string{"down", "1h", "x"}
 	step("POST", "nix/site-b", down, 404, `"nix/site-b": no such app: there are shop, blog`)
 	step("POST", "site-c", down, 404,
-		`"site-c": want APP/SITE, or a site for all apps: site-a, site-b`)
+		`"site-c": no such site: want APP/SITE, or a site for all apps: site-a, site-b`)
 	step("POST", "shop/site-c", down, 404,
-		`"shop/site-c": want shop/ and one of its sites: site-a, site-b`)
-	step("POST", "shop", down, 404, `"shop": want shop/ and one of its sites: site-a, site-b`)
+		`"shop/site-c": no such site of shop: want shop/ and one of site-a, site-b`)
+	step("POST", "shop", down, 404, `"shop": no such site of shop: want shop/ and one of site-a, site-b`)
 	step("POST", "shop/site-b", down, 200, "shop/site-b is pinned down by uid 0", "shop/site-b")
 	step("POST", "site-b", []string{"up", "1h", "all"}, 200,
 		"blog/site-b is pinned up by uid 0", "blog/site-b", "shop/site-b")

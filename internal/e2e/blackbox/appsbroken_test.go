@@ -170,12 +170,12 @@ func TestAppsOutliveARestart(t *testing.T) {
 	override(0, "no verdict is pinned\n")
 
 	for named, want := range map[string]string{
-		"site-x":        `"site-x": no such site: name APP/SITE, or a site for all apps. There are`,
-		"shop":          `"shop": no such site of shop: there are site-a, site-b, site-c`,
-		"pay/site-c":    `"pay/site-c": no such site of pay: there are site-a, site-b`,
-		"shop/":         `"shop/": no such site of shop: there are site-a, site-b, site-c`,
-		"/site-b":       `"/site-b": no such site: name APP/SITE`,
-		"x/site-a":      `"x/site-a": no such site: name APP/SITE`,
+		"site-x":        `"site-x": no such site: want APP/SITE, or a site for all apps: site-a, site-b`,
+		"shop":          `"shop": no such site of shop: want shop/ and one of site-a, site-b, site-c`,
+		"pay/site-c":    `"pay/site-c": no such site of pay: want pay/ and one of site-a, site-b`,
+		"shop/":         `"shop/": no such site of shop: want shop/ and one of site-a, site-b, site-c`,
+		"/site-b":       `"/site-b": no such app: there are shop, blog, pay`,
+		"x/site-a":      `"x/site-a": no such app: there are shop, blog, pay`,
 		"shop/site-a/":  `"shop/site-a/": no such site of shop`,
 		"shop%2Fsite-a": `"shop%2Fsite-a": no such site`,
 	} {
