@@ -71,8 +71,11 @@ func parseKEDA(args []string) (*keda.Cluster, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
+	// What is not a site might be a URL with a password.
+	if strings.Contains(flags.Arg(0), "://") {
+		return nil, errors.New("want SITE or APP/SITE behind all flags, not a URL")
+	}
 	if flags.NArg() != 1 {
-		// Its arguments might be a URL with a password.
 		return nil, fmt.Errorf("want one SITE or APP/SITE, behind all flags; got %d", flags.NArg())
 	}
 	c.Command, c.Site = append([]string{"failover-monitor", "keda"}, args...), flags.Arg(0)

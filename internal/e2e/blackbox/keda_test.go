@@ -51,6 +51,8 @@ func TestKEDACommand(t *testing.T) {
 		{nil, nil, 2, "", "failover-monitor: keda: want one SITE or APP/SITE, behind all flags; got 0" + explains},
 		{nil, []string{"site-a", "-max", "6"}, 2, "",
 			"failover-monitor: keda: want one SITE or APP/SITE, behind all flags; got 3" + explains},
+		{nil, []string{"http://keda:geheim@m"}, 2, "",
+			"failover-monitor: keda: want SITE or APP/SITE behind all flags, not a URL" + explains},
 		{nil, []string{"-maximum", "6", "site-a"}, 2, "",
 			"failover-monitor: keda: flag provided but not defined: -maximum" + explains},
 		{nil, []string{"-max", "six", "site-a"}, 2, "",
