@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -13,10 +14,11 @@ import (
 	"failover-monitor/internal/keda"
 )
 
-const kedaUsage = `Usage: failover-monitor keda [flags] SITE
+const kedaUsage = `Usage: failover-monitor keda [flags] SITE or APP/SITE
 
 Prints the KEDA objects of that site's cluster, a ScaledObject for each app that has the site, for
-kubectl apply -f - or for Git. It takes apps and sites from the settings.
+kubectl apply -f - or for Git. APP/SITE prints that app's alone. It takes apps and sites from the
+settings.
 
   -url URL          of the monitor, as the cluster reaches it; three times, with three of them, for
                     the majority of three monitors, which needs KEDA 2.20
@@ -53,6 +55,7 @@ func printKEDA(ctx context.Context, p process, args []string) int {
 		if c.Apps, err = appsWith(c.Site, s.Sites); err != nil {
 			return p.fail(exitUsage, fmt.Errorf("keda: %w", err))
 		}
+		c.Site = path.Base(c.Site) // without the app
 		objects, err := c.YAML()
 		if err != nil {
 			return p.fail(exitUsage, err)
@@ -68,9 +71,12 @@ func parseKEDA(args []string) (*keda.Cluster, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
+	// What is not a site might be a URL with a password.
+	if strings.Contains(flags.Arg(0), "://") {
+		return nil, errors.New("want SITE or APP/SITE behind all flags, not a URL")
+	}
 	if flags.NArg() != 1 {
-		// Its arguments might be a URL with a password.
-		return nil, fmt.Errorf("want one SITE, behind all flags; got %d", flags.NArg())
+		return nil, fmt.Errorf("want one SITE or APP/SITE, behind all flags; got %d", flags.NArg())
 	}
 	c.Command, c.Site = append([]string{"failover-monitor", "keda"}, args...), flags.Arg(0)
 	return c, nil
@@ -91,25 +97,45 @@ func kedaFlags() (*keda.Cluster, *flag.FlagSet) {
 	return c, flags
 }
 
-// appsWith gives the apps that have a site, each with its other sites.
-func appsWith(site string, all []config.Site) (apps []keda.App, err error) {
+// appsWith gives the app that APP/SITE names, or all apps that have SITE, each with its other sites.
+func appsWith(named string, all []config.Site) (apps []keda.App, err error) {
 	peers := make(map[string][]string) // by app
-	var names []string
 	for _, s := range all {
-		if s.Name == site {
+		if s.Name == named || s.ID() == named {
 			apps = append(apps, keda.App{Name: s.App})
-			continue
+		} else {
+			peers[s.App] = append(peers[s.App], s.Name)
 		}
-		peers[s.App] = append(peers[s.App], s.Name)
-		names = append(names, s.Name)
 	}
 	if apps == nil {
-		slices.Sort(names)
-		return nil, fmt.Errorf("%q: no such site; there are %s", site,
-			strings.Join(slices.Compact(names), ", "))
+		return nil, explainNoSite(named, all)
 	}
 	for i, app := range apps {
 		apps[i].Peers = peers[app.Name]
 	}
 	return apps, nil
+}
+
+// explainNoSite says which sites there are, if need be of an app, or which apps.
+func explainNoSite(named string, all []config.Site) error {
+	app, _, ofApp := strings.Cut(named, "/")
+	ofApp = ofApp && all[0].App != ""
+	var apps, names []string
+	for _, s := range all {
+		apps = append(apps, s.App)
+		if !ofApp || s.App == app {
+			names = append(names, s.Name)
+		}
+	}
+	what := "site"
+	switch {
+	case names == nil:
+		what, names = "app", apps
+	case ofApp:
+		what = "site of " + app
+	default:
+		slices.Sort(names) // all apps have much the same sites
+	}
+	return fmt.Errorf("%q: no such %s; there are %s", named, what,
+		config.FirstNames(slices.Compact(names)))
 }

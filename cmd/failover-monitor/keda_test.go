@@ -9,7 +9,7 @@ import (
 	"failover-monitor/internal/config"
 )
 
-// TestAppsWith finds the apps that have a site, and their other sites.
+// TestAppsWith finds the apps that have a site, or one of them, and their other sites.
 func TestAppsWith(t *testing.T) {
 	t.Parallel()
 	parse := func(ids string) (sites []config.Site) {
@@ -23,12 +23,29 @@ func TestAppsWith(t *testing.T) {
 		return sites
 	}
 	const apps = "shop/site-a shop/site-b blog/site-b blog/site-c pay/site-a pay/site-b pay/site-c"
+	var names []string
+	for i := range 12 {
+		names = append(names, fmt.Sprint("app", i))
+	}
+	many := strings.Join(names, "/site-a ") + "/site-a"
 	for _, c := range []struct{ sites, site, want string }{
 		{"site-a site-b", "site-a", "[{ [site-b]}]"},
 		{"site-a site-b site-c", "site-b", "[{ [site-a site-c]}]"},
 		{apps, "site-a", "[{shop [site-b]} {pay [site-b site-c]}]"},
 		{apps, "site-b", "[{shop [site-a]} {blog [site-c]} {pay [site-a site-c]}]"},
+		{apps, "shop/site-a", "[{shop [site-b]}]"},
+		{apps, "pay/site-b", "[{pay [site-a site-c]}]"},
 		{apps, "shop", `"shop": no such site; there are site-a, site-b, site-c`},
+		{apps, "site-d", `"site-d": no such site; there are site-a, site-b, site-c`},
+		{apps, "shop/site-c", `"shop/site-c": no such site of shop; there are site-a, site-b`},
+		{apps, "shop/", `"shop/": no such site of shop; there are site-a, site-b`},
+		{apps, "shp/site-a", `"shp/site-a": no such app; there are shop, blog, pay`},
+		{apps, "/site-a", `"/site-a": no such app; there are shop, blog, pay`},
+		{apps, "shop/site-a/", `"shop/site-a/": no such site of shop; there are site-a, site-b`},
+		{"site-a site-b", "shop/site-a", `"shop/site-a": no such site; there are site-a, site-b`},
+		{"site-a site-b", "/site-a", `"/site-a": no such site; there are site-a, site-b`},
+		{many, "x/site-a", `"x/site-a": no such app; there are ` + strings.Join(names[:10], ", ") +
+			" and 2 more"},
 	} {
 		found, err := appsWith(c.site, parse(c.sites))
 		got := fmt.Sprint(found)

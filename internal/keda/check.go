@@ -1,12 +1,13 @@
 package keda
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"net/url"
+	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,21 +37,36 @@ func (c Cluster) checkReplicas() error {
 }
 
 func (c Cluster) checkURLs() (faults []error) {
+	given := make(map[string]string) // URLs by their canonical form
 	if len(c.URLs)%2 == 0 {
 		faults = append(faults, fmt.Errorf(
 			"-url is given %d times: want it once, or an odd number of times, such as 3: a majority decides",
 			len(c.URLs)))
 	}
-	for i, text := range c.URLs {
+	for _, text := range c.URLs {
 		if problem := c.urlProblem(text); problem != "" {
 			faults = append(faults, errors.New("-url: "+problem))
-		} else if slices.ContainsFunc(c.URLs[:i], func(u string) bool {
-			return strings.EqualFold(u, text)
-		}) {
-			faults = append(faults, fmt.Errorf("-url=%s is given twice: one monitor has one vote", text))
+			continue
 		}
+		form := canonical(text)
+		if other, taken := given[form]; taken {
+			faults = append(faults, fmt.Errorf(
+				"-url=%s is the same monitor as -url=%s: one monitor has one vote", text, other))
+		}
+		given[form] = text
 	}
 	return faults
+}
+
+// canonical is the same for all ways to write a URL that is right.
+func canonical(text string) string {
+	u, _ := url.Parse(text)
+	port, err := strconv.Atoi(u.Port()) // 080 is 80
+	if err != nil {
+		port = map[string]int{"http": 80, "https": 443}[u.Scheme]
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	return fmt.Sprint(u.Scheme, " ", host, " ", port, " ", path.Clean("/"+u.Path))
 }
 
 // urlProblem is what is wrong with a monitor's URL, without what might be secret in it.
@@ -92,7 +108,8 @@ func (c Cluster) checkAuth() error {
 	case c.Auth != "basic" && c.Auth != "tls":
 		return fmt.Errorf("-auth=%s: want basic or tls", c.Auth)
 	}
-	return nameFlag{"-secret", c.Secret, maxName}.check(App{Name: AppName})
+	secret := nameFlag{"-secret", c.Secret, maxName, true}
+	return cmp.Or(secret.check(App{Name: AppName}), secret.checkLength(c))
 }
 
 // Kubernetes allows some names to be longer; KEDA names the HPA keda-hpa- and the ScaledObject's
@@ -106,26 +123,37 @@ const (
 type nameFlag struct {
 	flag, pattern string
 	longest       int
+	given         bool // or else the pattern is that of another flag
 }
 
 func (f nameFlag) name(app App) string { return strings.ReplaceAll(f.pattern, AppName, app.Name) }
 
+func (f nameFlag) String() string {
+	if !f.given {
+		return f.flag + " is not given, so it is " + f.pattern
+	}
+	return f.flag + "=" + f.pattern
+}
+
 // checkNames looks at the names of each app, and reports the first that is wrong.
 func (c Cluster) checkNames() error {
-	namespace := nameFlag{"-namespace", c.Namespace, maxName}
-	deployment := nameFlag{"-deployment", c.Deployment, maxName}
-	name := nameFlag{"-name", c.Name, maxScaledObjectName}
+	namespace := nameFlag{"-namespace", c.Namespace, maxName, true}
+	deployment := nameFlag{"-deployment", c.Deployment, maxName, true}
+	name := nameFlag{"-name", cmp.Or(c.Name, c.Deployment), maxScaledObjectName, c.Name != ""}
 	if c.Deployment == "" {
 		return errors.New("-deployment is not given: want the name of the Deployment")
 	}
 	for _, f := range []nameFlag{namespace, deployment, name} {
 		if strings.Contains(f.pattern, AppName) && !c.hasNamedApps() {
-			return fmt.Errorf("%s=%s: there is no %s without APPS", f.flag, f.pattern, AppName)
+			return fmt.Errorf("%s: there is no %s without APPS", f, AppName)
 		}
 		for _, app := range c.Apps {
 			if err := f.check(app); err != nil {
 				return err
 			}
+		}
+		if err := f.checkLength(c); err != nil {
+			return err
 		}
 	}
 	for _, f := range []nameFlag{deployment, name} {
@@ -133,8 +161,8 @@ func (c Cluster) checkNames() error {
 		for _, app := range c.Apps {
 			key := namespace.name(app) + "/" + f.name(app)
 			if owner, taken := owners[key]; taken {
-				return fmt.Errorf("%s=%s: %s and %s get the same, in the same namespace: put %s into it",
-					f.flag, f.pattern, owner, app.Name, AppName)
+				return fmt.Errorf("%s: %s and %s get the same, in the same namespace: put %s into it",
+					f, owner, app.Name, AppName)
 			}
 			owners[key] = app.Name
 		}
@@ -149,7 +177,7 @@ var (
 )
 
 func (f nameFlag) check(app App) error {
-	given, name := f.flag+"="+f.pattern, f.name(app)
+	given, name := f.String(), f.name(app)
 	if name != f.pattern {
 		given += " is " + name + " for " + app.Name
 	}
@@ -157,16 +185,43 @@ func (f nameFlag) check(app App) error {
 	if f.flag == "-namespace" {
 		rule, signs = label, "lower-case letters, digits and hyphens"
 	}
-	switch {
-	case name == "" && f.flag == "-namespace":
-		return nil
-	case !rule.MatchString(name):
+	if !rule.MatchString(name) && (name != "" || f.flag != "-namespace") {
 		return fmt.Errorf("%s: want %s, with a letter or digit at both ends", given, signs)
-	case len(name) > f.longest && f.flag == "-name":
-		return fmt.Errorf("%s: want at most %d characters: KEDA puts keda-hpa- before it, and refuses "+
-			"more than %d", given, f.longest, maxName)
-	case len(name) > f.longest:
-		return fmt.Errorf("%s: want at most %d characters", given, f.longest)
 	}
 	return nil
+}
+
+// checkLength reports all apps whose name is too long, and what to write for them.
+func (f nameFlag) checkLength(c Cluster) error {
+	var long []string
+	for _, app := range c.Apps {
+		if len(f.name(app)) > f.longest {
+			long = append(long, app.Name)
+		}
+	}
+	if long == nil {
+		return nil
+	}
+	fault := fmt.Sprintf("%s: want at most %d characters", f, f.longest)
+	if f.longest == maxScaledObjectName {
+		fault += fmt.Sprintf(": KEDA puts keda-hpa- before it, and refuses more than %d", maxName)
+	}
+	if !strings.Contains(f.pattern, AppName) {
+		return errors.New(fault)
+	}
+	remedy := "print each app alone, these with names of their own"
+	if len(c.Apps) == 1 {
+		remedy = "give another name"
+	}
+	return fmt.Errorf("%s; it is longer for %s: %s, as in keda %s … %s/%s", fault,
+		firstNames(long), remedy, f.flag, long[0], c.Site)
+}
+
+// firstNames lists some names, and says how many more there are.
+func firstNames(names []string) string {
+	const most = 10
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }

@@ -98,7 +98,6 @@ func (c Cluster) withDefaults() Cluster {
 	if c.Deployment == "" && c.hasNamedApps() {
 		c.Deployment = AppName
 	}
-	c.Name = cmp.Or(c.Name, c.Deployment)
 	if c.Auth != "" {
 		c.Secret = cmp.Or(c.Secret, DefaultSecret)
 	}
@@ -121,6 +120,7 @@ func (c Cluster) object(app App) object {
 	for i, u := range c.URLs {
 		o.Monitors = append(o.Monitors, monitor{fmt.Sprint("m", i+1), u + path})
 	}
+	o.Cluster.Name = cmp.Or(c.Name, c.Deployment)
 	for _, name := range []*string{&o.Cluster.Namespace, &o.Cluster.Deployment, &o.Cluster.Name} {
 		*name = strings.ReplaceAll(*name, AppName, app.Name)
 	}

@@ -239,7 +239,12 @@ func TestStep(t *testing.T) {
 // TestRefusals has what would not scale, or give a secret away.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
+	const tooLong = ": want at most 54 characters: KEDA puts keda-hpa- before it, and refuses more than 63"
 	long := strings.Repeat("x", 55)
+	var many []string
+	for i := range 12 {
+		many = append(many, long+fmt.Sprint(i))
+	}
 	urls := func(urls ...string) func(*Cluster) { return func(c *Cluster) { c.URLs = urls } }
 	auth := func(auth string, urls ...string) func(*Cluster) {
 		return func(c *Cluster) { c.Auth, c.URLs = auth, urls }
@@ -263,7 +268,18 @@ func TestRefusals(t *testing.T) {
 		{urls("http://a", "http://b"), "-url is given 2 times: want it once, or an odd number of " +
 			"times, such as 3: a majority decides"},
 		{urls("http://a", "http://b", "http://a/"),
-			"-url=http://a is given twice: one monitor has one vote"},
+			"-url=http://a is the same monitor as -url=http://a: one monitor has one vote"},
+		{urls("http://m", "http://b", "http://m:80"),
+			"-url=http://m:80 is the same monitor as -url=http://m: one monitor has one vote"},
+		{urls("https://m", "https://M.:0443/", "https://b"),
+			"-url=https://M.:0443 is the same monitor as -url=https://m: one monitor has one vote"},
+		{urls("http://m/gate", "http://m//x/../gate/", "http://m/%67ate"),
+			"-url=http://m//x/../gate is the same monitor as -url=http://m/gate: one monitor has one " +
+				"vote\n-url=http://m/%67ate is the same monitor as -url=http://m//x/../gate: one monitor " +
+				"has one vote"},
+		{urls("http://[2001:db8::1]:80", "HTTP://[2001:DB8::1]", "m"),
+			"-url=HTTP://[2001:DB8::1] is the same monitor as -url=http://[2001:db8::1]:80: one monitor " +
+				"has one vote\n-url: \"m\": want http:// or https:// and a host"},
 		{urls("monitor:8000"), `-url: "monitor:8000": want http:// or https:// and a host`},
 		{urls("ftp://monitor"), `-url: "ftp://monitor": want http:// or https:// and a host`},
 		{urls("http://:8000"), `-url: "http://:8000": want http:// or https:// and a host`},
@@ -298,10 +314,27 @@ func TestRefusals(t *testing.T) {
 			"digits, hyphens and dots, with a letter or digit at both ends"},
 		{func(c *Cluster) { c.Deployment = long + long }, "-deployment=" + long + long +
 			": want at most 63 characters"},
-		{func(c *Cluster) { c.Name = long }, "-name=" + long +
-			": want at most 54 characters: KEDA puts keda-hpa- before it, and refuses more than 63"},
-		{withApps(long), "-name={app} is " + long + " for " + long +
-			": want at most 54 characters: KEDA puts keda-hpa- before it, and refuses more than 63"},
+		{func(c *Cluster) { c.Name = long }, "-name=" + long + tooLong},
+		{func(c *Cluster) { c.Deployment = long }, "-name is not given, so it is " + long + tooLong},
+		{withApps(long), "-name is not given, so it is {app}" + tooLong + "; it is longer for " + long +
+			": give another name, as in keda -name … " + long + "/site-a"},
+		{withApps("shop", long, "blog", "y"+long), "-name is not given, so it is {app}" + tooLong +
+			"; it is longer for " + long + ", y" + long +
+			": print each app alone, these with names of their own, as in keda -name … " + long +
+			"/site-a"},
+		{func(c *Cluster) { withApps("shop", long[:50])(c); c.Name = "{app}-prod" },
+			"-name={app}-prod" + tooLong + "; it is longer for " + long[:50] +
+				": print each app alone, these with names of their own, as in keda -name … " + long[:50] +
+				"/site-a"},
+		{func(c *Cluster) { withApps("shop", long)(c); c.Namespace = "{app}-namespace" },
+			"-namespace={app}-namespace: want at most 63 characters; it is longer for " + long +
+				": print each app alone, these with names of their own, as in keda -namespace … " + long +
+				"/site-a"},
+		{withApps(many...), "-name is not given, so it is {app}" + tooLong + "; it is longer for " +
+			strings.Join(many[:10], ", ") + " and 2 more: print each app alone, these with names of " +
+			"their own, as in keda -name … " + many[0] + "/site-a"},
+		{func(c *Cluster) { c.Auth, c.URLs, c.Secret = "tls", []string{"https://m"}, long+long },
+			"-secret=" + long + long + ": want at most 63 characters"},
 		{func(c *Cluster) { withApps("shop", "blog")(c); c.Deployment = "web" },
 			"-deployment=web: shop and blog get the same, in the same namespace: put {app} into it"},
 		{func(c *Cluster) { withApps("shop", "blog")(c); c.Name = "web" },
@@ -319,7 +352,9 @@ func TestRefusals(t *testing.T) {
 	for _, accepted := range []func(*Cluster){
 		replicas(2, 1000), replicas(10, 12), replicas(1, 2),
 		func(c *Cluster) { replicas(2, 5000)(c); c.URLs = []string{"http://a", "http://b", "http://c"} },
-		urls("https://[2001:db8::1]:8443/gate/"), func(c *Cluster) { c.Name = long[:54] },
+		urls("http://m", "https://m", "http://m:443"), urls("http://m", "http://m/a", "http://m/A"),
+		urls("https://[2001:db8::1]:8443/gate/"), func(c *Cluster) { withApps(long)(c); c.Name = "x" },
+		func(c *Cluster) { c.Name = long[:54] },
 	} {
 		if _, err := cluster(accepted).YAML(); err != nil {
 			t.Errorf("refuses: %v", err)

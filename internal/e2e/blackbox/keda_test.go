@@ -46,11 +46,13 @@ func TestKEDACommand(t *testing.T) {
 		code           int
 		stdout, stderr string // how they begin
 	}{
-		{nil, []string{"-h"}, 0, "Usage: failover-monitor keda [flags] SITE\n", ""},
-		{nil, []string{"--help"}, 0, "Usage: failover-monitor keda [flags] SITE\n", ""},
-		{nil, nil, 2, "", "failover-monitor: keda: want one SITE, behind all flags; got 0" + explains},
+		{nil, []string{"-h"}, 0, "Usage: failover-monitor keda [flags] SITE or APP/SITE\n", ""},
+		{nil, []string{"--help"}, 0, "Usage: failover-monitor keda [flags] SITE or APP/SITE\n", ""},
+		{nil, nil, 2, "", "failover-monitor: keda: want one SITE or APP/SITE, behind all flags; got 0" + explains},
 		{nil, []string{"site-a", "-max", "6"}, 2, "",
-			"failover-monitor: keda: want one SITE, behind all flags; got 3" + explains},
+			"failover-monitor: keda: want one SITE or APP/SITE, behind all flags; got 3" + explains},
+		{nil, []string{"http://keda:geheim@m"}, 2, "",
+			"failover-monitor: keda: want SITE or APP/SITE behind all flags, not a URL" + explains},
 		{nil, []string{"-maximum", "6", "site-a"}, 2, "",
 			"failover-monitor: keda: flag provided but not defined: -maximum" + explains},
 		{nil, []string{"-max", "six", "site-a"}, 2, "",
@@ -102,15 +104,78 @@ func TestKEDAOfApps(t *testing.T) {
 			t.Errorf("%s: objects for %s, want %s", site, got, apps)
 		}
 	}
-	code, _, stderr := command(t, environ, "keda", "-url", "http://m", "site-d")
-	want := "failover-monitor: keda: \"site-d\": no such site; there are site-a, site-b, site-c\n"
-	if code != 2 || stderr != want {
-		t.Errorf("exit code %d, %q; want 2, %q", code, stderr, want)
+	for args, want := range map[string]string{
+		"site-d":      `keda: "site-d": no such site; there are site-a, site-b, site-c`,
+		"shp/site-a":  `keda: "shp/site-a": no such app; there are shop, blog, pay`,
+		"blog/site-c": `keda: "blog/site-c": no such site of blog; there are site-a, site-b`,
+		"-deployment web site-c": "-deployment=web: shop and pay get the same, in the same namespace: " +
+			"put {app} into it",
+		"-url http://M.:80 -url http://n site-a": "-url=http://M.:80 is the same monitor as " +
+			"-url=http://m: one monitor has one vote",
+	} {
+		refused(t, environ, args, want)
 	}
-	code, _, stderr = command(t, environ, "keda", "-url", "http://m", "-deployment", "web", "site-c")
-	want = "failover-monitor: -deployment=web: shop and pay get the same, in the same namespace: " +
-		"put {app} into it\n"
-	if code != 2 || stderr != want {
-		t.Errorf("exit code %d, %q; want 2, %q", code, stderr, want)
+}
+
+// refused runs the command with a -url and some more, and expects one mistake.
+func refused(t *testing.T, environ []string, args, want string) {
+	t.Helper()
+	all := append([]string{"keda", "-url", "http://m"}, strings.Fields(args)...)
+	code, stdout, stderr := command(t, environ, all...)
+	if want = "failover-monitor: " + want + "\n"; code != 2 || stdout != "" || stderr != want {
+		t.Errorf("%s: exit code %d, %q, %q; want 2, %q", args, code, stdout, stderr, want)
+	}
+}
+
+// TestKEDAOfOneApp: an app is printed alone, with the same comments, and as it is among all of them.
+func TestKEDAOfOneApp(t *testing.T) {
+	t.Parallel()
+	environ := appSites("shop,blog", "a.test", "b.test")
+	printed := func(args ...string) (header, object string) {
+		t.Helper()
+		code, text, stderr := command(t, environ, append([]string{"keda", "-url", "http://m"}, args...)...)
+		header, object, found := strings.Cut(text, "apiVersion: ")
+		if code != 0 || stderr != "" || !found {
+			t.Fatalf("%q: exit code %d, %q, %q", args, code, stderr, text)
+		}
+		return header, object
+	}
+	_, all := printed("site-a")
+	first, second, _ := strings.Cut(all, "---\napiVersion: ")
+	header, shop := printed("shop/site-a")
+	want := "# Made by: failover-monitor keda -url http://m shop/site-a\n#\n" +
+		"# The cluster of site-a: shop runs with 2 replicas, and with 4 while site-b is down.\n"
+	if !strings.HasPrefix(header, want) || shop != first {
+		t.Errorf("shop alone is\n%s%s\nwant\n%s%s", header, shop, want, first)
+	}
+	_, blog := printed("blog/site-a")
+	if got := regexp.MustCompile(`(?m)^ *#.*\n`).ReplaceAllString(blog, ""); got == blog || got != second {
+		t.Errorf("blog alone is\n%s\nwant comments in\n%s", blog, second)
+	}
+	_, blog = printed("-max", "9", "-deployment", "web", "blog/site-a")
+	for _, line := range []string{"maxReplicaCount: 9\n", "name: web\n",
+		"url: \"http://m/metric/blog/site-a\"\n"} {
+		if strings.Count(blog, line) == 0 {
+			t.Errorf("%q is not in\n%s", line, blog)
+		}
+	}
+}
+
+// TestKEDAOfLongNames: whatever the command refuses, it takes with the flag that it names.
+func TestKEDAOfLongNames(t *testing.T) {
+	t.Parallel()
+	b, c := strings.Repeat("b", 63), strings.Repeat("c", 55)
+	environ := appSites("shop,"+b+","+c, "a.test", "b.test")
+	tooLong := "-name is not given, so it is {app}: want at most 54 characters: KEDA puts keda-hpa- " +
+		"before it, and refuses more than 63; it is longer for "
+	refused(t, environ, "site-a", tooLong+b+", "+c+": print each app alone, these with names of their "+
+		"own, as in keda -name … "+b+"/site-a")
+	refused(t, environ, c+"/site-a", tooLong+c+": give another name, as in keda -name … "+c+"/site-a")
+	for _, args := range [][]string{{"shop/site-a"}, {"-name", "b", b + "/site-a"},
+		{"-name", "c", c + "/site-a"}} {
+		code, _, stderr := command(t, environ, append([]string{"keda", "-url", "http://m"}, args...)...)
+		if code != 0 || stderr != "" {
+			t.Errorf("%q: exit code %d, %q", args, code, stderr)
+		}
 	}
 }

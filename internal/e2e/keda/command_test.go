@@ -247,7 +247,8 @@ func TestPrintedApps(t *testing.T) {
 	}
 }
 
-// TestPrintedForTheAppsOfASite leaves out an app that does not have the site.
+// TestPrintedForTheAppsOfASite leaves out an app that does not have the site, and all others of one
+// that is named.
 func TestPrintedForTheAppsOfASite(t *testing.T) {
 	environ := []string{"APPS=shop,blog,pay", "SITE_A_HEALTH_URL=http://{app}.a.test",
 		"SITE_B_HEALTH_URL=http://{app}.b.test", "SITE_C_HEALTH_URL=http://{app}.c.test",
@@ -260,4 +261,10 @@ func TestPrintedForTheAppsOfASite(t *testing.T) {
 			t.Errorf("%s asks for %s, want %s for %s", kedas[i].object.Name, url, want, app)
 		}
 	}
+	pay := applyPrinted(t, 1, nil, environ, "-url", "http://127.0.0.1:1", "-max", "9", "pay/site-c")[0]
+	if url := pay.object.Spec.Triggers[0].Metadata["url"]; *pay.object.Spec.MaxReplicaCount != 9 ||
+		url != "http://127.0.0.1:1/metric/pay/site-c" || pay.object.Name != "pay" {
+		t.Errorf("%s alone asks for %s", pay.object.Name, url)
+	}
+	pay.scalesInOneStep(t)
 }
