@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,7 +28,8 @@ type siteLoop struct {
 	failovers        *failovers
 	probeRequests    chan chan<- (<-chan struct{}) // on demand: each is sent the done of its probe
 	overrideRequests chan overrideRequest
-	firstRequest     chan struct{} // a poll waits for the first probe
+	firstRequest     chan time.Time // a poll waits for the first probe, which may start then
+	firstRequested   atomic.Bool
 	ended            chan struct{} // closed when the loop has ended
 
 	state    State
@@ -58,7 +60,7 @@ func newSiteLoop(site *Site, peers int, s *shared) *siteLoop {
 		failovers:        newFailovers(site, peers, s.observe),
 		probeRequests:    make(chan chan<- (<-chan struct{})),
 		overrideRequests: make(chan overrideRequest),
-		firstRequest:     make(chan struct{}, 1),
+		firstRequest:     make(chan time.Time, 1),
 		ended:            make(chan struct{}),
 		finished:         make(chan *attempt),
 	}
@@ -88,8 +90,8 @@ func (l *siteLoop) run(ctx context.Context) {
 				l.startProbe(ctx)
 			}
 			request <- l.done
-		case <-l.firstRequest:
-			if at := l.shared.firstProbe(); l.isWaiting() && at.Before(l.next) {
+		case at := <-l.firstRequest:
+			if l.isWaiting() && at.Before(l.next) {
 				l.next = at
 			}
 		case a := <-l.finished:

@@ -243,11 +243,8 @@ func (m *Monitor) join(ctx context.Context, l *siteLoop) <-chan struct{} {
 	case s.Current(time.Now()) != Unknown:
 		return nil
 	}
-	if s.waiting {
-		select {
-		case l.firstRequest <- struct{}{}:
-		default: // another poll has asked for it
-		}
+	if s.waiting && !l.firstRequested.Swap(true) {
+		l.firstRequest <- m.shared.firstProbe()
 	}
 	return s.done
 }
