@@ -50,9 +50,9 @@ func startCluster(
 		certificate := issue(hello.ServerName)
 		return &certificate, nil
 	}}
+	c.address = s.Listener.Addr().String()
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	c.address = s.Listener.Addr().String()
 	return c
 }
 
