@@ -3,7 +3,7 @@ package main
 import (
 	"slices"
 
-	"failover-monitor/internal/config"
+	"failover-monitor/internal/names"
 )
 
 // grouped are texts, each with the names of what it is about. Forty times the same is not read.
@@ -31,7 +31,7 @@ func (g grouped) lines(one, more string) (lines []string) {
 		if len(group.names) > 1 {
 			link = more
 		}
-		lines = append(lines, config.FirstNames(group.names)+link+group.text)
+		lines = append(lines, names.List(group.names, names.Short)+link+group.text)
 	}
 	return lines
 }

@@ -12,6 +12,7 @@ import (
 
 	"failover-monitor/internal/config"
 	"failover-monitor/internal/keda"
+	"failover-monitor/internal/names"
 )
 
 const kedaUsage = `Usage: failover-monitor keda [flags] SITE or APP/SITE
@@ -97,7 +98,8 @@ func kedaFlags() (*keda.Cluster, *flag.FlagSet) {
 	return c, flags
 }
 
-// appsWith gives the app that APP/SITE names, or all apps that have SITE, each with its other sites.
+// appsWith gives the app that APP/SITE names, or all apps that have SITE, each with its other
+// sites.
 func appsWith(named string, all []config.Site) (apps []keda.App, err error) {
 	peers := make(map[string][]string) // by app
 	for _, s := range all {
@@ -120,22 +122,22 @@ func appsWith(named string, all []config.Site) (apps []keda.App, err error) {
 func explainNoSite(named string, all []config.Site) error {
 	app, _, ofApp := strings.Cut(named, "/")
 	ofApp = ofApp && all[0].App != ""
-	var apps, names []string
+	var apps, there []string
 	for _, s := range all {
 		apps = append(apps, s.App)
 		if !ofApp || s.App == app {
-			names = append(names, s.Name)
+			there = append(there, s.Name)
 		}
 	}
 	what := "site"
 	switch {
-	case names == nil:
-		what, names = "app", apps
+	case there == nil:
+		what, there = "app", apps
 	case ofApp:
 		what = "site of " + app
 	default:
-		slices.Sort(names) // all apps have much the same sites
+		slices.Sort(there) // all apps have much the same sites
 	}
 	return fmt.Errorf("%q: no such %s; there are %s", named, what,
-		config.FirstNames(slices.Compact(names)))
+		names.List(slices.Compact(there), names.Short))
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"failover-monitor/internal/config"
+	"failover-monitor/internal/names"
 )
 
 // machine is where the monitor runs, as far as its files tell. A test has files of its own.
@@ -48,7 +49,7 @@ func (m machine) warnOfLoopback(cfg config.Config) (warning string) {
 		return ""
 	}
 	const is = ": asked at localhost; that is the container itself, not its host"
-	return config.FirstNames(asked) + is
+	return names.List(asked, names.Short) + is
 }
 
 // isLoopback is whether a host of a URL is the machine, or the container, that asks. Connections to

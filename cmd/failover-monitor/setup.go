@@ -7,6 +7,7 @@ import (
 
 	"failover-monitor/internal/config"
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/names"
 	"failover-monitor/internal/server"
 )
 
@@ -41,7 +42,7 @@ func loadSetup(environ []string, m machine) (setup, error) {
 	if slow != nil {
 		s.Warnings = append(s.Warnings, fmt.Sprintf(
 			"CACHE_TTL_SEC=0 lets every poll wait for a probe of %s, up to %v; KEDA gives up after %v",
-			config.FirstNames(slow), longest, config.KEDATimeout))
+			names.List(slow, names.Short), longest, config.KEDATimeout))
 	}
 	for i, warning := range s.Warnings {
 		s.Warnings[i] += m.explainDenied(warning)

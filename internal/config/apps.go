@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"failover-monitor/internal/names"
 )
 
 // This file finds the apps, and the settings that an app has of its own.
@@ -34,7 +36,7 @@ func (n *AppNames) UnmarshalText(text []byte) error {
 	}
 	if wrong != nil {
 		return fmt.Errorf("%q: %s: want names of lower-case letters, digits and hyphens, with commas "+
-			"between them, such as shop,blog", shorten(string(text)), FirstNames(wrong))
+			"between them, such as shop,blog", shorten(string(text)), names.List(wrong, names.Short))
 	}
 	if app, other := n.alike(); app != "" {
 		return fmt.Errorf(
@@ -167,15 +169,4 @@ func mostAlike(word string, words []string) (best string) {
 		}
 	}
 	return best
-}
-
-// mostListed is how many names an error or a warning lists.
-const mostListed = 10
-
-// FirstNames lists names, and says how many more there are.
-func FirstNames(names []string) string {
-	if more := len(names) - mostListed; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostListed], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }

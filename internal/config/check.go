@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"failover-monitor/internal/names"
 )
 
 // This file looks at settings beside each other: what does not go together is refused, what is
@@ -101,19 +103,20 @@ func settings() []string {
 // typos tells of names that are almost a setting's. They may be another program's, and are no
 // reason not to start.
 func (l *loader) typos(apps AppNames, tell func(format string, args ...any)) {
-	known := settings()
+	known, prefixes := settings(), apps.prefixes()
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
+		if len(name) < 6 || strings.HasPrefix(name, "SITE_") || l.isOfApp(name) ||
+			l.hasApps() && strings.HasPrefix(name, "APPS_") || slices.Contains(known, name) {
+			continue
+		}
 		upper := strings.ToUpper(name)
 		_, key := splitVariable(upper)
 		switch {
-		case len(name) < 6, strings.HasPrefix(name, "SITE_"), l.isOfApp(name),
-			l.hasApps() && strings.HasPrefix(name, "APPS_"),
-			slices.Contains(known, name):
 		case !l.hasApps() && siteOfApp.MatchString(name):
 			tell("%s is ignored: APPS is not set, which names the apps", name)
-		case l.isOfApp(upper) && len(readings(upper, apps.prefixes())) > 0:
+		case l.isOfApp(upper) && len(readings(upper, prefixes)) > 0:
 			tell("%s is no setting and is ignored; did you mean %s?", name, upper)
-		case l.hasApps() && len(readings(appPrefix+upper, apps.prefixes())) > 0: // SHOP_VERIFY_TLS
+		case l.hasApps() && len(readings(appPrefix+upper, prefixes)) > 0: // SHOP_VERIFY_TLS
 			tell("%s is no setting and is ignored; did you mean %s?", name, appPrefix+upper)
 		case strings.HasPrefix(upper, "SITE") && key != "":
 			tell("%s is no setting and is ignored; %s", name, didYouMean(name))
@@ -176,11 +179,11 @@ func (l *loader) warnAbout(cfg Config) {
 	if hasty != nil {
 		l.warn("FAILURE_THRESHOLD=1 without WITNESS_URLS: one lost packet can take %s down "+
 			"and scale the others; recommended: FAILURE_THRESHOLD=3, and WITNESS_URLS",
-			FirstNames(hasty))
+			names.List(hasty, names.Short))
 	}
 	if unverified != nil {
 		l.warn("VERIFY_TLS is off for %s: whoever stands in between can play a healthy site",
-			FirstNames(unverified))
+			names.List(unverified, names.Short))
 	}
 	if time.Duration(cfg.AnswerTimeout) >= KEDATimeout {
 		l.warn("ANSWER_TIMEOUT_SEC=%s is too long: KEDA gives up after 3 s", cfg.AnswerTimeout)

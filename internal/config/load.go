@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"failover-monitor/internal/names"
 )
 
 // loader carries what all steps of one reading share.
@@ -74,7 +76,7 @@ func (l *loader) warn(format string, args ...any) {
 		return
 	}
 	l.warned[format] = append(l.warned[format], warning)
-	if len(l.warned[format]) <= mostListed {
+	if len(l.warned[format]) <= names.Short {
 		l.warnings = append(l.warnings, warning)
 	}
 }
@@ -82,9 +84,9 @@ func (l *loader) warn(format string, args ...any) {
 // countWarnings says how many warnings were not kept.
 func (l *loader) countWarnings() {
 	for _, format := range slices.Sorted(maps.Keys(l.warned)) {
-		if all := l.warned[format]; len(all) > mostListed {
+		if all := l.warned[format]; len(all) > names.Short {
 			l.warnings = append(l.warnings,
-				fmt.Sprintf("%d more warnings like this one: %s", len(all)-mostListed, all[0]))
+				fmt.Sprintf("%d more warnings like this one: %s", len(all)-names.Short, all[0]))
 		}
 	}
 }

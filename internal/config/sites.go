@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"failover-monitor/internal/names"
 )
 
 const healthURL = "HEALTH_URL"
@@ -154,7 +156,7 @@ func (l *loader) checkSites(apps AppNames, sites []Site) {
 	}
 	if few != nil {
 		l.report("want at least two sites for each app, such as SITE_A_HEALTH_URL and "+
-			"SITE_B_HEALTH_URL; there are fewer for %s", FirstNames(few))
+			"SITE_B_HEALTH_URL; there are fewer for %s", names.List(few, names.Short))
 	}
 }
 
@@ -170,7 +172,7 @@ func (l *loader) checkTemplates(sites []scope) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(same)) {
 		l.report("%s has no %s in it, and there is no %s<APP>_%s for %s: each app needs a URL of its own",
-			name, placeholder, appPrefix, name, FirstNames(same[name]))
+			name, placeholder, appPrefix, name, names.List(same[name], names.Short))
 	}
 }
 

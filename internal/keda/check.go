@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"failover-monitor/internal/names"
 )
 
 // check gives a line for each mistake.
@@ -214,14 +216,5 @@ func (f nameFlag) checkLength(c Cluster) error {
 		remedy = "give another name"
 	}
 	return fmt.Errorf("%s; it is longer for %s: %s, as in keda %s … %s/%s", fault,
-		firstNames(long), remedy, f.flag, long[0], c.Site)
-}
-
-// firstNames lists some names, and says how many more there are.
-func firstNames(names []string) string {
-	const most = 10
-	if more := len(names) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
-	}
-	return strings.Join(names, ", ")
+		names.List(long, names.Short), remedy, f.flag, long[0], c.Site)
 }

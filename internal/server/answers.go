@@ -55,16 +55,10 @@ func (rs *routes) metric(w http.ResponseWriter, r *http.Request) int {
 	return http.StatusOK
 }
 
-func (rs *routes) health(w http.ResponseWriter, _ *http.Request) int {
-	return writeHealth(w, rs.apps.overviews())
-}
-
-func (rs *routes) live(w http.ResponseWriter, _ *http.Request) int {
-	return writeLive(w, rs.apps.overviews())
-}
-
-func (rs *routes) ready(w http.ResponseWriter, _ *http.Request) int {
-	return writeReady(w, rs.apps.overviews())
+// healthAnswers are those of the paths that ask how the monitor itself is: over HTTP, and over the
+// local socket.
+var healthAnswers = map[string]func(http.ResponseWriter, []monitor.Overview) int{
+	"/healthz": writeHealth, "/livez": writeLive, "/readyz": writeReady,
 }
 
 // writeHealth says whether the probers of all sites are healthy, up or down.
@@ -83,12 +77,13 @@ func writeLive(w http.ResponseWriter, overviews []monitor.Overview) int {
 // writeReady says whether the probers of some app's sites are all healthy. One that is not says
 // nothing against a new version of the monitor.
 func writeReady(w http.ResponseWriter, overviews []monitor.Overview) int {
-	for _, o := range overviews {
-		faulty := func(s *monitor.Snapshot) bool { return proberFault(s, o.Time) != "" }
-		if !slices.ContainsFunc(o.Sites, faulty) {
-			overviews = nil
-			break
-		}
+	isHealthy := func(o monitor.Overview) bool {
+		return !slices.ContainsFunc(o.Sites, func(s *monitor.Snapshot) bool {
+			return proberFault(s, o.Time) != ""
+		})
+	}
+	if slices.ContainsFunc(overviews, isHealthy) {
+		overviews = nil
 	}
 	return writeFaults(w, overviews, proberFault)
 }

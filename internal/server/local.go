@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"failover-monitor/internal/monitor"
+	"failover-monitor/internal/names"
 	"failover-monitor/internal/probe"
 )
 
@@ -39,15 +40,11 @@ func NewLocal(
 ) *Local {
 	l := &Local{apps: newApps(monitors), save: save}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeHealth(w, l.apps.overviews())
-	})
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
-		writeLive(w, l.apps.overviews())
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		writeReady(w, l.apps.overviews())
-	})
+	for path, write := range healthAnswers {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			write(w, l.apps.overviews())
+		})
+	}
 	mux.HandleFunc("GET /overrides", l.list)
 	mux.HandleFunc("POST /overrides/{of}", authorized(l.set))
 	mux.HandleFunc("DELETE /overrides/{of}", authorized(l.clear))
@@ -288,27 +285,18 @@ func (l *Local) explainNoSite(named string) string {
 	m := l.apps.byName[app]
 	switch {
 	case !l.apps.named():
-		return fmt.Sprintf("%q: no such site: there are %s", named, someNames(l.apps.list[0].Names()))
+		return fmt.Sprintf("%q: no such site: there are %s", named,
+			names.List(l.apps.list[0].Names(), mostNames))
 	case m != nil:
 		return fmt.Sprintf("%q: no such site of %s: want %[2]s/ and one of %s", named, app,
-			someNames(m.Names()))
+			names.List(m.Names(), mostNames))
 	case both:
-		return fmt.Sprintf("%q: no such app: there are %s", named, someNames(l.apps.names()))
+		return fmt.Sprintf("%q: no such app: there are %s", named, names.List(l.apps.names(), mostNames))
 	}
 	var sites []string
 	for _, c := range countBySite(l.apps.overviews()) {
 		sites = append(sites, c.Site)
 	}
 	return fmt.Sprintf("%q: no such site: want APP/SITE, or a site for all apps: %s", named,
-		someNames(sites))
-}
-
-// someNames lists names, and says how many more there are.
-func someNames(names []string) string {
-	first, more := firstNames(names)
-	text := strings.Join(first, ", ")
-	if more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+		names.List(sites, mostNames))
 }

@@ -34,14 +34,16 @@ func New(
 	handler := router{
 		metric: r.route("/metric", r.metric),
 		paths: map[string]http.HandlerFunc{
-			"/healthz": r.route("/healthz", r.health),
-			"/livez":   r.route("/livez", r.live),
-			"/readyz":  r.route("/readyz", r.ready),
 			"/status":  r.route("/status", r.status),
 			"/metrics": r.route("/metrics", recordStatus(metrics.handler(all))),
 			"/":        r.route("/", r.page),
 		},
 		other: r.route("other", r.notFound),
+	}
+	for path, write := range healthAnswers {
+		handler.paths[path] = r.route(path, func(w http.ResponseWriter, _ *http.Request) int {
+			return write(w, all.overviews())
+		})
 	}
 	s := &Server{
 		Server: newHTTPServer(handler, all.maxWait(), log),
